@@ -1,0 +1,1 @@
+"""agw: a gateway whose configuration is a knowledge graph."""

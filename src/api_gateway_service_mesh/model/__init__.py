@@ -1,0 +1,56 @@
+"""The typed model: frozen dataclasses, the meeting point of compiler, proxy and manifests.
+
+Rules of this package: no RDF, HTTP, YAML or network types; names are the trade's; units stand in the field's name
+(``…_seconds``, ``…_bytes``); a thing with runtime state has an ``iri``, because state outlives a reload by IRI. Defaults
+here are the defaults of the ontology (each property's comment states it).
+"""
+
+from .balancer import Algorithm, Balancer
+from .breaker import Breaker
+from .certificate import Certificate
+from .endpoint import Endpoint
+from .health import HealthCheck
+from .key import KeyKind, RequestKey
+from .listener import Limits, Listener
+from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
+from .mesh import Mesh, MeshType, ServiceMesh
+from .mtls import MtlsMode, MutualTls
+from .rate_limit import RateLimit
+from .retry import Retry, RetryCondition
+from .route import Route
+from .split import SplitTarget
+from .timeout import Timeout
+from .upstream import ConnectionPool, Upstream, UpstreamTls
+
+__all__ = [
+    "Algorithm",
+    "Balancer",
+    "Breaker",
+    "Certificate",
+    "ConnectionPool",
+    "Endpoint",
+    "HeaderMatch",
+    "HealthCheck",
+    "KeyKind",
+    "Limits",
+    "Listener",
+    "Mesh",
+    "MeshType",
+    "MtlsMode",
+    "MutualTls",
+    "PathKind",
+    "PathMatch",
+    "QueryMatch",
+    "RateLimit",
+    "RequestKey",
+    "Retry",
+    "RetryCondition",
+    "Route",
+    "RouteMatch",
+    "ServiceMesh",
+    "SplitTarget",
+    "Timeout",
+    "Upstream",
+    "UpstreamTls",
+    "ValueKind",
+]

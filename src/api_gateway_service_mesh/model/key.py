@@ -1,0 +1,28 @@
+"""What of a request a policy is keyed by (``agw:limitKey``, ``agw:hashKey``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["KeyKind", "RequestKey"]
+
+
+class KeyKind(StrEnum):
+    """The part of the request. Written ``client-address``, ``api-key``, ``claim:NAME``, ``header:NAME``."""
+
+    CLIENT_ADDRESS = "client-address"
+    API_KEY = "api-key"
+    CLAIM = "claim"
+    HEADER = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A kind and, for claims and headers, the name (headers in lower case)."""
+
+    kind: KeyKind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" if self.name else str(self.kind)

@@ -1,0 +1,51 @@
+"""The whole typed model of one gateway: what the proxy serves and the manifests render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .listener import Listener
+from .mtls import MutualTls
+from .route import Route
+from .upstream import Upstream
+
+__all__ = ["Mesh", "MeshType", "ServiceMesh"]
+
+
+class MeshType(StrEnum):
+    """``agw:meshType``."""
+
+    ISTIO = "istio"
+    LINKERD = "linkerd"
+    CONSUL = "consul"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMesh:
+    """The mesh that the gateway and its services live in (``agw:ServiceMesh``)."""
+
+    iri: str
+    mesh_type: MeshType
+    mtls: MutualTls | None = None
+    sidecar_port: int | None = None
+    control_plane_endpoint: str | None = None
+    namespace: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """One gateway (``agw:ApiGateway``) with all it needs. ``routes`` and ``upstreams`` are sorted by IRI.
+
+    ``trusted_proxies`` are CIDR blocks whose ``X-Forwarded-*`` and ``Forwarded`` fields are believed; from anyone else
+    they are replaced.
+    """
+
+    iri: str
+    name: str
+    routes: tuple[Route, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    service_mesh: ServiceMesh | None = None
+    access_log: bool = False

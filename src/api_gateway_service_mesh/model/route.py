@@ -1,0 +1,35 @@
+"""A route: what it matches, where it sends, and the policies on the way (``agw:Route``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .balancer import Balancer
+from .breaker import Breaker
+from .match import RouteMatch
+from .rate_limit import RateLimit
+from .retry import Retry
+from .split import SplitTarget
+from .timeout import Timeout
+
+__all__ = ["Route"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. ``upstream`` is the IRI of its `Upstream`; with ``splits`` the choice among their targets comes first.
+
+    A route with neither is legal (the published vocabulary allows it) and answers 503.
+    ``rate_limits`` are all asked; each must admit the request.
+    """
+
+    iri: str
+    name: str
+    match: RouteMatch
+    upstream: str | None = None
+    splits: tuple[SplitTarget, ...] = ()
+    rate_limits: tuple[RateLimit, ...] = ()
+    breaker: Breaker | None = None
+    retry: Retry | None = None
+    timeout: Timeout | None = None
+    balancer: Balancer | None = None

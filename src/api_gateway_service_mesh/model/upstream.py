@@ -1,0 +1,56 @@
+"""A backend service and how to speak to it (``agw:BackendService``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .certificate import Certificate
+from .endpoint import Endpoint
+from .health import HealthCheck
+from .mtls import MtlsMode
+
+__all__ = ["ConnectionPool", "Upstream", "UpstreamTls"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPool:
+    """Bounds on the connections to one upstream, per worker (``agw:ConnectionPool``)."""
+
+    iri: str = ""
+    max_connections: int = 1024
+    max_idle_connections: int = 256
+    idle_timeout_seconds: float = 60.0
+    connect_timeout_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    """TLS towards an upstream. ``certificate`` is what agw presents (mTLS) and whose trust bundle it verifies with;
+    None: one-way TLS verified with the system's roots. ``server_name`` overrides SNI and the name that is verified."""
+
+    certificate: Certificate | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One backend service.
+
+    ``mtls_mode`` is the service's ``agw:hasMutualTLS``. ``in_mesh``: a sidecar next to agw carries the mTLS, so agw speaks
+    plain HTTP to it. STRICT without a certificate and outside a mesh cannot be honoured: such an upstream is refused at
+    request time (503), never spoken to in plain text; `plaintext_forbidden` says so.
+    """
+
+    iri: str
+    name: str
+    endpoints: tuple[Endpoint, ...] = ()
+    tls: UpstreamTls | None = None
+    mtls_mode: MtlsMode | None = None
+    in_mesh: bool = False
+    health: HealthCheck | None = None
+    pool: ConnectionPool = ConnectionPool()
+
+    @property
+    def plaintext_forbidden(self) -> bool:
+        """True when mTLS is demanded and nothing here can carry it."""
+        return self.mtls_mode is MtlsMode.STRICT and self.tls is None and not self.in_mesh

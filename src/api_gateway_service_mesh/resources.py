@@ -1,0 +1,45 @@
+"""Where the ontology, the shapes, the queries and the examples are.
+
+In an installed wheel they lie in ``_data`` inside the package (put there by the build, see pyproject.toml); in a
+checkout they lie at its top, where people look for them. Nothing else may guess paths.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+__all__ = ["examples", "ontology", "queries", "shapes"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def _root() -> Path:
+    packaged = _PACKAGE / "_data"
+    if packaged.is_dir():
+        return packaged
+    checkout = _PACKAGE.parents[1]
+    if (checkout / "ontology").is_dir():
+        return checkout
+    raise FileNotFoundError(f"agw's ontology is neither in {packaged} nor in {checkout}: the installation is incomplete")
+
+
+def ontology() -> Path:
+    """The folder of the agw ontology: ``agw.ttl`` and one file a stem."""
+    return _root() / "ontology"
+
+
+def shapes() -> Path:
+    """The folder of SHACL shapes, one file a stem."""
+    return _root() / "shapes"
+
+
+def queries(kind: str) -> Path:
+    """The folder of the SPARQL queries of one kind: ``project``, ``infer``, ``report`` or ``doctor``."""
+    return _root() / "queries" / kind
+
+
+def examples() -> Path:
+    """The folder of examples, one story a folder."""
+    return _root() / "examples"
