@@ -1,1 +1,104 @@
-"""cli."""
+"""``agw``: the command line.
+
+Rules of this package: a command parses, calls the floor below, prints. Each command is a module of its own, imported
+only when it is called, so that ``agw --help`` answers at once. Exit status 0: done; 1: the configuration (or what it
+asks for, a port say) is wrong; 2: the command was called wrongly. Reports and progress go to standard error, answers to
+standard output; colour only on a terminal.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ..errors import AgwError
+
+__all__ = ["agw", "main"]
+
+# In the order of a newcomer's day, which is the order of --help.
+COMMANDS = {
+    "demo": "The shop example: backends, traffic, limits, a breaker and a canary in 20 seconds.",
+    "init": "Write a first gateway.ttl to start from.",
+    "validate": "Check configurations; say what is wrong, where, and the remedy.",
+    "serve": "Serve a configuration, and reload it when its files change.",
+    "routes": "List the routes in the order in which they are tried.",
+    "explain": "Say which route takes a request, and why, down to the triple.",
+    "query": "Ask a configuration, or a running gateway, in SPARQL.",
+    "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",
+    "manifests": "Write manifests for Istio or Kubernetes.",
+    "cert": "A small certificate authority for mutual TLS.",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{cmd_name}", __name__)
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            if near:
+                error.message += f" Did you mean '{near[0]}'?"
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="api-gateway-service-mesh", prog_name="agw")
+def agw() -> None:
+    """A gateway whose configuration is a knowledge graph.
+
+    Write routes, limits, breakers and certificates as Turtle; agw checks them, serves them, and answers SPARQL about
+    them while traffic flows.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    try:
+        status: Any = agw.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        # `agw routes | head`: the reader has what it wants. Keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        # A file that cannot be written, a full disk: the system's own words name it best.
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {place}{error.strerror or error}", err=True)
+        sys.exit(1)
+    except AgwError as error:
+        from .output import print_error
+
+        print_error(error)
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

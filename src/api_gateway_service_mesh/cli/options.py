@@ -1,0 +1,51 @@
+"""Arguments that several commands share, and the one way a command gets from files to a build."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .output import step
+
+if TYPE_CHECKING:
+    from ..control.build import Build
+
+__all__ = ["build_files", "files_argument", "format_option", "gateway_option"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def files_argument(command: Command) -> Command:
+    """``FILE…``: Turtle files, or folders of them. That a file exists is the loader's to say, with the rest of its report."""
+    return click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")(command)
+
+
+def gateway_option(command: Command) -> Command:
+    """``--gateway IRI`` picks one agw:ApiGateway where a graph holds several."""
+    return click.option("--gateway", metavar="IRI", help="Which agw:ApiGateway to take, where there are several.")(command)
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """``--format``: the first one named is the default."""
+    return click.option("--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="Form of the answer.")
+
+
+def build_files(files: tuple[Path, ...], gateway: str | None = None) -> Build:
+    """Load, infer, validate, project and compile.
+
+    Raises:
+        ConfigError: with the whole report.
+    """
+    from ..control.build import build
+    from ..graph import SourceGraph
+
+    started = time.perf_counter()
+    source = SourceGraph.load(list(files))
+    step(f"loaded {len(source.triples)} triples from {', '.join(map(str, files))}")
+    result = build(source, gateway=gateway)
+    step(f"compiled {len(result.mesh.routes)} routes in {time.perf_counter() - started:.2f} s")
+    return result

@@ -1,0 +1,72 @@
+"""The house: floors and rooms, sizes, names, and what policies may not touch."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "api_gateway_service_mesh"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LINE_STOP = 400
+FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common"}
+
+
+def test_floors_hold() -> None:
+    """import-linter's contracts in pyproject.toml: imports go down, and each library has its rooms."""
+    command = shutil.which("lint-imports", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if command is None:
+        pytest.skip("import-linter is not installed (pip install '.[dev]')")
+    result = subprocess.run(
+        [command, "--no-cache"], cwd=ROOT, env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_is_one_room(module: Path) -> None:
+    lines = module.read_text().count("\n")
+    assert lines <= LINE_STOP, f"{module.relative_to(ROOT)} has {lines} lines: two rooms, or something to leave out"
+    assert not FORBIDDEN_NAMES & set(module.relative_to(PACKAGE).with_suffix("").parts)
+    tree = ast.parse(module.read_text())
+    assert ast.get_docstring(tree), f"{module.relative_to(ROOT)} does not say what it is"
+
+
+def test_policies_decide_and_never_act() -> None:
+    """No clock, no randomness of their own, nothing awaited: they come in as arguments."""
+    banned_imports = {"time", "random", "asyncio", "socket", "threading"}
+    for module in sorted((PACKAGE / "policies").rglob("*.py")):
+        tree = ast.parse(module.read_text())
+        for node in ast.walk(tree):
+            assert not isinstance(node, (ast.Await, ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith)), module
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name.split(".")[0] for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module.split(".")[0]]
+            assert not banned_imports & set(names), f"{module.name}:{node.lineno} imports {names}"
+
+
+def test_every_module_has_a_test_in_the_same_place() -> None:
+    """A newcomer who knows the module knows its test. Packages whose parts are only tested together are listed."""
+    together = {"model", "cli"}
+    missing = []
+    for module in MODULES:
+        relative = module.relative_to(PACKAGE)
+        if relative.name in ("__init__.py", "__main__.py") or relative.parts[0] in together or len(relative.parts) == 1:
+            continue
+        folder = ROOT / "tests" / relative.parts[0]
+        stem = relative.stem
+        if not any(folder.rglob(f"test_{stem}*.py")) and not _imported_by_tests(folder, stem):
+            missing.append(str(relative))
+    assert not missing, f"no test names these modules: {missing}"
+
+
+def _imported_by_tests(folder: Path, stem: str) -> bool:
+    return any(f".{stem} import" in test.read_text() or f"import {stem}" in test.read_text() for test in folder.rglob("test_*.py"))
