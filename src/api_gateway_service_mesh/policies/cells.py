@@ -1,0 +1,225 @@
+"""Cells: the numbers of all policy machines, in one run of float64.
+
+Rules:
+
+- A machine gets a view and a base index and keeps its whole state in its cells. All cells at 0.0 is every machine's
+  first state, so fresh memory needs no set-up.
+- With one process the store is private memory, with workers one memory file that the control process and all workers
+  map: limits and breakers are exact over workers, live state is read without asking anyone, and it survives both the
+  crash of a worker and a reload.
+- Memory is sparse: a page costs nothing until it is written.
+- One cell is read and written whole (aligned 8 bytes). Whoever changes a cell that depends on what it held takes the
+  lock, unless the cell belongs to one worker alone (`policies.counters`).
+- The owner (control process) allocates with `CellLayout`; workers get its ``slots``.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.model import Mesh
+
+from .balancer import balancer_cells, balancer_key
+from .breaker import BREAKER_CELLS
+from .counters import ENDPOINT_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
+from .health import HEALTH_CELLS
+from .lock import NO_LOCK, Lock, NoLock, SharedLock
+from .rate_limit import rate_limit_cells
+
+__all__ = [
+    "ALIGNMENT",
+    "DEFAULT_CELLS",
+    "NO_LOCK",
+    "CellLayout",
+    "CellStore",
+    "CellsExhausted",
+    "Lock",
+    "NoLock",
+    "SharedLock",
+    "cells_needed",
+    "layout_for",
+]
+
+CELL_BYTES = 8
+DEFAULT_CELLS = 64 * 1024 * 1024 // CELL_BYTES
+ALIGNMENT = 8
+"""Cells in a cache line. Slots and per-worker columns begin on one, so that workers do not slow each other down."""
+
+
+class CellsExhausted(AgwError):
+    """The cell store has no room left for what a configuration needs."""
+
+    problem = "cells-exhausted"
+
+
+def aligned(cells: int) -> int:
+    """`cells` rounded up to whole cache lines."""
+    return -(-cells // ALIGNMENT) * ALIGNMENT
+
+
+class CellStore:
+    """A run of cells: ``view`` shows them as float64. Make one with `local`, `shared` or `attach`."""
+
+    __slots__ = ("_memory", "cells", "fd", "view")
+
+    def __init__(self, memory: mmap.mmap, cells: int, fd: int | None) -> None:
+        self._memory = memory
+        self.cells = cells
+        self.fd = fd
+        """The memory file, or None for a local store. It is inheritable only when the owner makes it so."""
+        self.view: memoryview[float] = memoryview(memory).cast("d")
+
+    @classmethod
+    def local(cls, cells: int = DEFAULT_CELLS) -> CellStore:
+        """Private zeroed memory of this process."""
+        return cls(mmap.mmap(-1, cells * CELL_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), cells, None)
+
+    @classmethod
+    def shared(cls, cells: int = DEFAULT_CELLS) -> CellStore:
+        """A zeroed memory file (Linux ``memfd_create``) that other processes map with `attach`."""
+        fd = os.memfd_create("agw-cells", os.MFD_CLOEXEC)
+        os.ftruncate(fd, cells * CELL_BYTES)
+        return cls._map(fd, cells)
+
+    @classmethod
+    def attach(cls, fd: int, cells: int) -> CellStore:
+        """Map the memory file of another process, received by inheritance or over a socket.
+
+        Raises:
+            AgwError: the file is smaller than `cells` cells.
+        """
+        size = os.fstat(fd).st_size
+        if size < cells * CELL_BYTES:
+            raise AgwError(f"the cell store has {size} bytes, {cells * CELL_BYTES} are needed")
+        return cls._map(fd, cells)
+
+    @classmethod
+    def _map(cls, fd: int, cells: int) -> CellStore:
+        return cls(mmap.mmap(fd, cells * CELL_BYTES, flags=mmap.MAP_SHARED), cells, fd)
+
+    def close(self) -> None:
+        """Unmap, and close the memory file. No machine on this store may be used afterwards."""
+        self.view.release()
+        self._memory.close()
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+    def __repr__(self) -> str:
+        kind = "local" if self.fd is None else f"shared fd={self.fd}"
+        return f"<CellStore {kind} cells={self.cells}>"
+
+
+class CellLayout:
+    """Which cells belong to whom. Kept by the owner of the store alone.
+
+    A slot is named by (kind, IRI). Asking again with the same size gives the same cells, so state survives a reload.
+    Cells return only through `release_missing`, and are handed out again not before the *following* call of it:
+    requests that still run on the table before last may write to them until then.
+    """
+
+    __slots__ = ("_free", "_next", "_retired", "_sizes", "_store", "_superseded", "slots")
+
+    def __init__(self, store: CellStore) -> None:
+        self._store = store
+        self._next = 0
+        self._sizes: dict[tuple[str, str], int] = {}
+        self._superseded: list[tuple[int, int]] = []
+        self._retired: list[tuple[int, int]] = []
+        self._free: dict[int, list[int]] = {}
+        self.slots: dict[tuple[str, str], int] = {}
+        """(kind, IRI) to the index of the first cell; a plain dict, to be pickled for workers."""
+
+    def reserve(self, kind: str, iri: str, cells: int) -> int:
+        """The base of the slot (kind, iri), made when missing. With another size than before: a new, zeroed slot.
+
+        Raises:
+            CellsExhausted: the store is full.
+        """
+        key = (kind, iri)
+        size = aligned(max(cells, 1))
+        base = self.slots.get(key)
+        if base is not None:
+            if self._sizes[key] == size:
+                return base
+            self._superseded.append((base, self._sizes[key]))
+        base = self._take(key, size)
+        self.slots[key] = base
+        self._sizes[key] = size
+        return base
+
+    def release_missing(self, live: AbstractSet[tuple[str, str]]) -> None:
+        """Retire every slot not in `live` (the keys of the table in force), and free what was retired before."""
+        for base, size in self._retired:
+            self._free.setdefault(size, []).append(base)
+        self._retired = self._superseded
+        self._superseded = []
+        for key in [key for key in self.slots if key not in live]:
+            self._retired.append((self.slots.pop(key), self._sizes.pop(key)))
+
+    @property
+    def used(self) -> int:
+        """Cells handed out at any time so far; what lies beyond was never touched."""
+        return self._next
+
+    def _take(self, key: tuple[str, str], size: int) -> int:
+        bases = self._free.get(size)
+        if bases:
+            base = bases.pop()
+            self._store.view[base : base + size] = memoryview(bytes(size * CELL_BYTES)).cast("d")
+            return base
+        base = self._next
+        if base + size > self._store.cells:
+            raise CellsExhausted(
+                f"no room for the state of {key[0]} {key[1]}: it needs {size} cells, "
+                f"{self._store.cells - base} of {self._store.cells} are left",
+                remedy="Restart the gateway: it sizes its memory by the configuration it starts with.",
+            )
+        self._next = base + size
+        return base
+
+    def __repr__(self) -> str:
+        return f"<CellLayout slots={len(self.slots)} used={self._next}/{self._store.cells}>"
+
+
+def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, str], int]:
+    """Reserve all that `mesh` needs with `workers` workers, and say where: (kind, IRI) to base.
+
+    Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``breaker`` (Breaker), ``route`` (Route), ``endpoint``
+    and ``health`` (Endpoint), ``balancer`` (named by `policies.balancer.balancer_key`). A policy that several routes
+    name is one machine.
+
+    Raises:
+        CellsExhausted: the store is too small; `cells_needed` tells what it takes.
+    """
+    return {(kind, iri): layout.reserve(kind, iri, cells) for kind, iri, cells in _needs(mesh, workers)}
+
+
+def cells_needed(mesh: Mesh, workers: int) -> int:
+    """How many cells `layout_for` reserves in an empty layout. A store should hold several times as many: while a changed
+    configuration is taken up, the old slots still stand."""
+    return sum(aligned(size) for size in {(kind, iri): size for kind, iri, size in _needs(mesh, workers)}.values())
+
+
+def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
+    upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
+    for route in mesh.routes:
+        yield "route", route.iri, ROUTE_CELLS * workers
+        for limit in route.rate_limits:
+            yield "rate_limit", limit.iri, rate_limit_cells(limit)
+            yield "rate_limit_count", limit.iri, RATE_LIMIT_COUNT_CELLS * workers
+        if route.breaker is not None:
+            yield "breaker", route.breaker.iri, BREAKER_CELLS
+        targets = [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
+        for target in targets:
+            upstream = upstreams.get(target)
+            if upstream is not None:
+                yield *balancer_key(route, target), balancer_cells(len(upstream.endpoints)) * workers
+    for upstream in mesh.upstreams:
+        for endpoint in upstream.endpoints:
+            yield "endpoint", endpoint.iri, ENDPOINT_CELLS * workers
+            yield "health", endpoint.iri, HEALTH_CELLS

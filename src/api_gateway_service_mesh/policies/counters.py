@@ -1,0 +1,238 @@
+"""Counters: per-worker columns of cells that only their worker writes, so they need no lock; readers sum the columns.
+
+A slot of N workers is N columns one after the other, each of whole cache lines. Counters only grow (a reader takes
+rates); the two gauges, an endpoint's ``active`` and ``connections``, return to 0 when the worker is idle, and
+`clear_gauges` repairs them after a worker's crash.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+__all__ = [
+    "BUCKET_SECONDS",
+    "ENDPOINT_CELLS",
+    "RATE_LIMIT_COUNT_CELLS",
+    "ROUTE_CELLS",
+    "EndpointCounters",
+    "EndpointTotals",
+    "RateLimitCounters",
+    "RateLimitTotals",
+    "RouteCounters",
+    "RouteTotals",
+    "clear_gauges",
+    "read_endpoint",
+    "read_rate_limit",
+    "read_route",
+]
+
+BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the latency buckets, each inclusive; one more bucket takes what is slower."""
+
+# A route's column. Cell 0 counts requests that ended without an answer (status 0: the client went away first);
+# cells 1 to 5 count answers by class, so that a status finds its cell by one division.
+ROUTE_GATEWAY_ERRORS = 6
+ROUTE_SECONDS = 7
+ROUTE_BYTES_IN = 8
+ROUTE_BYTES_OUT = 9
+ROUTE_BUCKETS = 10
+ROUTE_CELLS = 24
+
+ENDPOINT_ACTIVE = 0
+ENDPOINT_REQUESTS = 1
+ENDPOINT_FAILURES = 2
+ENDPOINT_CONNECTIONS = 3
+ENDPOINT_CELLS = 8
+
+RATE_LIMIT_ADMITTED = 0
+RATE_LIMIT_REJECTED = 1
+RATE_LIMIT_COUNT_CELLS = 8
+
+
+class RouteCounters:
+    """One worker's counters of one route."""
+
+    __slots__ = ("_buckets", "_bytes_in", "_bytes_out", "_column", "_errors", "_seconds", "_view")
+
+    def __init__(self, view: memoryview[float], base: int, worker: int = 0) -> None:
+        self._view = view
+        self._column = base + worker * ROUTE_CELLS
+        self._errors = self._column + ROUTE_GATEWAY_ERRORS
+        self._seconds = self._column + ROUTE_SECONDS
+        self._bytes_in = self._column + ROUTE_BYTES_IN
+        self._bytes_out = self._column + ROUTE_BYTES_OUT
+        self._buckets = self._column + ROUTE_BUCKETS
+
+    def observe(self, status: int, seconds: float, bytes_in: int = 0, bytes_out: int = 0) -> None:
+        """Count one finished request. `status` 100 to 599, or 0 when the client got no answer."""
+        view = self._view
+        view[self._column + status // 100] += 1.0
+        view[self._seconds] += seconds
+        view[self._buckets + bisect_left(BUCKET_SECONDS, seconds)] += 1.0
+        if bytes_in:
+            view[self._bytes_in] += bytes_in
+        if bytes_out:
+            view[self._bytes_out] += bytes_out
+
+    def gateway_error(self) -> None:
+        """Count an answer that agw made itself because something failed; comes beside `observe`."""
+        self._view[self._errors] += 1.0
+
+    def __repr__(self) -> str:
+        return f"<RouteCounters {read_route(self._view, self._column, 1)!s}>"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTotals:
+    """A route's counters over all workers. ``buckets`` are counts per bucket, not cumulative."""
+
+    by_class: tuple[int, int, int, int, int]
+    unanswered: int
+    gateway_errors: int
+    seconds: float
+    bytes_in: int
+    bytes_out: int
+    buckets: tuple[int, ...]
+
+    @property
+    def requests(self) -> int:
+        """All finished requests."""
+        return sum(self.by_class) + self.unanswered
+
+    @property
+    def errors(self) -> int:
+        """Answers of class 5xx."""
+        return self.by_class[4]
+
+    def __str__(self) -> str:
+        errors = f"5xx={self.errors} gateway_errors={self.gateway_errors}"
+        return f"requests={self.requests} {errors} seconds={self.seconds:.3f}"
+
+
+def read_route(view: memoryview[float], base: int, workers: int) -> RouteTotals:
+    """Sum a route's columns."""
+    cells = _summed(view, base, workers, ROUTE_CELLS)
+    return RouteTotals(
+        by_class=(int(cells[1]), int(cells[2]), int(cells[3]), int(cells[4]), int(cells[5])),
+        unanswered=int(cells[0]),
+        gateway_errors=int(cells[ROUTE_GATEWAY_ERRORS]),
+        seconds=cells[ROUTE_SECONDS],
+        bytes_in=int(cells[ROUTE_BYTES_IN]),
+        bytes_out=int(cells[ROUTE_BYTES_OUT]),
+        buckets=tuple(int(count) for count in cells[ROUTE_BUCKETS : ROUTE_BUCKETS + len(BUCKET_SECONDS) + 1]),
+    )
+
+
+class EndpointCounters:
+    """One worker's counters of one endpoint."""
+
+    __slots__ = ("_column", "_connections", "_failures", "_requests", "_view")
+
+    def __init__(self, view: memoryview[float], base: int, worker: int = 0) -> None:
+        self._view = view
+        self._column = base + worker * ENDPOINT_CELLS
+        self._requests = self._column + ENDPOINT_REQUESTS
+        self._failures = self._column + ENDPOINT_FAILURES
+        self._connections = self._column + ENDPOINT_CONNECTIONS
+
+    def start(self) -> None:
+        """An attempt begins."""
+        view = self._view
+        view[self._column] += 1.0
+        view[self._requests] += 1.0
+
+    def finish(self, ok: bool) -> None:
+        """An attempt ended; to be called exactly once for each `start`, in every way an attempt can end."""
+        view = self._view
+        view[self._column] -= 1.0
+        if not ok:
+            view[self._failures] += 1.0
+
+    def connections(self, change: int) -> None:
+        """A connection was opened (+1) or closed (-1)."""
+        self._view[self._connections] += change
+
+    def __repr__(self) -> str:
+        return f"<EndpointCounters {read_endpoint(self._view, self._column, 1)!s}>"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTotals:
+    """An endpoint's counters over all workers; ``active`` and ``connections`` are of this moment."""
+
+    active: int
+    requests: int
+    failures: int
+    connections: int
+
+    def __str__(self) -> str:
+        return f"active={self.active} requests={self.requests} failures={self.failures} connections={self.connections}"
+
+
+def read_endpoint(view: memoryview[float], base: int, workers: int) -> EndpointTotals:
+    """Sum an endpoint's columns."""
+    cells = _summed(view, base, workers, ENDPOINT_CELLS)
+    return EndpointTotals(
+        active=int(cells[ENDPOINT_ACTIVE]),
+        requests=int(cells[ENDPOINT_REQUESTS]),
+        failures=int(cells[ENDPOINT_FAILURES]),
+        connections=int(cells[ENDPOINT_CONNECTIONS]),
+    )
+
+
+class RateLimitCounters:
+    """One worker's counters of one rate limit."""
+
+    __slots__ = ("_admitted", "_rejected", "_view")
+
+    def __init__(self, view: memoryview[float], base: int, worker: int = 0) -> None:
+        self._view = view
+        self._admitted = base + worker * RATE_LIMIT_COUNT_CELLS + RATE_LIMIT_ADMITTED
+        self._rejected = base + worker * RATE_LIMIT_COUNT_CELLS + RATE_LIMIT_REJECTED
+
+    def admitted(self) -> None:
+        """Count a request that the limit let through."""
+        self._view[self._admitted] += 1.0
+
+    def rejected(self) -> None:
+        """Count a request that the limit refused."""
+        self._view[self._rejected] += 1.0
+
+    def __repr__(self) -> str:
+        return f"<RateLimitCounters {read_rate_limit(self._view, self._admitted, 1)!s}>"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitTotals:
+    """A rate limit's decisions over all workers."""
+
+    admitted: int
+    rejected: int
+
+    def __str__(self) -> str:
+        return f"admitted={self.admitted} rejected={self.rejected}"
+
+
+def read_rate_limit(view: memoryview[float], base: int, workers: int) -> RateLimitTotals:
+    """Sum a rate limit's columns."""
+    cells = _summed(view, base, workers, RATE_LIMIT_COUNT_CELLS)
+    return RateLimitTotals(int(cells[RATE_LIMIT_ADMITTED]), int(cells[RATE_LIMIT_REJECTED]))
+
+
+def clear_gauges(view: memoryview[float], slots: Mapping[tuple[str, str], int], worker: int) -> None:
+    """Forget the requests and connections that a crashed worker held. Only while no process runs as that worker."""
+    for base in _bases(slots, "endpoint"):
+        column = base + worker * ENDPOINT_CELLS
+        view[column + ENDPOINT_ACTIVE] = 0.0
+        view[column + ENDPOINT_CONNECTIONS] = 0.0
+
+
+def _bases(slots: Mapping[tuple[str, str], int], kind: str) -> Iterable[int]:
+    return (base for (slot_kind, _), base in slots.items() if slot_kind == kind)
+
+
+def _summed(view: memoryview[float], base: int, workers: int, size: int) -> list[float]:
+    columns = [view[base + worker * size : base + (worker + 1) * size].tolist() for worker in range(workers)]
+    return [sum(cells) for cells in zip(*columns, strict=True)]

@@ -1,0 +1,186 @@
+"""Rate limits: a token bucket in one number.
+
+A bucket of `burst` tokens, refilled at `requests_per_second`, that takes one token a request is equal to the generic
+cell rate algorithm (ITU-T I.371, virtual scheduling): keep the *theoretical arrival time* (TAT) at which the bucket
+will be full again. A request at `now` moves it to ``max(TAT, now) + 1/rate`` and is admitted when that is at most
+``now + burst/rate``. One float is the whole state, and 0.0 is a full bucket.
+
+Rules:
+
+- In any span of t seconds at most ``burst + rate * t`` requests are admitted, over all workers.
+- A refused request takes nothing. A clock that goes backwards grants nothing: the bucket is then at most empty.
+- A keyed limit holds a bucket for each key in a table of fixed size. A key looks for its bucket in `NEIGHBOURHOOD`
+  places from its home on; a bucket that is full again is a free place. When all are taken the one that is nearest to
+  full is given up. That errs for the caller who is pushed out: they come back to a full bucket. No key whose bucket
+  stands gets more than rate and burst.
+"""
+
+from __future__ import annotations
+
+from api_gateway_service_mesh.model import RateLimit
+
+from .lock import NO_LOCK, Lock, NoLock
+
+__all__ = ["KEYED_BUCKETS", "NEIGHBOURHOOD", "KeyedTokenBucket", "TokenBucket", "rate_limit_cells", "token_bucket"]
+
+KEYED_BUCKETS = 8192
+"""Buckets of a keyed limit. Two cells each: the key's hash (a 64-bit integer, kept as such), and its TAT."""
+
+NEIGHBOURHOOD = 8
+"""How many places a key may stand in."""
+
+ROUNDING = 1e-3
+"""Part of a token that a request may come too early: float64 of a long-running clock cannot tell that from punctual."""
+
+
+def rate_limit_cells(limit: RateLimit) -> int:
+    """Cells of the slot of kind ``rate_limit``."""
+    return 1 if limit.key is None else 2 * (KEYED_BUCKETS + NEIGHBOURHOOD)
+
+
+def token_bucket(
+    limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK
+) -> TokenBucket | KeyedTokenBucket:
+    """The machine for `limit`: keyed when it has a key."""
+    return (TokenBucket if limit.key is None else KeyedTokenBucket)(limit, view, base, lock)
+
+
+class _Bucket:
+    """The arithmetic of one TAT."""
+
+    __slots__ = ("_interval", "_lock", "_tolerance", "_view", "burst", "iri", "rate")
+
+    def __init__(self, limit: RateLimit, view: memoryview[float], lock: Lock) -> None:
+        if limit.requests_per_second <= 0 or limit.burst < 1:
+            raise ValueError(f"a rate limit needs a positive rate and a burst of 1 or more: {limit}")
+        self.iri = limit.iri
+        self.rate = limit.requests_per_second
+        self.burst = limit.burst
+        self._interval = 1.0 / limit.requests_per_second
+        self._tolerance = limit.burst * self._interval
+        self._view = view
+        self._lock: Lock | None = None if isinstance(lock, NoLock) else lock
+
+    def _remaining(self, tat: float, now: float) -> int:
+        return max(0, min(self.burst, int((now - tat + self._tolerance) / self._interval + ROUNDING)))
+
+    def _reset(self, tat: float, now: float) -> float:
+        return max(0.0, min(tat - now, self._tolerance))
+
+
+class TokenBucket(_Bucket):
+    """One bucket for all callers."""
+
+    __slots__ = ("_base",)
+
+    def __init__(self, limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK) -> None:
+        super().__init__(limit, view, lock)
+        self._base = base
+
+    def take(self, now: float, key_hash: int = 0) -> float:
+        """Ask for one token: 0.0 when admitted, else the seconds until one will be there. `key_hash` does not matter."""
+        lock = self._lock
+        if lock is not None:
+            lock.acquire()
+        try:
+            view, base, interval = self._view, self._base, self._interval
+            ahead = view[base] - now
+            if ahead < 0.0:
+                ahead = 0.0
+            elif ahead > self._tolerance:
+                ahead = self._tolerance  # the clock went back, or the limit became tighter: empty, not in debt
+            wait = ahead + interval - self._tolerance
+            if wait > interval * ROUNDING:
+                return wait
+            view[base] = now + ahead + interval
+            return 0.0
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def remaining(self, now: float, key_hash: int = 0) -> int:
+        """Whole tokens in the bucket."""
+        return self._remaining(self._view[self._base], now)
+
+    def reset_seconds(self, now: float, key_hash: int = 0) -> float:
+        """Seconds until the bucket is full again."""
+        return self._reset(self._view[self._base], now)
+
+    def __repr__(self) -> str:
+        return f"<TokenBucket {self.iri} rate={self.rate:g}/s burst={self.burst} tat={self._view[self._base]:.3f}>"
+
+
+class KeyedTokenBucket(_Bucket):
+    """A bucket for each key, in a table of `KEYED_BUCKETS` places: first the hashes, then the TATs. The places of the last
+    homes run on past the end, so that a neighbourhood is always one run."""
+
+    __slots__ = ("_hashes", "_tats")
+
+    def __init__(self, limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK) -> None:
+        super().__init__(limit, view, lock)
+        places = KEYED_BUCKETS + NEIGHBOURHOOD
+        # float64 cannot hold a 64-bit hash, so the same memory is read as integers.
+        self._hashes = view[base : base + places].cast("B").cast("q")
+        self._tats = view[base + places : base + 2 * places]
+
+    def take(self, now: float, key_hash: int = 0) -> float:
+        """Ask for one token of the key: 0.0 when admitted, else the seconds until one will be there.
+
+        `key_hash` is a 64-bit hash of the key, as `policies.key.key_hash` makes it.
+        """
+        lock = self._lock
+        if lock is not None:
+            lock.acquire()
+        try:
+            stored = key_hash or 1  # 0 marks a place that was never used
+            place = key_hash % KEYED_BUCKETS
+            tats, interval, tolerance = self._tats, self._interval, self._tolerance
+            if self._hashes[place] != stored:
+                place = self._place(place, stored, now)
+            ahead = tats[place] - now
+            if ahead < 0.0:
+                ahead = 0.0
+            elif ahead > tolerance:
+                ahead = tolerance
+            wait = ahead + interval - tolerance
+            if wait > interval * ROUNDING:
+                return wait
+            tats[place] = now + ahead + interval
+            return 0.0
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def remaining(self, now: float, key_hash: int = 0) -> int:
+        """Whole tokens in the key's bucket."""
+        return self._remaining(self._tat(key_hash), now)
+
+    def reset_seconds(self, now: float, key_hash: int = 0) -> float:
+        """Seconds until the key's bucket is full again."""
+        return self._reset(self._tat(key_hash), now)
+
+    def keys(self, now: float) -> int:
+        """How many keys have a bucket that is not full; reads the whole table, for observers only."""
+        return sum(tat > now for tat in self._tats.tolist())
+
+    def _place(self, home: int, stored: int, now: float) -> int:
+        """The key's place, made when it has none. The lock is held."""
+        hashes = self._hashes[home : home + NEIGHBOURHOOD].tolist()
+        if stored in hashes:
+            return home + hashes.index(stored)
+        tats = self._tats[home : home + NEIGHBOURHOOD].tolist()
+        oldest = min(tats)
+        place = home + tats.index(oldest)
+        self._tats[place] = 0.0
+        self._hashes[place] = stored
+        return place
+
+    def _tat(self, key_hash: int) -> float:
+        home = key_hash % KEYED_BUCKETS
+        hashes = self._hashes[home : home + NEIGHBOURHOOD].tolist()
+        stored = key_hash or 1
+        return float(self._tats[home + hashes.index(stored)]) if stored in hashes else 0.0
+
+    def __repr__(self) -> str:
+        used = sum(map(bool, self._hashes.tolist()))
+        return f"<KeyedTokenBucket {self.iri} rate={self.rate:g}/s burst={self.burst} places={used}/{KEYED_BUCKETS}>"
