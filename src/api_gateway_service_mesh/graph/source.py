@@ -1,0 +1,198 @@
+"""The first stage: what people wrote, as triples that still know their place in the text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyoxigraph import RdfFormat, Triple, serialize
+
+from api_gateway_service_mesh.errors import ConfigError, Finding, Location, Report, Severity
+
+from .document import Document, read_document, text_document
+from .load import parse_document
+from .positions import PositionIndex, Spot
+from .secrets import masked_source
+from .skolem import rename, skolem_names
+from .terms import AGW, OWL, Row, Term, lexical
+
+if TYPE_CHECKING:
+    from rdflib import Graph
+
+__all__ = ["SourceGraph"]
+
+_IMPORTS = OWL + "imports"
+
+
+@dataclass(frozen=True, eq=False)
+class SourceGraph:
+    """All triples of a configuration, blank nodes skolemised (`graph.skolem`).
+
+    ``findings`` are the warnings of loading. Two graphs with the same triples have the same ``digest``.
+    """
+
+    rows: tuple[Row, ...] = field(repr=False)
+    documents: tuple[Document, ...] = ()
+    prefixes: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def load(cls, paths: Sequence[str | Path]) -> SourceGraph:
+        """Read and merge files. Nothing else is read: ``owl:imports`` is not followed.
+
+        Raises:
+            ConfigError: with a finding for each file that cannot be read or parsed.
+        """
+        documents: dict[Path, Document] = {}
+        broken: list[Finding] = []
+        for path in paths:
+            try:
+                documents.setdefault(Path(path).resolve(), read_document(path))
+            except ConfigError as error:
+                broken += error.report.findings
+        if not paths:
+            broken.append(
+                Finding("missing-file", "no configuration file was named", remedy="name at least one Turtle file")
+            )
+        return cls._of(list(documents.values()), broken)
+
+    @classmethod
+    def parse(cls, text: str, name: str = "<text>", base_dir: Path | None = None) -> SourceGraph:
+        """Parse one Turtle text; `base_dir` is the folder its relative certificate paths are taken from.
+
+        Raises:
+            ConfigError: the text is not well formed.
+        """
+        return cls._of([text_document(text, name, base_dir)], [])
+
+    @classmethod
+    def from_rdflib(cls, graph: Graph) -> SourceGraph:
+        """A configuration built with rdflib; its triples have no places."""
+        from .rdflib_bridge import rows_from
+
+        rows = rows_from(graph)
+        names = skolem_names(rows)
+        prefixes = {prefix: str(iri) for prefix, iri in graph.namespaces()}
+        return cls(tuple(dict.fromkeys(_named(row, names) for row in rows)), (), prefixes)
+
+    @classmethod
+    def of(cls, triples: Iterable[Triple], prefixes: Mapping[str, str] | None = None) -> SourceGraph:
+        """A configuration made of triples, for example by the Python API; they have no places."""
+        rows: list[Row] = [(subject, predicate, value) for subject, predicate, value in triples]
+        names = skolem_names(rows)
+        return cls(tuple(dict.fromkeys(_named(row, names) for row in rows)), (), dict(prefixes or {}))
+
+    @classmethod
+    def _of(cls, documents: Sequence[Document], broken: list[Finding]) -> SourceGraph:
+        rows: list[Row] = []
+        prefixes: dict[str, str] = {}
+        for number, document in enumerate(documents):
+            try:
+                parsed = parse_document(document, f"d{number}." if len(documents) > 1 else "")
+            except ConfigError as error:
+                broken += error.report.findings
+            else:
+                rows += parsed.rows
+                prefixes = {**parsed.prefixes, **prefixes}
+        if broken:
+            raise ConfigError(Report().merged(broken))
+        names = skolem_names(rows)
+        merged = tuple(dict.fromkeys(_named(row, names) for row in rows) if names else dict.fromkeys(rows))
+        source = cls(merged, tuple(documents), prefixes, tuple(f for document in documents for f in document.findings))
+        imports = _imports(source)
+        return cls(merged, source.documents, prefixes, (*source.findings, *imports)) if imports else source
+
+    @cached_property
+    def triples(self) -> tuple[Triple, ...]:
+        """All triples, in the order of the files."""
+        return tuple(Triple(*row) for row in self.rows)
+
+    @cached_property
+    def ntriples(self) -> bytes:
+        """All triples as N-Triples, in the order of the files."""
+        return serialize(self.triples, format=RdfFormat.N_TRIPLES) or b""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the sorted N-Triples: equal exactly when the triples are."""
+        return hashlib.sha256(b"\n".join(sorted(self.ntriples.splitlines()))).hexdigest()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the documents, as they were given."""
+        return tuple(document.name for document in self.documents)
+
+    @cached_property
+    def positions(self) -> PositionIndex:
+        """The place of every triple; built when first asked for."""
+        parsed = [() if document.has_positions else parse_document(document).rows for document in self.documents]
+        return PositionIndex(self.documents, parsed)
+
+    def spot(self, subject: str, predicate: str | None = None, value: Term | str | None = None) -> Spot | None:
+        """Like `locate`, with the length of what stands there and the document it stands in."""
+        if not self.documents:
+            return None
+        if predicate is None:
+            return self.positions.subject(subject)
+        if value is None:
+            return self.positions.predicate(subject, predicate)
+        return self.positions.object(subject, predicate, value)
+
+    def locate(self, subject: str, predicate: str | None = None, value: Term | str | None = None) -> Location | None:
+        """Where a subject, one of its properties, or one value stands; None when the source does not say it.
+
+        `subject` and `predicate` are IRIs (skolem IRIs for blank nodes); a plain string `value` is an IRI or a
+        lexical form.
+        """
+        spot = self.spot(subject, predicate, value)
+        return spot.location if spot else None
+
+    def file_of(self, subject: str, predicate: str, value: Term | str | None = None) -> Document | None:
+        """The document that states a triple. Its ``folder`` is what relative certificate paths are taken from."""
+        if len(self.documents) == 1:
+            return self.documents[0]
+        spot = self.spot(subject, predicate, value)
+        return spot.document if spot else None
+
+    def source_line(self, location: Location) -> str | None:
+        """The text of a line, secrets masked."""
+        for document in self.documents:
+            if document.name == location.file:
+                lines = document.text.split("\n", location.line)
+                if location.line <= len(lines):
+                    return masked_source(lines[location.line - 1].rstrip("\r"))
+        return None
+
+    def to_rdflib(self) -> Graph:
+        """The triples as an rdflib graph, prefixes bound, lexical forms untouched."""
+        from .rdflib_bridge import graph_of
+
+        return graph_of(self.rows, self.prefixes)
+
+
+def _named(row: Row, names: Mapping) -> Row:  # type: ignore[type-arg]
+    subject, predicate, value = row
+    return rename(subject, names), predicate, rename(value, names)  # type: ignore[arg-type,return-value]
+
+
+def _imports(source: SourceGraph) -> list[Finding]:
+    found = []
+    for subject, predicate, value in source.rows:
+        if predicate.value == _IMPORTS and lexical(value).rstrip("#") != AGW.rstrip("#"):
+            found.append(
+                Finding(
+                    "import-not-followed",
+                    f"owl:imports {value} is not followed",
+                    Severity.WARNING,
+                    source.locate(lexical(subject), _IMPORTS, value),
+                    lexical(subject),
+                    _IMPORTS,
+                    str(value),
+                    remedy="name the file on the command line: agw merges all files it is given, and fetches none",
+                )
+            )
+    return found
