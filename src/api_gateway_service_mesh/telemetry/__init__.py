@@ -1,1 +1,11 @@
-"""telemetry."""
+"""Telemetry: metrics text, access-log lines, request ids. It formats and writes; what to say is decided above.
+
+Rules of this package: nothing here ever waits on the hot path, fails a request, or grows without bound; what cannot be
+written is dropped and counted.
+"""
+
+from .access_log import AccessLog
+from .metrics import Family, Kind, Sample, histogram_samples, render_metrics
+from .request_id import RequestIds
+
+__all__ = ["AccessLog", "Family", "Kind", "RequestIds", "Sample", "histogram_samples", "render_metrics"]

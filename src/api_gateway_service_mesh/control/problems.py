@@ -1,0 +1,71 @@
+"""Errors of the admin port as HTTP: RFC 9457 problem details, here and nowhere else in ``control``."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from ..errors import AgwError, ConfigError
+from ..graph.report import report_json
+
+__all__ = ["problem_response", "problems"]
+
+
+def problem_response(error: AgwError) -> web.Response:
+    """`error` as ``application/problem+json``, with its remedy, place and report where it has them."""
+    body: dict[str, Any] = {
+        "type": f"urn:agw:problem:{error.problem}",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.message,
+    }
+    if error.remedy:
+        body["remedy"] = error.remedy
+    for member in ("line", "column", "parameters"):
+        value = getattr(error, member, None)
+        if value is not None:
+            body[member] = value
+    if isinstance(error, ConfigError):
+        body["report"] = report_json(error.report)
+    headers = {"Cache-Control": "no-store"}
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="agw admin"'
+    allow = getattr(error, "allow", None)
+    if allow:
+        headers["Allow"] = allow
+    text = json.dumps(body, ensure_ascii=False)
+    return web.Response(status=error.status, text=text, content_type="application/problem+json", headers=headers)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Turns what a handler raises into problem details; what it did not expect into a 500 without inner words."""
+    try:
+        response: web.StreamResponse = await handler(request)
+        return response
+    except AgwError as error:
+        return problem_response(error)
+    except web.HTTPException as error:
+        known = AgwError(_SENTENCES.get(error.status, error.reason))
+        known.status = error.status
+        known.problem = error.reason.lower().replace(" ", "-")
+        response = problem_response(known)
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+        return response
+    except Exception:
+        request.app.logger.exception("admin request failed: %s %s", request.method, request.path)
+        return problem_response(AgwError("the gateway failed to answer this; its log says why"))
+
+
+_SENTENCES = {
+    404: "the admin port has nothing at this path; /livez /readyz /metrics /routes /explain /sparql /queries are there",
+    405: "this path does not take that method",
+    413: "the request is too large",
+}

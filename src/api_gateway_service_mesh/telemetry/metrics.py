@@ -1,0 +1,103 @@
+"""Metrics as text: the Prometheus exposition format 0.0.4 and OpenMetrics 1.0.
+
+Two differences matter: OpenMetrics names a counter's family without ``_total`` and ends with ``# EOF``; and it escapes
+quotes in HELP. Values are written so that integers stay integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["OPENMETRICS_TYPE", "PROMETHEUS_TYPE", "Family", "Kind", "Sample", "histogram_samples", "render_metrics"]
+
+PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+class Kind(StrEnum):
+    """Metric types both formats know."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One number. ``suffix`` is what the sample's name adds to the family's (``_bucket``, ``_sum``, ``_total`` …)."""
+
+    value: float
+    labels: Sequence[tuple[str, str]] = ()
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric: ``name`` without ``_total``, one line of help, its type, its samples."""
+
+    name: str
+    help: str
+    kind: Kind
+    samples: Sequence[Sample]
+
+
+def histogram_samples(
+    bounds: Sequence[float], counts: Sequence[int], total: float, labels: Sequence[tuple[str, str]]
+) -> Iterator[Sample]:
+    """The samples of one histogram. ``counts`` are per bucket, with one more than ``bounds`` for what is slower."""
+    seen = 0
+    for bound, count in zip((*bounds, math.inf), counts, strict=True):
+        seen += count
+        yield Sample(seen, (*labels, ("le", _number(bound))), "_bucket")
+    yield Sample(total, labels, "_sum")
+    yield Sample(seen, labels, "_count")
+
+
+def render_metrics(families: Iterable[Family], *, openmetrics: bool = False) -> str:
+    """The text of a scrape."""
+    lines: list[str] = []
+    for family in families:
+        suffix = {Kind.COUNTER: "_total", Kind.INFO: "_info"}.get(family.kind, "")
+        kind = str(family.kind)
+        if openmetrics:
+            name = family.name
+        else:
+            name, kind = family.name + suffix, "gauge" if family.kind is Kind.INFO else kind
+        lines.append(f"# HELP {name} {_help(family.help, openmetrics)}")
+        lines.append(f"# TYPE {name} {kind}")
+        base = family.name + suffix
+        lines.extend(f"{base}{sample.suffix}{_labels(sample.labels)} {_number(sample.value)}" for sample in family.samples)
+    if openmetrics:
+        lines.append("# EOF")
+    return "\n".join(lines) + "\n"
+
+
+def _help(text: str, openmetrics: bool) -> str:
+    escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
+    return escaped.replace('"', '\\"') if openmetrics else escaped
+
+
+def _labels(labels: Sequence[tuple[str, str]]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"
+
+
+def _escaped(value: str) -> str:
+    if "\\" in value or '"' in value or "\n" in value:
+        return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return value
+
+
+def _number(value: float) -> str:
+    if value == math.inf:
+        return "+Inf"
+    if value != value:
+        return "NaN"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value)

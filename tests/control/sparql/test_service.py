@@ -1,0 +1,167 @@
+"""The query service with its real child processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from api_gateway_service_mesh.control.sparql.guard import QueryRefused
+from api_gateway_service_mesh.control.sparql.service import Answer, QueryUnavailable, SparqlLimits, SparqlService
+from api_gateway_service_mesh.vocabulary import AGW, GRAPH_CONFIG, GRAPH_RUNTIME, GRAPH_SHAPES
+
+from .conftest import Live, dataset
+
+JSON = {"solutions": "json", "boolean": "json", "graph": "turtle"}
+CROSS = "SELECT (COUNT(*) AS ?n) WHERE { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
+GIANT = (
+    'SELECT (STRLEN(?z) AS ?n) WHERE { BIND("' + "x" * 1000 + '" AS ?a) '
+    + " ".join(
+        f"BIND(CONCAT({', '.join(['?' + old] * 10)}) AS ?{new})" for old, new in zip("abcdefg", "bcdefgz", strict=True)
+    )
+    + "}"
+)
+
+
+def bindings(answer: Answer) -> list[dict[str, str]]:
+    return [{name: cell["value"] for name, cell in row.items()} for row in json.loads(answer.body)["results"]["bindings"]]
+
+
+async def count(service: SparqlService, where: str, **options: object) -> int:
+    answer = await service.query(f"SELECT (COUNT(*) AS ?n) {where}", JSON, **options)  # type: ignore[arg-type]
+    return int(bindings(answer)[0]["n"])
+
+
+async def test_default_graph_is_the_merge_of_the_graphs(service: SparqlService) -> None:
+    assert await count(service, f"{{ ?r <{AGW.routePath}> ?p }}") == 1000  # stated in two graphs, there once
+    assert await count(service, "{ <urn:shape> ?p ?o }") == 0
+    assert await count(service, f"{{ GRAPH <{GRAPH_SHAPES}> {{ ?s ?p ?o }} }}") == 1
+
+
+async def test_from_clauses_and_protocol_graphs_are_honoured(service: SparqlService) -> None:
+    assert await count(service, f"FROM <{GRAPH_SHAPES}> {{ ?s ?p ?o }}") == 1
+    assert await count(service, "{ ?s ?p ?o }", default_graphs=[GRAPH_SHAPES]) == 1
+    named = f"FROM NAMED <{GRAPH_CONFIG}> {{ GRAPH ?g {{ ?s ?p ?o }} }}"
+    assert await count(service, named) == 1000
+    assert await count(service, named, default_graphs=[], named_graphs=[GRAPH_SHAPES]) == 1
+
+
+async def test_live_state_is_never_older_than_its_refresh(service: SparqlService, live: Live) -> None:
+    question = f"{{ <urn:r1> <{AGW.requestTotal}> ?n FILTER(?n = 7) }}"
+    assert await count(service, question) == 0
+    live.total = 7
+    await asyncio.sleep(0.25)
+    assert await count(service, question) == 1
+    assert await count(service, f"{{ GRAPH <{GRAPH_RUNTIME}> {{ ?s ?p ?o }} }}") == 1
+    assert await count(service, f"{{ ?r <{AGW.requestTotal}> ?n }}") == 1
+
+
+async def test_a_new_dataset_replaces_the_old_one(service: SparqlService, live: Live) -> None:
+    assert await count(service, "{ ?s ?p ?o }") == 1001
+    service.use(dataset(2, f"<urn:a> <urn:b> <urn:c> <{GRAPH_CONFIG}> .\n"), live)
+    assert await count(service, "{ ?s ?p ?o }") == 2
+
+
+@pytest.mark.parametrize(("form", "start"), [("xml", b"<?xml"), ("csv", b"r\r\n"), ("tsv", b"?r\n"), ("json", b"{")])
+async def test_formats_of_a_table(service: SparqlService, form: str, start: bytes) -> None:
+    answer = await service.query("SELECT ?r WHERE { ?r ?p ?o } LIMIT 1", {**JSON, "solutions": form})
+    assert answer.body.startswith(start)
+
+
+@pytest.mark.parametrize(("form", "start"), [("turtle", b"@prefix agw:"), ("ntriples", b"<urn:r1>"), ("jsonld", b"[{")])
+async def test_formats_of_a_graph(service: SparqlService, form: str, start: bytes) -> None:
+    answer = await service.query(f"DESCRIBE <urn:r1> FROM <{GRAPH_CONFIG}>", {**JSON, "graph": form})
+    assert answer.kind == "graph"
+    assert answer.body.startswith(start)
+
+
+async def test_syntax_errors_have_a_place(service: SparqlService) -> None:
+    with pytest.raises(QueryRefused) as caught:
+        await service.query("SELECT ?x\nWHERE { ?s foo:bar ?o }", JSON)
+    assert (caught.value.status, caught.value.line, caught.value.column) == (400, 2, 19)
+    assert "prefix is not declared" in caught.value.message
+
+
+@pytest.mark.parametrize("text", [CROSS, GIANT], ids=["cross product", "giant string"])
+async def test_costly_queries_are_stopped_and_the_service_goes_on(service: SparqlService, text: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(QueryUnavailable) as caught:
+        await service.query(text, JSON)
+    assert time.monotonic() - started < service.limits.seconds + 1
+    assert caught.value.status == 503
+    assert caught.value.retry_after == 1
+    assert await count(service, "{ ?s ?p ?o }") == 1001
+
+
+async def test_a_child_that_crashes_is_replaced(service: SparqlService) -> None:
+    await count(service, "{ ?s ?p ?o }")
+    before = service.pids
+    for pid in before:
+        os.kill(pid, 9)
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            assert await count(service, "{ ?s ?p ?o }") == 1001
+            break
+        except QueryUnavailable as error:
+            assert error.retry_after == 1
+            assert time.monotonic() < deadline
+    assert not set(service.pids) & set(before)
+
+
+async def test_an_answer_is_bounded(service: SparqlService) -> None:
+    with pytest.raises(QueryRefused) as caught:
+        await service.query("SELECT * WHERE { ?a ?b ?c . ?d ?e ?f }", JSON)
+    assert caught.value.status == 413
+    assert "LIMIT" in str(caught.value.remedy)
+
+
+async def test_a_child_can_open_nothing(service: SparqlService) -> None:
+    """SERVICE past the guard: the child itself must not be able to connect."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    port = listener.getsockname()[1]
+    await count(service, "{ ?s ?p ?o }")
+    child = await service._take()  # the guard stands before this door; here it is left out on purpose
+    await service._prepare(child)
+    head = {"op": "query", "formats": JSON, "bytes": 1000, "memory": 10**9, "seconds": 2}
+    text = f"SELECT * WHERE {{ SERVICE <http://127.0.0.1:{port}/> {{ ?s ?p ?o }} }}"
+    answer, _ = await child.ask({**head, "default_graphs": None, "named_graphs": []}, text.encode())
+    service._idle.put_nowait(child)
+    assert answer["status"] == "error"
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+    listener.close()
+
+
+async def test_a_full_queue_answers_at_once(live: Live) -> None:
+    service = SparqlService(SparqlLimits(seconds=1.0, children=1, waiting=1, queue_seconds=0.2))
+    await service.start()
+    service.use(dataset(1), live)
+    await count(service, "{ ?s ?p ?o }")
+    results = await asyncio.gather(*(service.query(CROSS, JSON) for _ in range(4)), return_exceptions=True)
+    await service.stop()
+    assert all(isinstance(result, QueryUnavailable) for result in results)
+    assert {getattr(result, "problem", None) for result in results} >= {"query-deadline", "query-queue-full"}
+
+
+async def test_children_end_with_the_service(live: Live) -> None:
+    service = SparqlService(SparqlLimits())
+    await service.start()
+    pids = service.pids
+    await service.stop()
+    assert len(pids) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+async def test_a_query_before_any_dataset_is_told_to_wait() -> None:
+    service = SparqlService(SparqlLimits(children=1))
+    await service.start()
+    with pytest.raises(QueryUnavailable, match="still loading"):
+        await service.query("ASK {}", JSON)
+    await service.stop()
