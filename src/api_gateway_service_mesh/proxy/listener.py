@@ -1,0 +1,335 @@
+"""One port of the gateway: accepts connections, tells TLS from plain text, and hands each to a protocol.
+
+The loop accepts here, not ``loop.create_server``, for three reasons: the first byte of a connection can be looked at
+before anything is decided (PERMISSIVE serves plain text and TLS on one port; plain HTTP on a TLS port gets a sentence
+instead of an alert); contexts can be replaced while connections stay; and running out of descriptors or reaching
+``maxConnections`` pauses or refuses in the same way on asyncio and uvloop. A connection that has not yet sent a byte
+costs a socket, not a TLS state.
+
+Time to the first byte and for the handshake is each bounded by ``headerTimeout``; a protocol sees ``connection_made``
+only after the handshake, with ``get_extra_info("ssl_object")`` and ``("peercert")`` filled in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from api_gateway_service_mesh.errors import AgwError, Origin
+from api_gateway_service_mesh.model import Listener, MtlsMode
+from api_gateway_service_mesh.security.tls import server_context
+
+__all__ = ["OpenListener", "bind", "open_listener"]
+
+_log = logging.getLogger(__name__)
+
+_BACKLOG = 4096
+_ACCEPTS_PER_TURN = 128
+_TLS_HANDSHAKE = b"\x16"  # RFC 8446 §5.1: the content type of a ClientHello's record; no HTTP method starts with it
+_PAUSE_SECONDS = 0.5  # without free descriptors
+_LINGER_SECONDS = 1.0
+_SMALL_CROWD = 1024
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_PLAIN_ON_TLS = (400, "Bad Request", "tls-required", "This port speaks TLS: use https.")
+_FULL = (503, "Service Unavailable", "too-many-connections", "The gateway has as many connections as it may hold.")
+
+
+def bind(
+    listener: Listener, *, host: str | None = None, port: int | None = None, reuse_port: bool = False
+) -> tuple[socket.socket, ...]:
+    """Listening sockets for `listener`, one for each address its host stands for; `host` and `port` override the model.
+
+    Port 0 takes a free port, the same for every address. ``::`` takes IPv4 as well.
+
+    Raises:
+        AgwError: the port is in use or not permitted, or the host is unknown.
+    """
+    place, number = host if host is not None else listener.bind_address, listener.port if port is None else port
+    try:
+        found = socket.getaddrinfo(place or None, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as fault:
+        raise _refused(
+            f"The address {place!r} to listen on is unknown: {fault}.", "Give an address of this host."
+        ) from fault
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            taken = sockets[0].getsockname()[1] if sockets else number
+            sock = socket.socket(family, kind, protocol)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if place == "::" else 1)
+            sock.bind((address[0], taken, *address[2:]))
+            sock.listen(_BACKLOG)
+            sock.setblocking(False)
+    except OSError as fault:
+        for sock in sockets:
+            sock.close()
+        raise _bind_refused(fault, place, number) from fault
+    return tuple(sockets)
+
+
+async def open_listener(
+    listener: Listener,
+    protocol_factory: Callable[[], asyncio.Protocol],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    reuse_port: bool = False,
+    sock: socket.socket | None = None,
+) -> OpenListener:
+    """Starts to accept on `listener`'s port (or on `sock`, already listening), each connection with a fresh protocol.
+
+    Raises:
+        AgwError: the port cannot be had.
+        ConfigError: its certificates do not serve (see `security.tls`); the port is then not opened.
+    """
+    context = server_context(listener)
+    sockets = (sock,) if sock is not None else bind(listener, host=host, port=port, reuse_port=reuse_port)
+    for one in sockets:
+        one.setblocking(False)
+    return OpenListener(listener, context, sockets, protocol_factory)
+
+
+class OpenListener:
+    """A port that accepts. `handshake_failures` counts TLS handshakes that came to nothing, `refused` connections over
+    ``maxConnections``."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        context: ssl.SSLContext | None,
+        sockets: Sequence[socket.socket],
+        protocol_factory: Callable[[], asyncio.Protocol],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._context = context
+        self._protocol_factory = protocol_factory
+        self._open: set[socket.socket] = set()
+        self._looking: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._starting: set[asyncio.Task[None]] = set()
+        self._resume: asyncio.TimerHandle | None = None
+        self._crowd = _SMALL_CROWD  # how many sockets to remember before looking which of them are closed
+        self.sockets: tuple[socket.socket, ...] = tuple(sockets)
+        self.port: int = sockets[0].getsockname()[1]
+        self.handshake_failures = 0
+        self.refused = 0
+        self._watch()
+
+    @property
+    def connections(self) -> int:
+        """How many accepted connections are open, with those still in their handshake."""
+        self._forget_closed()
+        return len(self._open)
+
+    def replace(self, listener: Listener) -> None:
+        """New certificates, mode and limits for connections from now on; those that are open keep what they have.
+
+        Raises:
+            ConfigError: the new certificates do not serve; nothing changed then.
+        """
+        self._context = server_context(listener)
+        self._listener = listener
+
+    def close(self) -> None:
+        """Stops accepting; open connections live on. What the kernel accepted already is taken first, so no client that
+        saw its connection open is reset."""
+        if not self.sockets:
+            return
+        self._unwatch()
+        for sock in self.sockets:
+            self._accept(sock)
+        for sock in self.sockets:
+            sock.close()
+        self.sockets = ()
+        if self._resume is not None:
+            self._resume.cancel()
+
+    async def wait_closed(self) -> None:
+        """After `close`: waits until no connection is before its protocol (bounded by twice ``headerTimeout``)."""
+        while self._looking or self._starting:
+            if self._starting:
+                await asyncio.wait(tuple(self._starting))
+            else:
+                await asyncio.sleep(0.01)
+
+    def abort(self) -> None:
+        """`close`, and drops connections that have no protocol yet."""
+        self.close()
+        for sock in tuple(self._looking):
+            self._drop(sock)
+        for task in tuple(self._starting):
+            task.cancel()
+
+    def _watch(self) -> None:
+        self._resume = None
+        for sock in self.sockets:
+            self._loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def _unwatch(self) -> None:
+        for sock in self.sockets:
+            self._loop.remove_reader(sock.fileno())
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_ACCEPTS_PER_TURN):
+            try:
+                sock, _address = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as fault:
+                if fault.errno not in _EXHAUSTED:
+                    _log.error("Port %d cannot accept: %s.", self.port, fault.strerror)
+                if self._resume is None:  # a level-triggered reader would spin until a descriptor is free
+                    self._unwatch()
+                    self._resume = self._loop.call_later(_PAUSE_SECONDS, self._watch)
+                return
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):  # the peer may be gone already
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._admit(sock)
+
+    def _admit(self, sock: socket.socket) -> None:
+        limit = self._listener.limits.max_connections
+        if len(self._open) >= min(limit, self._crowd):
+            self._forget_closed()
+            self._crowd = max(_SMALL_CROWD, 2 * len(self._open))
+        if len(self._open) >= limit:
+            self.refused += 1
+            if self._context is None and len(self._starting) < limit + 1024:
+                self._start(sock, lambda: _Answer(*_FULL), None)
+            else:
+                sock.close()
+            return
+        self._open.add(sock)
+        if self._context is None:
+            self._start(sock, self._protocol_factory, None)
+        else:
+            self._look(sock)
+
+    def _forget_closed(self) -> None:
+        # A transport closes the socket it was given: that is all one can know of a protocol of someone else's.
+        self._open = {sock for sock in self._open if sock.fileno() >= 0}
+
+    def _look(self, sock: socket.socket) -> None:
+        timeout = self._listener.limits.header_timeout_seconds
+        self._looking[sock] = self._loop.call_later(timeout, self._drop, sock)
+        self._loop.add_reader(sock.fileno(), self._looked, sock)
+
+    def _looked(self, sock: socket.socket) -> None:
+        try:
+            first = sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""
+        if not first:
+            self._drop(sock)
+            return
+        self._loop.remove_reader(sock.fileno())
+        self._looking.pop(sock).cancel()
+        if first == _TLS_HANDSHAKE:
+            self._start(sock, self._protocol_factory, self._context)
+        elif self._context is None or self._listener.mtls_mode is MtlsMode.PERMISSIVE:
+            self._start(sock, self._protocol_factory, None)
+        else:
+            self._start(sock, lambda: _Answer(*_PLAIN_ON_TLS), None)
+
+    def _drop(self, sock: socket.socket) -> None:
+        timer = self._looking.pop(sock, None)
+        if timer is not None:
+            timer.cancel()
+        self._loop.remove_reader(sock.fileno())
+        self._open.discard(sock)
+        sock.close()
+
+    def _start(
+        self, sock: socket.socket, factory: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
+    ) -> None:
+        task = self._loop.create_task(self._connect(sock, factory, context))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _connect(
+        self, sock: socket.socket, factory: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
+    ) -> None:
+        try:
+            protocol = factory()
+        except Exception:
+            sock.close()
+            raise
+        # From here the transport owns the socket: it closes it, whatever fails.
+        try:
+            if context is None:
+                await self._loop.connect_accepted_socket(lambda: protocol, sock)
+            else:
+                timeout = self._listener.limits.header_timeout_seconds
+                await self._loop.connect_accepted_socket(
+                    lambda: protocol,
+                    sock,
+                    ssl=context,
+                    ssl_handshake_timeout=timeout,
+                    ssl_shutdown_timeout=_LINGER_SECONDS,
+                )
+        except (OSError, EOFError) as fault:  # ssl.SSLError and timeouts are OSErrors
+            if context is not None:
+                self.handshake_failures += 1
+                _log.debug("TLS handshake on port %d failed: %s", self.port, fault)
+
+
+class _Answer(asyncio.Protocol):
+    """Says one thing and hangs up, reading on for a moment: closing with unread input would reset the connection and
+    take the answer with it (RFC 9112 §9.6)."""
+
+    def __init__(self, status: int, reason: str, problem: str, detail: str) -> None:
+        body = f'{{"type":"urn:agw:problem:{problem}","title":"{reason}","status":{status},"detail":"{detail}"}}\n'
+        self._answer = (
+            f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/problem+json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+        ).encode("ascii")
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connection = cast("asyncio.Transport", transport)
+        self._timer = asyncio.get_running_loop().call_later(_LINGER_SECONDS, connection.abort)
+        connection.write(self._answer)
+        connection.write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _bind_refused(fault: OSError, host: str, port: int) -> AgwError:
+    if fault.errno == errno.EADDRINUSE:
+        return _refused(
+            f"Port {port} on {host} is in use by another process.", "Choose another port, or stop the other one."
+        )
+    if fault.errno in (errno.EACCES, errno.EPERM):
+        return _refused(
+            f"Port {port} on {host} is not permitted to this user.",
+            "Take a port from 1024 on, or grant CAP_NET_BIND_SERVICE.",
+        )
+    if fault.errno == errno.EADDRNOTAVAIL:
+        return _refused(f"{host} is not an address of this host.", "Use 0.0.0.0 or :: for every address.")
+    return _refused(f"Port {port} on {host} cannot be opened: {os.strerror(fault.errno or 0)}.", None)
+
+
+def _refused(message: str, remedy: str | None) -> AgwError:
+    error = AgwError(message, remedy=remedy)
+    error.origin = Origin.CONFIG
+    error.problem = "cannot-listen"
+    return error
