@@ -1,12 +1,30 @@
 """Which route takes a request, and why.
 
 `compile_table` turns the model into a `RoutingTable`; `RoutingTable.find` is the hot path; `explain` tells the same
-decision with every predicate's verdict; `render_table` prints it. The order of routes is defined in one place,
-`routing.precedence`. This package knows no RDF, no HTTP library and no clock.
+decision with every predicate's verdict and the triples behind it; `render_table` prints it. The order of routes is
+defined in one place, `routing.precedence`. This package knows no RDF, no HTTP library and no clock.
 """
 
+from .effect import Citation, Part
 from .entry import RouteEntry
+from .explain import Candidate, ExplainRequest, Explanation, explain
 from .precedence import Precedence
+from .render import explanation_json, locate_citation, render_explanation, render_table
 from .table import RoutingTable, compile_table
 
-__all__ = ["Precedence", "RouteEntry", "RoutingTable", "compile_table"]
+__all__ = [
+    "Candidate",
+    "Citation",
+    "ExplainRequest",
+    "Explanation",
+    "Part",
+    "Precedence",
+    "RouteEntry",
+    "RoutingTable",
+    "compile_table",
+    "explain",
+    "explanation_json",
+    "locate_citation",
+    "render_explanation",
+    "render_table",
+]

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 
 from api_gateway_service_mesh.errors import Finding
 from api_gateway_service_mesh.model import HeaderMatch, QueryMatch, Route, RouteMatch, ValueKind
+from api_gateway_service_mesh.vocabulary import AGW
 
-from .path import AGW
 from .pattern import PatternSet, syntax_error
 
 __all__ = ["Conditions", "ValueTest", "condition_findings", "conditions_of", "first_parameters"]
@@ -79,8 +79,8 @@ def first_parameters(query: str) -> dict[str, str]:
 def condition_findings(route: Route) -> list[Finding]:
     """Violations for expressions that RE2 refuses."""
     return [
-        *_expression_findings(route, route.match.headers, "header", AGW + "headerValue"),
-        *_expression_findings(route, route.match.query, "query parameter", AGW + "parameterValue"),
+        *_expression_findings(route, route.match.headers, "header", AGW.headerValue),
+        *_expression_findings(route, route.match.query, "query parameter", AGW.parameterValue),
     ]
 
 

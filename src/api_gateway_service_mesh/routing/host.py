@@ -12,10 +12,9 @@ from typing import Final
 
 from api_gateway_service_mesh.errors import Finding
 from api_gateway_service_mesh.model import Route
+from api_gateway_service_mesh.vocabulary import AGW
 
-from .path import AGW
-
-__all__ = ["ANY_HOST", "HostKey", "host_findings", "host_key", "host_keys"]
+__all__ = ["ANY_HOST", "HostKey", "host_findings", "host_holds", "host_key", "host_keys", "host_text"]
 
 #: Orders hosts: 0 exact, 1 wildcard (longer text first), 2 any. The text comes last; two hosts of one class and length
 #: never hold for the same request, so it decides nothing but where they stand in a printed table.
@@ -64,10 +63,25 @@ def host_findings(route: Route) -> list[Finding]:
                 code="malformed-hostname",
                 message=f"{route.name}: {host!r} is not a host name",
                 subject=route.iri,
-                predicate=AGW + "hostname",
+                predicate=AGW.hostname,
                 value=host,
                 allowed="a name such as shop.example.com, or *.example.com",
                 remedy=remedy,
             )
         )
     return found
+
+
+def host_holds(key: HostKey, host: str) -> bool:
+    """Whether one stated host holds for a request's host (lower case, no port)."""
+    kind, _, text = key
+    if kind == 2:
+        return True
+    name = host.rstrip(".")
+    return name == text if kind == 0 else name.endswith(text) and len(name) > len(text)
+
+
+def host_text(key: HostKey) -> str:
+    """The host as people write it."""
+    kind, _, text = key
+    return ("", "*", "*")[kind] + text

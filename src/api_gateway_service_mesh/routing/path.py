@@ -19,13 +19,11 @@ from urllib.parse import quote
 
 from api_gateway_service_mesh.errors import Finding, Severity
 from api_gateway_service_mesh.model import PathKind, PathMatch, Route
+from api_gateway_service_mesh.vocabulary import AGW
 
-from .pattern import syntax_error
+from .pattern import PatternSet, syntax_error
 
-__all__ = ["AGW", "ANY_SEGMENT", "PathPattern", "path_findings", "path_pattern"]
-
-#: The namespace of the agw ontology.
-AGW = "https://ggen.ai/ontology/api-gateway#"
+__all__ = ["ANY_SEGMENT", "PathPattern", "path_findings", "path_holds", "path_pattern"]
 
 #: What stands for a parameter in `PathPattern.segments`: no literal segment can hold a slash.
 ANY_SEGMENT = "/"
@@ -174,8 +172,25 @@ def _finding(
         message=message,
         severity=severity,
         subject=route.iri,
-        predicate=AGW + "routePath",
+        predicate=AGW.routePath,
         value=route.match.path.text,
         allowed=allowed,
         remedy=remedy,
+    )
+
+
+def path_holds(pattern: PathPattern, path: str) -> bool:
+    """Whether one path predicate holds, asked on its own; the table's index answers for all at once."""
+    if pattern.kind is PathKind.EXACT:
+        return path == pattern.text
+    if pattern.kind is PathKind.REGULAR_EXPRESSION:
+        return bool(PatternSet((pattern.text,)).matching(path))
+    if not path.startswith("/"):
+        return False
+    wanted, segments = pattern.segments, path.split("/")[1:]
+    if len(segments) < len(wanted) or (len(segments) > len(wanted) and not pattern.open_ended):
+        return False
+    return all(
+        segment != "" if stated == ANY_SEGMENT else stated == segment
+        for stated, segment in zip(wanted, segments, strict=False)
     )

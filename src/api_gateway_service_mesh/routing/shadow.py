@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.errors import Finding, Severity
 from api_gateway_service_mesh.model import PathKind, ValueKind
+from api_gateway_service_mesh.vocabulary import AGW
 
 from .entry import RouteEntry
 from .host import HostKey
 from .index import HostGroup, Leaf, methods_of, ranked
-from .path import AGW
 from .witness import Witness, literal_start, witnesses
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _unsatisfiable(entry: RouteEntry, why: str) -> Finding:
         message=f"{entry.route.name} can never match: {why}",
         severity=Severity.WARNING,
         subject=entry.route.iri,
-        predicate=AGW + "matchesHeader" if why.startswith("the header") else AGW + "matchesQueryParameter",
+        predicate=AGW.matchesHeader if why.startswith("the header") else AGW.matchesQueryParameter,
         remedy="write two routes, or one regular expression for both values",
     )
 
@@ -195,7 +195,7 @@ def _tied(
         message=f"{first.name} and {second.name} match the same requests; only their IRIs order them: {where}, {never}",
         severity=Severity.WARNING,
         subject=second.iri,
-        predicate=AGW + "routePath",
+        predicate=AGW.routePath,
         value=second.match.path.text,
         remedy="tell them apart by path, host, method, header or query, give one a higher agw:priority, or delete one",
         details=_details(witness, first.iri),
@@ -211,7 +211,7 @@ def _shadowed(table: RoutingTable, winner: RouteEntry, loser: RouteEntry, host: 
         message=f"{second.name} can never match: {shown}, {second.name} never does",
         severity=Severity.WARNING,
         subject=second.iri,
-        predicate=AGW + "routePath",
+        predicate=AGW.routePath,
         value=second.match.path.text,
         remedy=f"give {second.name} a path, host, method or predicate that {first.name} does not take, or delete it",
         details=_details(witness, first.iri),

@@ -1,0 +1,109 @@
+"""Which triples of the routes' matches a decision hangs on: those whose deletion would change it.
+
+Found by trying: each triple of a match is taken away on its own and the route put to the request again. So the winner's
+triples are cited that it wins by, and the triple of another route that alone keeps it from winning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from api_gateway_service_mesh.model import HeaderMatch, PathKind, PathMatch, QueryMatch, Route, RouteMatch, ValueKind
+from api_gateway_service_mesh.vocabulary import AGW, NAMESPACE, RDF_TYPE
+
+from .condition import condition_findings
+from .decision import ExplainRequest, path_text, rung
+from .effect import Citation
+from .entry import RouteEntry
+from .path import path_findings, path_holds
+from .precedence import Precedence
+
+__all__ = ["match_citations"]
+
+
+def match_citations(
+    entries: tuple[RouteEntry, ...], request: ExplainRequest, winner: RouteEntry | None
+) -> tuple[Citation, ...]:
+    """The triples about matching that the outcome for `request` hangs on, the winner's first."""
+    rungs = {entry.index: key for entry in entries if (key := rung(entry, request)) is not None}
+    cited: list[Citation] = []
+    if winner is not None:
+        runner_up = min((key for index, key in rungs.items() if index != winner.index), default=None)
+        cited += _deciding(winner, request, runner_up)
+    best = rungs[winner.index] if winner is not None else None
+    for entry in entries:
+        if winner is None or entry.index != winner.index:
+            cited += _preventing(entry, request, best)
+    return tuple(dict.fromkeys(cited))
+
+
+def _deciding(winner: RouteEntry, request: ExplainRequest, runner_up: Precedence | None) -> Iterator[Citation]:
+    yield Citation(winner.route.iri, RDF_TYPE, AGW.Route)
+    yield Citation(winner.route.iri, AGW.routePath, path_text(winner))
+    for citations, match in _without_one(winner):
+        key = _rung_without(winner, match, request)
+        if key is None or (runner_up is not None and key > runner_up):
+            yield from citations
+
+
+def _preventing(entry: RouteEntry, request: ExplainRequest, best: Precedence | None) -> Iterator[Citation]:
+    holds = path_holds(entry.path, request.path)
+    for citations, match in _without_one(entry):
+        if not holds and match is not None and match.path == entry.route.match.path:
+            continue
+        key = _rung_without(entry, match, request)
+        if key is not None and (best is None or key < best):
+            yield from citations
+
+
+def _rung_without(entry: RouteEntry, match: RouteMatch | None, request: ExplainRequest) -> Precedence | None:
+    if match is None:
+        return None
+    return rung(RouteEntry(replace(entry.route, match=match)), request)
+
+
+def _without_one(entry: RouteEntry) -> Iterator[tuple[tuple[Citation, ...], RouteMatch | None]]:
+    """Each triple of a match, and the match without it; None when the configuration would then be refused."""
+    route, match = entry.route, entry.route.match
+    for host in match.hosts:
+        rest = tuple(other for other in match.hosts if other != host)
+        yield (_cite(route, "hostname", host),), replace(match, hosts=rest)
+    for method in match.methods:
+        left = tuple(other for other in match.methods if other != method)
+        yield (_cite(route, "httpMethod", method),), replace(match, methods=left)
+    for header in match.headers:
+        headers = tuple(other for other in match.headers if other is not header)
+        yield _value_citations(route, "matchesHeader", "header", header), replace(match, headers=headers)
+    for parameter in match.query:
+        query = tuple(other for other in match.query if other is not parameter)
+        yield _value_citations(route, "matchesQueryParameter", "parameter", parameter), replace(match, query=query)
+    if match.priority:
+        yield (_cite(route, "priority", str(match.priority)),), replace(match, priority=0)
+    read = _read(match.path.text)
+    if match.path.kind in (PathKind.REGULAR_EXPRESSION, PathKind.EXACT) and read != match.path:
+        changed = replace(match, path=read)
+        refused = path_findings(replace(route, match=changed)) or condition_findings(route)
+        yield (_cite(route, "pathMatchType", match.path.kind.value),), None if refused else changed
+
+
+def _read(text: str) -> PathMatch:
+    """A path as its text alone is read, without ``agw:pathMatchType``."""
+    if any(segment.startswith("{") and segment.endswith("}") for segment in text.split("/")):
+        return PathMatch(PathKind.TEMPLATE, text)
+    if text.endswith("/*"):
+        return PathMatch(PathKind.PREFIX, text[:-2])
+    return PathMatch(PathKind.EXACT, text)
+
+
+def _value_citations(route: Route, link: str, stem: str, match: HeaderMatch | QueryMatch) -> tuple[Citation, ...]:
+    cited = [_cite(route, link, match.iri), Citation(match.iri, f"{NAMESPACE}{stem}Name", match.name)]
+    if match.kind is not ValueKind.PRESENT:
+        cited.append(Citation(match.iri, f"{NAMESPACE}{stem}Value", match.value))
+    if match.kind is not ValueKind.EXACT:
+        cited.append(Citation(match.iri, AGW.valueMatchType, match.kind.value))
+    return tuple(cited)
+
+
+def _cite(route: Route, term: str, value: str) -> Citation:
+    return Citation(route.iri, NAMESPACE + term, value)

@@ -1,0 +1,173 @@
+"""What a route does with the requests it takes: the parts of a decision, each with the triples that carry it.
+
+A triple is cited only when the decision would differ without it: a value that equals the ontology's default is not
+cited, because taking its triple away changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from api_gateway_service_mesh.model import Breaker, Mesh, RateLimit, Retry, Route, Timeout, Upstream
+from api_gateway_service_mesh.vocabulary import NAMESPACE
+
+__all__ = ["Citation", "Part", "effects", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A triple: subject and predicate as full IRIs, the object as an IRI or a literal's text."""
+
+    subject: str
+    predicate: str
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the decision: its name (``rate limit``), the IRI of the thing that decides, what it comes to."""
+
+    name: str
+    iri: str
+    text: str
+    citations: tuple[Citation, ...] = ()
+
+
+def number(value: float) -> str:
+    """A number as people write it: 5, 0.5."""
+    return f"{value:g}" if value != int(value) else str(int(value))
+
+
+def effects(mesh: Mesh, route: Route) -> tuple[Part, ...]:
+    """The policies and targets of a route, in the order in which a request meets them."""
+    upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
+    parts: list[Part] = []
+    parts += [_rate_limit(route, limit) for limit in route.rate_limits]
+    if route.breaker is not None:
+        parts.append(_breaker(route, route.breaker))
+    if route.timeout is not None:
+        parts.append(_timeout(route, route.timeout))
+    if route.retry is not None:
+        parts.append(_retry(route, route.retry))
+    for split in route.splits:
+        share = (
+            _cite(route.iri, "hasTrafficSplit", split.iri),
+            _cite(split.iri, "weight", str(split.weight)),
+            _cite(split.iri, "targetService", split.upstream),
+        )
+        parts.append(Part("traffic split", split.iri, f"{split.weight} % to {_name(upstreams, split.upstream)}", share))
+        parts += _upstream(upstreams.get(split.upstream), split.upstream, ())
+    if not route.splits and route.upstream is not None:
+        link = (_cite(route.iri, "hasBackendService", route.upstream),)
+        parts += _upstream(upstreams.get(route.upstream), route.upstream, link)
+    elif not route.splits:
+        parts.append(Part("upstream", route.iri, "none: answers 503"))
+    if route.balancer is not None and _endpoints(upstreams, route) > 1:
+        balancer = route.balancer
+        cited = (
+            _cite(route.iri, "hasLoadBalancer", balancer.iri),
+            _cite(balancer.iri, "balancingAlgorithm", balancer.algorithm.value),
+            *((_cite(balancer.iri, "hashKey", str(balancer.hash_key)),) if balancer.hash_key else ()),
+        )
+        by = f" by {balancer.hash_key}" if balancer.hash_key else ""
+        parts.append(Part("balancer", balancer.iri, f"{balancer.algorithm.value}{by}", cited))
+    return tuple(parts)
+
+
+def _cite(subject: str, term: str, value: str) -> Citation:
+    return Citation(subject, NAMESPACE + term, value)
+
+
+def _unless_default(subject: str, stated: Iterable[tuple[str, float | None, float | None]]) -> list[Citation]:
+    return [
+        _cite(subject, term, number(value)) for term, value, default in stated if value is not None and value != default
+    ]
+
+
+def _rate_limit(route: Route, limit: RateLimit) -> Part:
+    rate = number(limit.requests_per_second)
+    cited = [_cite(route.iri, "hasRateLimiter", limit.iri), _cite(limit.iri, "requestsPerSecond", rate)]
+    cited += _unless_default(limit.iri, [("burstSize", limit.burst, limit.requests_per_second)])
+    if limit.key is not None:
+        cited.append(_cite(limit.iri, "limitKey", str(limit.key)))
+    each = f", each {limit.key}" if limit.key else ""
+    return Part("rate limit", limit.iri, f"{rate} requests/s, burst {limit.burst}{each}", tuple(cited))
+
+
+def _breaker(route: Route, breaker: Breaker) -> Part:
+    standard = Breaker("")
+    cited = [_cite(route.iri, "hasCircuitBreaker", breaker.iri)]
+    cited += _unless_default(
+        breaker.iri,
+        [
+            ("failureThreshold", breaker.failure_threshold, standard.failure_threshold),
+            ("timeoutSeconds", breaker.open_seconds, standard.open_seconds),
+            ("halfOpenRequests", breaker.half_open_requests, standard.half_open_requests),
+        ],
+    )
+    text = (
+        f"opens after {breaker.failure_threshold} failures in a row, for {number(breaker.open_seconds)} s, "
+        f"then {breaker.half_open_requests} probes"
+    )
+    return Part("circuit breaker", breaker.iri, text, tuple(cited))
+
+
+def _timeout(route: Route, timeout: Timeout) -> Part:
+    cited = [_cite(route.iri, "hasTimeout", timeout.iri)]
+    cited += _unless_default(
+        timeout.iri,
+        [("timeoutSeconds", timeout.total_seconds, None), ("perAttemptTimeout", timeout.per_attempt_seconds, None)],
+    )
+    bounds = [
+        f"{number(seconds)} s {what}"
+        for seconds, what in ((timeout.total_seconds, "in all"), (timeout.per_attempt_seconds, "each attempt"))
+        if seconds is not None
+    ]
+    return Part("timeout", timeout.iri, ", ".join(bounds) or "no bound", tuple(cited))
+
+
+def _retry(route: Route, retry: Retry) -> Part:
+    standard = Retry("")
+    cited = [_cite(route.iri, "hasRetryPolicy", retry.iri)]
+    cited += _unless_default(
+        retry.iri,
+        [
+            ("retryAttempts", retry.attempts, standard.attempts),
+            ("initialDelayMs", retry.initial_delay_seconds * 1000, standard.initial_delay_seconds * 1000),
+            ("backoffMultiplier", retry.multiplier, standard.multiplier),
+            ("maximumDelayMs", retry.max_delay_seconds * 1000, standard.max_delay_seconds * 1000),
+        ],
+    )
+    if retry.conditions != standard.conditions:
+        cited += [_cite(retry.iri, "retryOn", condition.value) for condition in sorted(retry.conditions)]
+    if retry.retry_non_idempotent:
+        cited.append(_cite(retry.iri, "retryNonIdempotent", "true"))
+    on = ", ".join(sorted(condition.value for condition in retry.conditions))
+    return Part("retry", retry.iri, f"up to {retry.attempts} more, on {on}", tuple(cited))
+
+
+def _upstream(upstream: Upstream | None, iri: str, cited: tuple[Citation, ...]) -> list[Part]:
+    if upstream is None or not upstream.endpoints:
+        return [Part("upstream", iri, f"{upstream.name if upstream else iri}: no endpoint, answers 503", cited)]
+    parts = [Part("upstream", iri, upstream.name, cited)]
+    if upstream.plaintext_forbidden:
+        return [Part("upstream", iri, f"{upstream.name}: mTLS is STRICT and nothing can carry it, answers 503", cited)]
+    for endpoint in upstream.endpoints:
+        scheme = "https" if endpoint.tls else "http"
+        weight = f", weight {endpoint.weight}" if endpoint.weight != 1 else ""
+        stated = [_cite(endpoint.iri, "address", endpoint.authority)]
+        if endpoint.iri != iri:
+            stated.insert(0, _cite(iri, "hasInstance", endpoint.iri))
+        stated += _unless_default(endpoint.iri, [("instanceWeight", endpoint.weight, 1)])
+        parts.append(Part("endpoint", endpoint.iri, f"{scheme}://{endpoint.authority}{weight}", tuple(stated)))
+    return parts
+
+
+def _name(upstreams: dict[str, Upstream], iri: str) -> str:
+    return upstreams[iri].name if iri in upstreams else iri
+
+
+def _endpoints(upstreams: dict[str, Upstream], route: Route) -> int:
+    targets = [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
+    return max((len(upstreams[iri].endpoints) for iri in targets if iri in upstreams), default=0)

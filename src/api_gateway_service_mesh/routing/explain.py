@@ -1,0 +1,128 @@
+"""Why a request goes where it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .citation import match_citations
+from .decision import ExplainRequest, Verdict, reason, rung, verdicts
+from .effect import Citation, Part, effects
+from .entry import RouteEntry
+from .path import ANY_SEGMENT
+from .precedence import Precedence
+from .table import RoutingTable
+
+__all__ = ["MOST_CANDIDATES", "Candidate", "ExplainRequest", "Explanation", "explain"]
+
+MOST_CANDIDATES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A route that took the request, could have, or came near, with every predicate's verdict."""
+
+    entry: RouteEntry
+    verdicts: tuple[Verdict, ...]
+    rung: Precedence | None
+
+    @property
+    def held(self) -> bool:
+        """Whether all its predicates held."""
+        return self.rung is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One decision.
+
+    ``candidates``: first the routes that hold, in precedence order, then those that came near, nearest first (at most
+    `MOST_CANDIDATES` in all; ``omitted`` says how many are left out). ``why`` says by which element of the order the
+    winner beat the next. Without a winner ``status`` is 404 or 405 and ``allow`` the methods of a 405. ``parts`` are
+    the winner's policies and targets. ``citations`` are the triples that the decision hangs on: taking any of them away
+    would change it.
+    """
+
+    request: ExplainRequest
+    candidates: tuple[Candidate, ...]
+    winner: RouteEntry | None
+    why: str
+    status: int | None
+    allow: tuple[str, ...]
+    parts: tuple[Part, ...]
+    citations: tuple[Citation, ...]
+    omitted: int = 0
+
+
+def explain(table: RoutingTable, request: ExplainRequest) -> Explanation:
+    """Explain what `table` does with `request`. Looks at every route: for people, not for the hot path."""
+    host = request.host.lower()
+    winner = table.find(host, request.method, request.path, request.query, request.fields)
+    candidates, omitted = _candidates(table, request)
+    allow = () if winner is not None else table.allowed_methods(host, request.path)
+    refused = request.method not in allow and bool(allow)
+    parts = effects(table.mesh, winner.route) if winner is not None else ()
+    cited = (
+        *match_citations(table.entries, request, winner),
+        *(citation for part in parts for citation in part.citations),
+    )
+    return Explanation(
+        request=request,
+        candidates=candidates,
+        winner=winner,
+        why=_why(candidates, winner),
+        status=None if winner is not None else 405 if refused else 404,
+        allow=allow if refused else (),
+        parts=parts,
+        citations=tuple(dict.fromkeys(cited)),
+        omitted=omitted,
+    )
+
+
+def _candidates(table: RoutingTable, request: ExplainRequest) -> tuple[tuple[Candidate, ...], int]:
+    holding: list[tuple[Precedence, Candidate]] = []
+    near: list[tuple[int, int, RouteEntry]] = []
+    for entry in table.entries:
+        key = rung(entry, request)
+        if key is not None:
+            holding.append((key, Candidate(entry, verdicts(entry, request), key)))
+        elif (distance := _distance(entry, request)) is not None:
+            near.append((distance, entry.index, entry))
+    holding.sort(key=lambda pair: pair[0])
+    near.sort(key=lambda triple: triple[:2])
+    shown = [candidate for _, candidate in holding[:MOST_CANDIDATES]]
+    room = MOST_CANDIDATES - len(shown)
+    shown += [Candidate(entry, verdicts(entry, request), None) for _, _, entry in near[:room]]
+    return tuple(shown), len(holding) + len(near) - len(shown)
+
+
+def _distance(entry: RouteEntry, request: ExplainRequest) -> int | None:
+    """How far a route that does not hold is from holding; None: it does not come near.
+
+    Near is a route whose path holds (1 for each other predicate that fails), or whose path differs only in case or in a
+    slash at the end, or that shares the leading segments (10 for each segment that differs, not all of them).
+    """
+    failed = [verdict for verdict in verdicts(entry, request) if not verdict.held]
+    if not any(verdict.predicate.startswith("path") for verdict in failed):
+        return len(failed)
+    others = len(failed) - 1
+    if entry.path.text.rstrip("/").lower() == request.path.rstrip("/").lower():
+        return 5 + others
+    wanted = entry.path.segments or tuple(entry.path.text.split("/")[1:])
+    got = request.path.split("/")[1:]
+    shared = 0
+    for stated, segment in zip(wanted, got, strict=False):
+        if stated not in (segment, ANY_SEGMENT):
+            break
+        shared += 1
+    if shared == 0 or any(verdict.predicate == "host" for verdict in failed):
+        return None
+    return 10 * (max(len(wanted), len(got)) - shared) + others
+
+
+def _why(candidates: tuple[Candidate, ...], winner: RouteEntry | None) -> str:
+    rungs = [candidate for candidate in candidates if candidate.rung is not None]
+    if winner is None:
+        return "no route holds for this request"
+    if len(rungs) < 2 or rungs[0].rung is None or rungs[1].rung is None:
+        return "it is the only route that holds for this request"
+    return f"before {rungs[1].entry.route.name}: {reason(rungs[0].rung, rungs[1].rung)}"
