@@ -1,0 +1,184 @@
+"""What all connections of one worker share: the table in force, memories, clocks, deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from random import Random
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from api_gateway_service_mesh.model import Mesh
+from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock
+from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
+
+from .access_log import access_line
+from .answer import AnswerReader
+from .forwarded import TrustedProxies
+from .head import HeadReader
+from .parser import BlockJudge
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+    from .pipeline import RouteHandler
+    from .pool import UpstreamPool
+
+__all__ = ["HOUSEKEEPING_SECONDS", "STALL_SECONDS", "Core", "Deadlines", "Generation"]
+
+SWEEP_SECONDS = 0.05
+"""How late a timeout may strike. One sweep over the requests that have one is cheaper than a timer for each."""
+
+HOUSEKEEPING_SECONDS = 0.5
+STALL_SECONDS = 300.0
+"""A request on which nothing moves is given up after so long (Envoy's stream idle timeout)."""
+
+
+class Swept(Protocol):
+    """Something with a life to look after."""
+
+    def sweep(self) -> None:
+        """Called every `HOUSEKEEPING_SECONDS`."""
+
+
+class Deadlines:
+    """The exchanges that have a deadline, looked through every `SWEEP_SECONDS` while there are any."""
+
+    __slots__ = ("_handle", "_loop", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: dict[Exchange, None] = {}
+        self._handle: asyncio.TimerHandle | None = None
+
+    def add(self, exchange: Exchange) -> None:
+        """Watch over `exchange`."""
+        self._waiting[exchange] = None
+        if self._handle is None:
+            self._handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def discard(self, exchange: Exchange) -> None:
+        """No longer."""
+        self._waiting.pop(exchange, None)
+
+    def _sweep(self) -> None:
+        now = monotonic()
+        for exchange in list(self._waiting):
+            exchange.expire(now)
+        self._handle = self._loop.call_later(SWEEP_SECONDS, self._sweep) if self._waiting else None
+
+    def stop(self) -> None:
+        """Watch over nothing any more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class Generation:
+    """One table and all that was made for it. Requests finish on the generation they began with."""
+
+    __slots__ = ("access_log", "handlers", "mesh", "needs_headers", "pools", "proxies", "revision", "slots", "table")
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        table: RoutingTable,
+        slots: Mapping[tuple[str, str], int],
+        revision: str,
+        pools: dict[str, UpstreamPool],
+        access_log: bool,
+    ) -> None:
+        self.mesh = mesh
+        self.table = table
+        self.slots = slots
+        self.revision = revision
+        self.pools = pools
+        self.access_log = access_log
+        self.proxies = TrustedProxies(mesh.trusted_proxies)
+        self.handlers: list[RouteHandler | None] = [None] * len(table.entries)
+        self.needs_headers = any(entry.route.match.headers for entry in table.entries)
+
+    def handler(self, entry: RouteEntry, core: Core) -> RouteHandler:
+        """The handler of a route, folded when the route is first used."""
+        handler = self.handlers[entry.index]
+        if handler is None:
+            from .pipeline import fold
+
+            handler = self.handlers[entry.index] = fold(entry.route, self, core)
+        return handler
+
+
+class Core:
+    """See the module."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        cells: CellStore,
+        worker: int = 0,
+        workers: int = 1,
+        lock: Lock = NO_LOCK,
+        access_log: Callable[[str], None] | None = None,
+    ) -> None:
+        self.loop = loop
+        self.cells = cells
+        self.worker = worker
+        self.workers = workers
+        self.lock = lock
+        self.write_log = access_log
+        self.random = Random().random  # noqa: S311 - draws shares and delays, not secrets
+        self.heads = HeadReader(BlockJudge(loop))
+        self.answers = AnswerReader()
+        self.deadlines = Deadlines(loop)
+        self.generation: Generation | None = None
+        self.connections: set[Swept] = set()
+        self.retired: set[UpstreamPool] = set()
+        self.draining = False
+        self._id_prefix = os.urandom(6).hex() + f"{worker:02x}"
+        self._id_count = 0
+        self._date_second = 0
+        self._date = b""
+        self._housekeeping: asyncio.TimerHandle | None = None
+
+    def next_request_id(self) -> bytes:
+        """A new id: unique over workers and restarts, and cheap. 26 hex digits."""
+        self._id_count += 1
+        return b"%b%012x" % (self._id_prefix.encode(), self._id_count)
+
+    def date_line(self) -> bytes:
+        """The Date field for answers that came without one (RFC 9110 §6.6.1)."""
+        second = int(self.loop.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._date = b"Date: " + formatdate(usegmt=True).encode("ascii") + b"\r\n"
+        return self._date
+
+    def log(self, exchange: Exchange, now: float) -> None:
+        """One line in the access log."""
+        if self.write_log is not None:
+            self.write_log(access_line(exchange, now - exchange.started))
+
+    def keep_house(self) -> None:
+        """Start the housekeeping."""
+        if self._housekeeping is None:
+            self._housekeeping = self.loop.call_later(HOUSEKEEPING_SECONDS, self._keep_house)
+
+    def _keep_house(self) -> None:
+        self._housekeeping = self.loop.call_later(HOUSEKEEPING_SECONDS, self._keep_house)
+        for connection in list(self.connections):
+            connection.sweep()
+        generation = self.generation
+        if generation is not None:
+            now = monotonic()
+            for pool in generation.pools.values():
+                if pool.idle:
+                    pool.expire(now)
+
+    def stop(self) -> None:
+        """End housekeeping and deadlines."""
+        self.deadlines.stop()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            self._housekeeping = None

@@ -1,0 +1,429 @@
+"""One client connection: heads in, answers out, in order.
+
+Rules:
+
+- One request at a time; what a client pipelines waits in a bounded buffer, then reading stops.
+- A head is judged only when everything before it is answered: a good request before a bad one gets its answer.
+- After an error of the head or the body's framing the connection closes; so it does when an answer went out before the
+  request's body was read to its end. What still comes in is then read and thrown away for a moment, since closing with
+  unread bytes would reset the connection and take the answer with it (RFC 9112 §9.6).
+- Bodies pass piece by piece; who cannot take more stops the other side's reading.
+- The end of the client's stream counts as its leaving, as in nginx and Envoy, except in a tunnel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from api_gateway_service_mesh.model import Limits
+
+from .answer import AnswerHead
+from .chunked import ChunkDecoder, ChunkError, encode_chunk
+from .core import HOUSEKEEPING_SECONDS, STALL_SECONDS, Core
+from .forwarded import Peer, upstream_fields
+from .head import FAST_LINE, METHODS, Block, HeadError, check_unfinished, parse_line, refused_method, routing_host
+from .problem import Refusal, problem_answer
+from .request import open_exchange, unrouted
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+    from .tunnel import Tunnel
+
+__all__ = ["ClientConnection"]
+
+PIPELINE_BYTES = 64 * 1024
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1024 * 1024
+
+
+class ClientConnection(asyncio.Protocol):
+    """The protocol of one client connection; also the `exchange.Downstream` of its requests."""
+
+    __slots__ = (
+        "_advancing", "_block", "_body_left", "_buffer", "_chunked", "_closing", "_core", "_decoder",
+        "_exchange", "_fields", "_keep_alive", "_limits", "_lingered", "_minor", "_paused", "_peer",
+        "_served", "_ticks", "_transport", "_trusted", "_tunnel", "_write", "writing_paused",
+    )  # fmt: skip
+
+    def __init__(self, core: Core, limits: Limits) -> None:
+        self._core = core
+        self._limits = limits
+        self._transport: asyncio.Transport = cast(Any, None)
+        self._peer: Peer = cast(Any, None)
+        self._exchange: Exchange | None = None
+        self._tunnel: Tunnel | None = None
+        self._buffer = b""
+        self._block: Block | None = None
+        self._fields = b""
+        self._minor = 1
+        self._body_left = 0
+        self._decoder: ChunkDecoder | None = None
+        self._chunked = False
+        self._keep_alive = True
+        self._closing = False
+        self._advancing = False
+        self._paused = False
+        self._served = False
+        self._ticks = 0
+        self._lingered = 0
+        self.writing_paused = False
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._write = self._transport.write
+        peer = transport.get_extra_info("peername")
+        local = transport.get_extra_info("sockname")
+        tls = transport.get_extra_info("ssl_object") is not None
+        self._peer = Peer(
+            str(peer[0]) if isinstance(peer, tuple) else "unknown",
+            "https" if tls else "http",
+            _authority(local),
+        )
+        self._core.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            if self._tunnel is not None:
+                self._tunnel.from_client(data)
+            elif self._closing:
+                self._throw_away(data)
+            else:
+                if self._buffer:
+                    data = self._buffer + data
+                self._advance(data)
+        elif not exchange.body_done:
+            self._body(exchange, data)
+        elif self._tunnel is not None:
+            self._tunnel.from_client(data)
+        else:
+            self._buffer += data
+            if len(self._buffer) > PIPELINE_BYTES:
+                self.pause_body()
+
+    def eof_received(self) -> bool:
+        if self._tunnel is not None:
+            return self._tunnel.client_ended()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._core.connections.discard(self)
+        self._closing = True
+        self._buffer = b""
+        tunnel, exchange = self._tunnel, self._exchange
+        self._tunnel = None
+        self._exchange = None
+        if tunnel is not None:
+            tunnel.client_lost()
+        elif exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        self.writing_paused = True
+        if self._tunnel is not None:
+            self._tunnel.client_full()
+        elif self._exchange is not None:
+            self._exchange.client_full()
+
+    def resume_writing(self) -> None:
+        self.writing_paused = False
+        if self._tunnel is not None:
+            self._tunnel.client_ready()
+        elif self._exchange is not None:
+            self._exchange.client_ready()
+        elif self._buffer and not self._advancing:
+            self._advance(self._buffer)
+
+    # -- requests
+
+    def _advance(self, data: bytes) -> None:
+        """Take up the requests in `data`, one after the other, as long as each is over at once."""
+        self._advancing = True
+        try:
+            while data:
+                if self.writing_paused:
+                    # Answers pile up because the client does not read them: take no more requests.
+                    self._buffer = data
+                    self.pause_body()
+                    return
+                data = self._next(data)
+        except HeadError as error:
+            self._reject(error)
+        finally:
+            self._advancing = False
+
+    def _next(self, data: bytes) -> bytes:
+        """Begin the first request in `data`; what is left when it is over already, else nothing."""
+        if data.startswith(b"\r\n"):  # RFC 9112 §2.2: one empty line before a request line is ignored
+            data = data[2:]
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            check_unfinished(data, self._limits)
+            if not self._buffer:
+                self._ticks = 0
+            self._buffer = data
+            return b""
+        limits = self._limits
+        core = self._core
+        line = FAST_LINE.match(data)
+        authority = None
+        start = 0
+        if line is not None and line.end() <= limits.max_request_line_bytes:
+            name, target, path_bytes, query_bytes, minor_byte = line.groups()
+            method = METHODS.get(name)
+            if method is None:
+                raise refused_method(name)
+            start = line.end()
+            path = path_bytes.decode("ascii")
+            query = query_bytes.decode("ascii") if query_bytes else ""
+            minor = 1 if minor_byte == b"1" else 0
+        else:
+            parsed, start = parse_line(data, limits)
+            method, target, path, query = parsed.method, parsed.target, parsed.path, parsed.query
+            minor, authority = parsed.minor, parsed.authority
+        block = core.heads.block(data[start : end + 2], limits)
+        block.check_version(minor)
+        generation = core.generation
+        if generation is None:
+            raise HeadError(503, "not-ready", "no configuration is loaded yet")
+        self._keep_alive = (not block.close if minor else block.keep_alive) and not core.draining
+        rest = data[end + 4 :]
+        body, done = b"", True
+        if block.chunked:
+            self._decoder = ChunkDecoder()
+            body, done, rest = self._decode(rest)
+        elif block.length:
+            body = rest[: block.length]
+            rest = rest[block.length :]
+            self._body_left = block.length - len(body)
+            done = not self._body_left
+        if block is not self._block or authority is not None or minor != self._minor:
+            trusted = generation.proxies.trusts(self._peer.address)
+            self._fields = upstream_fields(block, self._peer, trusted, authority, minor)
+            self._block = block if authority is None else None
+            self._minor = minor
+        exchange = open_exchange(
+            core, generation, self, self._peer, block, self._fields, method, target, path, query, authority
+        )
+        self._exchange = exchange
+        self._served = True
+        self._buffer = rest
+        if exchange.handler is not None:
+            exchange.start(body, done)
+        else:
+            exchange.body_done = done
+            host = block.host if authority is None else routing_host(authority)
+            exchange.refuse(unrouted(exchange, host, path))
+        if self._exchange is exchange or self._closing or self._tunnel is not None:
+            return b""
+        rest, self._buffer = self._buffer, b""
+        return rest
+
+    def _decode(self, data: bytes) -> tuple[bytes, bool, bytes]:
+        """Payload, whether that is all, and what follows the body."""
+        decoder = self._decoder
+        assert decoder is not None
+        try:
+            payload = decoder.feed(data)
+        except ChunkError as error:
+            raise HeadError(400, "malformed-framing", str(error)) from error
+        return payload, decoder.done, decoder.rest
+
+    def _body(self, exchange: Exchange, data: bytes) -> None:
+        if self._decoder is not None and exchange.block.chunked:
+            try:
+                payload, done, rest = self._decode(data)
+            except HeadError as error:
+                self._keep_alive = False
+                exchange.body_broken(error.detail)
+                return
+        else:
+            left = self._body_left
+            payload = data if len(data) <= left else data[:left]
+            rest = data[left:]
+            self._body_left = left - len(payload)
+            done = not self._body_left
+        if done:
+            self._decoder = None
+            if rest:
+                self._buffer = rest
+        if payload or done:
+            exchange.body(payload, done)
+
+    # -- answers (exchange.Downstream)
+
+    def respond(self, exchange: Exchange, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
+        """The whole answer in one write."""
+        if self._keep_alive and exchange.body_done:
+            if self._minor:
+                if raw is not None:
+                    self._write(raw)
+                elif head.dated:
+                    self._write(b"%b\r\n%b" % (head.wire, payload))
+                else:
+                    self._write(b"%b%b\r\n%b" % (head.wire, self._core.date_line(), payload))
+                return
+            persistence = b"Connection: keep-alive\r\n"
+        else:
+            self._keep_alive = False
+            persistence = b"Connection: close\r\n"
+        date = b"" if head.dated else self._core.date_line()
+        self._write(b"%b%b%b\r\n%b" % (head.wire, date, persistence, payload))
+
+    def begin(self, exchange: Exchange, head: AnswerHead) -> None:
+        """The head; the body follows."""
+        if not exchange.body_done:
+            self._keep_alive = False
+        lines = b"" if head.dated else self._core.date_line()
+        self._chunked = False
+        if head.length is None:
+            if self._minor:
+                self._chunked = True
+                lines += b"Transfer-Encoding: chunked\r\n"
+            else:
+                self._keep_alive = False
+        if not self._keep_alive:
+            lines += b"Connection: close\r\n"
+        elif not self._minor:
+            lines += b"Connection: keep-alive\r\n"
+        self._write(b"%b%b\r\n" % (head.wire, lines))
+
+    def more(self, payload: bytes) -> None:
+        """A piece of the body."""
+        self._write(encode_chunk(payload) if self._chunked else payload)
+
+    def end(self) -> None:
+        """The body has ended."""
+        if self._chunked:
+            self._write(b"0\r\n\r\n")
+
+    def cut(self) -> None:
+        """End without an end: no final chunk, or fewer bytes than announced, or (HTTP/1.0) a reset."""
+        self._keep_alive = False
+        if self._minor:
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def interim(self, head: AnswerHead) -> None:
+        """1xx, which HTTP/1.0 does not know."""
+        if self._minor:
+            self._write(b"%b\r\n" % head.wire)
+
+    def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
+        """Switch over; what the client sent early goes through now."""
+        self._tunnel = tunnel
+        tunnel.client = self._transport
+        self._write(b"%bConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" % head.wire)
+        early, self._buffer = self._buffer, b""
+        if early:
+            tunnel.from_client(early)
+        if self._paused:
+            self.resume_body()
+
+    def pause_body(self) -> None:
+        """Read no more for now."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        """Read on."""
+        if self._paused:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def finished(self, exchange: Exchange) -> None:
+        """On to the next request, or close."""
+        self._exchange = None
+        if self._tunnel is not None:
+            return
+        if exchange.wants_upgrade and self._buffer:
+            # Sent as the first bytes of a tunnel that never was: they are no request.
+            self._keep_alive = False
+        if not self._keep_alive:
+            self._close(read_on=not exchange.body_done or bool(self._buffer))
+            return
+        self._ticks = 0
+        if self._paused and not self.writing_paused:
+            self.resume_body()
+        if self._buffer and not self._advancing:
+            data, self._buffer = self._buffer, b""
+            self._advance(data)
+
+    # -- the end
+
+    def _reject(self, error: HeadError) -> None:
+        """Answer a head that is refused, and close."""
+        refusal = Refusal(error.status, error.problem, error.detail)
+        head, payload = problem_answer(refusal, self._core.next_request_id().decode("ascii"), None)
+        self._keep_alive = False
+        self._write(b"%b%bConnection: close\r\n\r\n%b" % (head.wire, self._core.date_line(), payload))
+        self._close(read_on=True)
+
+    def _close(self, *, read_on: bool) -> None:
+        self._closing = True
+        self._buffer = b""
+        if read_on and self._transport.can_write_eof() and not self._transport.is_closing():
+            self._ticks = 0
+            self._transport.write_eof()
+            self.resume_body()
+        else:
+            self._transport.close()
+
+    def _throw_away(self, data: bytes) -> None:
+        self._lingered += len(data)
+        if self._lingered > LINGER_BYTES:
+            self._transport.abort()
+
+    def drain(self) -> None:
+        """Serve what is under way, then close; close now when nothing is."""
+        self._keep_alive = False
+        if self._tunnel is not None:
+            return
+        if self._exchange is None and not self._closing and not self._buffer:
+            self._closing = True
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._transport.abort()
+
+    @property
+    def busy(self) -> bool:
+        """A request is under way, or a tunnel open."""
+        return self._exchange is not None or self._tunnel is not None
+
+    def sweep(self) -> None:
+        """Look after the time limits of what the client does."""
+        self._ticks += 1
+        exchange = self._exchange
+        if exchange is not None:
+            if self._tunnel is None:
+                exchange.idle_ticks += 1
+                if exchange.idle_ticks * HOUSEKEEPING_SECONDS > STALL_SECONDS:
+                    exchange.stalled()
+            return
+        seconds = self._ticks * HOUSEKEEPING_SECONDS
+        if self._closing:
+            if seconds >= LINGER_SECONDS:
+                self._transport.abort()
+        elif self._buffer or not self._served:
+            if seconds >= self._limits.header_timeout_seconds:
+                if self._buffer:
+                    self._reject(HeadError(408, "request-timeout", "the head of the request did not come in time"))
+                else:
+                    self._close(read_on=False)
+        elif seconds >= self._limits.idle_timeout_seconds:
+            self._close(read_on=False)
+
+
+def _authority(local: Any) -> bytes:
+    if not isinstance(local, tuple):
+        return b"localhost"
+    host = f"[{local[0]}]" if ":" in str(local[0]) else str(local[0])
+    return f"{host}:{local[1]}".encode("ascii", "replace")

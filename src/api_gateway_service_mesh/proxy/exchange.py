@@ -1,0 +1,526 @@
+"""One request and its answer, as a state machine driven by callbacks: no task, no future, unless someone has to wait.
+
+Client side and backend side call in; the exchange decides what goes where, when to try again, and when it is over. It
+ends in exactly one way, through `_end`.
+
+What is replayable: a request whose body was kept whole (up to `REPLAY_BYTES`). What is tried again without a policy:
+only a request that was lost on a connection which had served before, and which closed before the first byte of the
+answer; and only when its method is idempotent (RFC 9112 §9.3.1).
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, EndpointCounters, Failure
+
+from .answer import AnswerHead
+from .chunked import encode_chunk
+from .head import Block
+from .problem import Refusal, problem_answer
+
+if TYPE_CHECKING:
+    from .core import Core, Generation
+    from .pipeline import RouteHandler, Target
+    from .pool import EndpointPool
+    from .tunnel import Tunnel
+    from .upstream import UpstreamConnection
+
+__all__ = ["REPLAY_BYTES", "Downstream", "Exchange"]
+
+REPLAY_BYTES = 64 * 1024
+_WAITING_BYTES = 64 * 1024
+
+
+class Downstream(Protocol):
+    """The client's side of an exchange: a raw connection, or a request of an aiohttp application."""
+
+    writing_paused: bool
+
+    def respond(self, exchange: Exchange, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
+        """The whole answer. `raw`: the same as it came from the backend, for those who can pass that on."""
+
+    def begin(self, exchange: Exchange, head: AnswerHead) -> None:
+        """The head of an answer whose body follows."""
+
+    def more(self, payload: bytes) -> None:
+        """A piece of the body."""
+
+    def end(self) -> None:
+        """The body has ended."""
+
+    def cut(self) -> None:
+        """The body will never end: let the client see that."""
+
+    def interim(self, head: AnswerHead) -> None:
+        """A 1xx answer."""
+
+    def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
+        """101: from now on bytes go through `tunnel`."""
+
+    def pause_body(self) -> None:
+        """Read no more of the request's body for now."""
+
+    def resume_body(self) -> None:
+        """Read on."""
+
+    def finished(self, exchange: Exchange) -> None:
+        """The exchange is over, its answer was given whole."""
+
+
+class Exchange:
+    """See the module. ``status`` is 0 until an answer begins."""
+
+    authority: bytes | None = None
+    attempt = 0
+    tried = 0
+    deadline: float | None = None
+    attempt_deadline: float | None = None
+    connection: UpstreamConnection | None = None
+    pool: EndpointPool | None = None
+    target: Target | None = None
+    endpoint_counters: EndpointCounters | None = None
+    ticket = 0.0
+    status = 0
+    bytes_in = 0
+    bytes_out = 0
+    sent = 0
+    kept = 0
+    committed = False
+    over = False
+    stale_retried = False
+    body_paused = False
+    retrying = False
+    refused_by: str | None = None
+    upstream_name: str | None = None
+    idle_ticks = 0
+
+    def __init__(
+        self,
+        core: Core,
+        generation: Generation,
+        down: Downstream,
+        handler: RouteHandler | None,
+        method: str,
+        target: bytes,
+        block: Block,
+        fields: bytes,
+        client: str,
+        request_id: bytes,
+    ) -> None:
+        self.core = core
+        self.generation = generation
+        self.down = down
+        self.handler = handler
+        self.method = method
+        self.target_bytes = target
+        self.block = block
+        self.fields = fields
+        self.client = client
+        self.request_id = request_id
+        self.started = monotonic()
+        self.is_head = method == "HEAD"
+        self.body_done = True
+        self.replay: list[bytes] | None = []
+        """The request's body as it goes on the wire, or None when it is no longer kept whole."""
+        self.waiting: list[bytes] = []
+        """What of the body has not been given to a connection yet."""
+
+    @property
+    def wants_upgrade(self) -> bool:
+        """The client asks for a WebSocket."""
+        upgrade = self.block.upgrade
+        return upgrade is not None and upgrade.lower() == b"websocket" and self.method == "GET"
+
+    # -- from the client's side
+
+    def start(self, body: bytes, done: bool) -> None:
+        """Go. `body` is what of the body has arrived with the head, `done` that this is all."""
+        if body or not done or self.block.chunked:
+            self.body_done = False
+            self._keep(body, done)
+        handler = self.handler
+        if handler is None:
+            raise AssertionError("an exchange without a route can only be refused")
+        for gate in handler.gates:
+            refusal = gate(self)
+            if refusal is not None:
+                self.refuse(refusal)
+                return
+        if handler.total_seconds is not None:
+            self.deadline = self.started + handler.total_seconds
+        if handler.timed:
+            self.core.deadlines.add(self)
+        self._attempt()
+
+    def body(self, payload: bytes, done: bool) -> None:
+        """A piece of the request's body; `done`: the last."""
+        self.idle_ticks = 0
+        if self.over or self.body_done:
+            return
+        self._keep(payload, done)
+        connection = self.connection
+        if connection is not None:
+            self._send_waiting(connection)
+        elif self.waiting and sum(map(len, self.waiting)) > _WAITING_BYTES and not self.body_paused:
+            self.body_paused = True
+            self.down.pause_body()
+
+    def _keep(self, payload: bytes, done: bool) -> None:
+        if payload:
+            self.bytes_in += len(payload)
+            wire = encode_chunk(payload) if self.block.chunked else payload
+        else:
+            wire = b""
+        if done:
+            self.body_done = True
+            if self.block.chunked:
+                wire += b"0\r\n\r\n"
+        if wire:
+            self.waiting.append(wire)
+            if self.replay is not None:
+                self.kept += len(wire)
+                if self.kept > REPLAY_BYTES:
+                    self.replay = None
+                else:
+                    self.replay.append(wire)
+
+    def client_gone(self) -> None:
+        """The client left before the end."""
+        if self.over:
+            return
+        self._drop_connection(ok=True)
+        self._end(gone=True)
+
+    def body_broken(self, detail: str) -> None:
+        """The client's framing of its body is broken: both sides are closed."""
+        if self.over:
+            return
+        self._drop_connection(ok=True)
+        if self.committed:
+            self.down.cut()
+            self._end(gone=True)
+        else:
+            self.refuse(Refusal(400, "malformed-framing", detail))
+
+    def client_full(self) -> None:
+        """The client takes no more for now."""
+        if self.connection is not None:
+            self.connection.transport.pause_reading()
+
+    def client_ready(self) -> None:
+        """The client takes more again."""
+        if self.connection is not None:
+            self.connection.transport.resume_reading()
+
+    # -- attempts
+
+    def _attempt(self) -> None:
+        handler = self.handler
+        assert handler is not None
+        self.retrying = False
+        self.attempt += 1
+        target = self.target or handler.target
+        if target is None:
+            self.refuse(handler.no_upstream)
+            return
+        pool = target.only
+        if pool is None:
+            index = target.pick(self)
+            if index < 0:
+                self.refuse(target.nowhere)
+                return
+            self.tried |= 1 << index
+            pool = target.pools[index]
+        self.pool = pool
+        if handler.attempt_seconds is not None:
+            now = self.started if self.attempt == 1 else monotonic()
+            self.attempt_deadline = now + handler.attempt_seconds
+        counters = pool.counters
+        self.endpoint_counters = counters
+        counters.start()
+        connection = pool.take()
+        if connection is not None:
+            self.connected(connection)
+        elif not pool.wait(self):
+            self._attempt_over(ok=False)
+            self.refuse(
+                Refusal(503, "upstream-overloaded", f"too many requests wait for {pool.authority}", failure=True)
+            )
+
+    def connected(self, connection: UpstreamConnection) -> None:
+        """A connection for this attempt."""
+        self.connection = connection
+        connection.begin(self)
+        head = b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
+            self.method.encode(),
+            self.target_bytes,
+            self.fields,
+            self.request_id,
+        )
+        if self.waiting:
+            head += b"".join(self.waiting)
+            self.waiting.clear()
+        self.sent = len(head)
+        if self.down.writing_paused:
+            connection.transport.pause_reading()
+        was_paused, self.body_paused = self.body_paused, False
+        connection.write(head)
+        if was_paused and not self.body_paused:  # unless the write has filled the transport
+            self.down.resume_body()
+
+    def _send_waiting(self, connection: UpstreamConnection) -> None:
+        for piece in self.waiting:
+            self.sent += len(piece)
+            connection.write(piece)
+        self.waiting.clear()
+
+    def connect_failed(self, detail: str) -> None:
+        """There will be no connection."""
+        self._failed(Failure.CONNECT, Refusal(502, "upstream-connect-failure", detail, failure=True))
+
+    def lost(self, connection: UpstreamConnection, detail: str, malformed: bool = False) -> None:
+        """The connection broke, or what came on it cannot be understood."""
+        if self.over:
+            return
+        self.connection = None
+        if self.committed:
+            self._attempt_over(ok=False)
+            self.down.cut()
+            self._end(failed=True)
+            return
+        pool = self.pool
+        if (
+            connection.served
+            and not connection.started
+            and not self.stale_retried
+            and pool is not None
+            and self.replay is not None
+            and self.method in IDEMPOTENT_METHODS
+        ):
+            self.stale_retried = True
+            self.waiting = list(self.replay)
+            pool.flush()
+            if pool.wait(self):
+                return
+        problem = "upstream-bad-answer" if malformed else "upstream-reset"
+        self._failed(Failure.RESET, Refusal(502, problem, detail, failure=True))
+
+    def _failed(self, failure: Failure, refusal: Refusal, status: int = 0) -> None:
+        """An attempt came to nothing: once more, or tell the client."""
+        self._attempt_over(ok=False)
+        if not self._try_again(failure, status):
+            self.refuse(refusal)
+
+    def _try_again(self, failure: Failure, status: int) -> bool:
+        handler = self.handler
+        assert handler is not None
+        retry = handler.retry
+        if retry is None or not retry.should_retry(
+            self.attempt,
+            failure,
+            self.method,
+            status=status,
+            bytes_sent=self.sent,
+            replayable=self.replay is not None,
+            answered=self.committed,
+        ):
+            return False
+        if self.replay is not None:
+            self.waiting = list(self.replay)
+        self.sent = 0
+        self.attempt_deadline = None
+        self.retrying = True
+        delay = retry.delay_seconds(self.attempt, self.core.random())
+        self.core.loop.call_later(delay, self._retry_now)
+        return True
+
+    def _retry_now(self) -> None:
+        if not self.over:
+            self._attempt()
+
+    def expire(self, now: float) -> None:
+        """Called by the deadlines' sweep: act on what is over."""
+        if self.over or self.committed:
+            return
+        if self.deadline is not None and now >= self.deadline:
+            if not self.retrying:
+                self._drop_connection(ok=False)
+            self.refuse(Refusal(504, "timeout", "no answer within the route's time", failure=True))
+        elif self.attempt_deadline is not None and now >= self.attempt_deadline:
+            self._drop_connection(ok=False, counted=False)
+            self._failed(
+                Failure.TIMEOUT,
+                Refusal(504, "timeout", "no answer within the time for one attempt", failure=True),
+            )
+
+    def stalled(self) -> None:
+        """Nothing has moved for too long."""
+        if self.over:
+            return
+        if self.committed:
+            self._drop_connection(ok=False)
+            self.down.cut()
+            self._end(failed=True)
+        else:
+            self._drop_connection(ok=False)
+            self.refuse(Refusal(504, "timeout", "nothing moved on this request for too long", failure=True))
+
+    def _drop_connection(self, *, ok: bool, counted: bool = True) -> None:
+        """Give up the attempt under way, wherever it is."""
+        if self.pool is not None:
+            self.pool.leave(self)
+        connection = self.connection
+        if connection is not None:
+            self.connection = None
+            connection.detach()
+            connection.abort()
+        if counted:
+            self._attempt_over(ok=ok)
+
+    def _attempt_over(self, *, ok: bool) -> None:
+        counters = self.endpoint_counters
+        if counters is not None:
+            self.endpoint_counters = None
+            counters.finish(ok)
+
+    # -- from the backend's side
+
+    def answered(self, connection: UpstreamConnection, head: AnswerHead, payload: bytes, raw: bytes) -> None:
+        """The whole answer at once."""
+        status = head.status
+        if status >= 500 and self._retry_status(connection, status, whole=True):
+            return
+        self.status = status
+        self.committed = True
+        self.bytes_out = len(payload)
+        self.down.respond(self, head, payload, raw if head.unchanged else None)
+        self._answer_over(connection)
+
+    def answer_begins(self, connection: UpstreamConnection, head: AnswerHead) -> bool:
+        """The head of an answer whose body follows; False when this answer is not wanted."""
+        if head.status >= 500 and self._retry_status(connection, head.status, whole=False):
+            return False
+        self.status = head.status
+        self.committed = True
+        self.down.begin(self, head)
+        return True
+
+    def _retry_status(self, connection: UpstreamConnection, status: int, *, whole: bool) -> bool:
+        if not self._try_again(Failure.STATUS, status):
+            return False
+        self.connection = None
+        if whole:
+            connection.finish(self.body_done, monotonic())
+        else:
+            connection.detach()
+            connection.abort()
+        self._attempt_over(ok=False)
+        return True
+
+    def answer_body(self, payload: bytes) -> None:
+        """A piece of the answer's body."""
+        self.idle_ticks = 0
+        self.bytes_out += len(payload)
+        self.down.more(payload)
+
+    def answer_ends(self, connection: UpstreamConnection) -> None:
+        """The body ended exactly where it should."""
+        self.down.end()
+        self._answer_over(connection)
+
+    def _answer_over(self, connection: UpstreamConnection) -> None:
+        if self.over:
+            return
+        now = monotonic()
+        self.connection = None
+        connection.finish(self.body_done, now)
+        counters = self.endpoint_counters
+        if counters is not None:
+            self.endpoint_counters = None
+            counters.finish(self.status < 500)
+        self._end(now=now)
+
+    def interim(self, head: AnswerHead) -> None:
+        """A 1xx answer other than 101."""
+        if not self.committed:
+            self.down.interim(head)
+
+    def upgraded(self, connection: UpstreamConnection, head: AnswerHead, rest: bytes) -> None:
+        """101 as asked for: from now on it is a tunnel. The exchange ends when the tunnel does."""
+        from .tunnel import Tunnel
+
+        self.status = 101
+        self.committed = True
+        self.core.deadlines.discard(self)
+        connection.detach()
+        tunnel = Tunnel(self, connection)
+        self.down.tunnel(head, tunnel)
+        if rest:
+            tunnel.from_upstream(rest)
+
+    def tunnel_over(self, bytes_in: int, bytes_out: int) -> None:
+        """The tunnel is closed on both sides."""
+        if self.over:
+            return
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+        self.connection = None
+        self._attempt_over(ok=True)
+        self._end()
+
+    def upstream_full(self) -> None:
+        """The backend takes no more for now."""
+        if not self.body_paused:
+            self.body_paused = True
+            self.down.pause_body()
+
+    def upstream_ready(self) -> None:
+        """The backend takes more again."""
+        if self.body_paused:
+            self.body_paused = False
+            self.down.resume_body()
+
+    # -- the end
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer for ourselves."""
+        if self.over:
+            return
+        handler = self.handler
+        route = handler.route.iri if handler is not None else None
+        head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
+        self.status = refusal.status
+        self.refused_by = refusal.refused_by
+        self.committed = True
+        if self.is_head:
+            payload = b""
+        self.bytes_out = len(payload)
+        if handler is not None and refusal.failure:
+            handler.counters.gateway_error()
+        self.down.respond(self, head, payload, None)
+        self._end(failed=refusal.failure)
+
+    def _end(self, *, now: float | None = None, failed: bool = False, gone: bool = False) -> None:
+        """The one way out."""
+        self.over = True
+        handler = self.handler
+        if now is None:
+            now = monotonic()
+        if handler is not None:
+            if handler.timed:
+                self.core.deadlines.discard(self)
+            status = self.status
+            if self.ticket:
+                breaker = handler.breaker
+                assert breaker is not None
+                if gone:
+                    breaker.cancel(self.ticket)
+                else:
+                    breaker.record(self.ticket, not failed and status < 500, now)
+            handler.counters.observe(status, now - self.started, self.bytes_in, self.bytes_out)
+        if self.generation.access_log:
+            self.core.log(self, now)
+        if not gone:
+            self.down.finished(self)

@@ -1,0 +1,404 @@
+"""The one head checker: what a request's head must be before anything is decided on it.
+
+Rules (RFC 9112, and stricter where parsers are known to differ):
+
+- One parse, one canonical form. The line gives method, target, path, query and version; the block of header lines
+  gives a `Block`, from which the head that goes upstream is written anew. Raw lines are never copied.
+- Version exactly HTTP/1.0 or HTTP/1.1; Host exactly once and by grammar; an absolute-form target replaces it.
+- One framing: Content-Length is one line of at most 15 digits, Transfer-Encoding is ``chunked`` alone and only on
+  HTTP/1.1, never both.
+- The path that is routed is the path that goes upstream, byte for byte: whatever a backend might resolve differently
+  (dot segments, encoded or not, backslashes, ``%00``) is refused.
+- Refuse, do not drop in silence.
+
+Clients on one connection send the same header block again and again, so blocks are remembered by their bytes: two
+generations of bounded size. A remembered block was judged in full the first time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from api_gateway_service_mesh.model import Limits
+
+from .parser import BlockJudge
+
+__all__ = [
+    "FAST_LINE",
+    "METHODS",
+    "Block",
+    "HeadError",
+    "HeadReader",
+    "RequestLine",
+    "check_unfinished",
+    "parse_line",
+    "refused_method",
+    "routing_host",
+]
+
+
+class HeadError(Exception):
+    """A head that is refused: HTTP status, problem slug and a sentence. The connection is closed after the answer."""
+
+    def __init__(self, status: int, problem: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.problem = problem
+        self.detail = detail
+
+
+# Methods passed on: RFC 9110 §9.3 without CONNECT and TRACE, PATCH, QUERY, WebDAV and its kin.
+METHODS: Final[dict[bytes, str]] = {
+    name.encode(): name
+    for name in """
+        GET HEAD POST PUT DELETE OPTIONS PATCH QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT
+        MKACTIVITY CHECKOUT MERGE MKCALENDAR BIND REBIND UNBIND ACL LINK UNLINK PURGE NOTIFY SUBSCRIBE UNSUBSCRIBE
+        M-SEARCH
+    """.split()  # noqa: SIM905
+}
+
+# (method, target, path, query or None, minor). Paths without %, ;, \ and without a segment that begins with a dot
+# need no further look; all others go through `parse_line`.
+FAST_LINE: Final = re.compile(
+    rb"([A-Z]{3,16}) (((?:/(?!\.)[A-Za-z0-9_\-~.!$&'()*+,:=@]*+)++)(?:\?([\x21\x22\x24-\x7e]*+))?) HTTP/1\.([01])\r\n"
+)
+_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++) ([^ \r\n]++) HTTP/(\d)\.(\d)\r\n")
+_TARGET: Final = re.compile(rb"[\x21\x22\x24-\x7e]++")
+_ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
+_PATH_REFUSED: Final = re.compile(
+    rb"\\|%00|%5c|(?:/|%2f)(?:\.|%2e){1,2}(?=/|%2f|;|%3b|\Z)|%(?![0-9a-f]{2})", re.IGNORECASE
+)
+_AUTHORITY: Final = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9_\-.]{0,253}[A-Za-z0-9_.])?)(?::([0-9]{1,5}))?"
+)
+
+_NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
+_BLOCK: Final = re.compile(rb"(?:" + _NAME + rb":" + _VALUE + rb"+\r\n)*+")
+_FIELD: Final = re.compile(rb"(" + _NAME + rb"):[ \t]*+(" + _VALUE + rb"?)[ \t]*\r\n")
+_TOKEN_LIST: Final = re.compile(rb"[ \t]*(?:" + _NAME + rb")?[ \t]*(?:,[ \t]*(?:" + _NAME + rb")?[ \t]*)*+")
+_LENGTH: Final = re.compile(rb"[0-9]{1,15}")
+_BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
+_FIRST: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r\n?\Z|\r\n\Z")
+
+#: Removed on the way (RFC 9110 §7.6.1), beside what Connection names. Framing is written anew.
+_HOP_BY_HOP: Final = frozenset(
+    (
+        b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+        b"content-length", b"host", b"http2-settings", b"expect", b"proxy-authorization",
+    )
+)  # fmt: skip
+#: Names agw itself asserts; what a client sends under them is dropped, or read when the client is a trusted proxy.
+_ASSERTED: Final = frozenset(
+    (
+        b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-client-cert",
+        b"forwarded", b"x-request-id", b"via", b"x-real-ip",
+    )
+)  # fmt: skip
+#: Connection may not take these away (RFC 9110 §7.6.1: not end-to-end fields; here also what was authenticated with).
+_NOT_CONNECTION_NAMED: Final = frozenset(
+    (b"host", b"content-length", b"transfer-encoding", b"authorization", b"cookie")
+)
+
+
+class RequestLine:
+    """A request line that needed a closer look; ``authority`` is set by an absolute-form target."""
+
+    __slots__ = ("authority", "method", "minor", "path", "query", "target")
+
+    def __init__(self, method: str, target: bytes, minor: int, authority: bytes | None) -> None:
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.authority = authority
+        path, _, query = target.partition(b"?")
+        self.path = path.decode("ascii")
+        self.query = query.decode("ascii")
+
+
+def parse_line(data: bytes, limits: Limits) -> tuple[RequestLine, int]:
+    """The request line `data` begins with, and where the header block begins.
+
+    Raises:
+        HeadError: 400, 405, 414, 501 or 505.
+    """
+    match = _LINE.match(data)
+    if match is None:
+        end = data.find(b"\r\n")
+        if end < 0 or end > limits.max_request_line_bytes:
+            raise HeadError(414, "uri-too-long", f"the request line is over {limits.max_request_line_bytes} bytes")
+        raise HeadError(400, "malformed-request", "the request line is not 'method target HTTP/1.1'")
+    if match.end() - 2 > limits.max_request_line_bytes:
+        raise HeadError(414, "uri-too-long", f"the request line is over {limits.max_request_line_bytes} bytes")
+    name, target, major, minor = match.groups()
+    if major != b"1" or minor not in (b"0", b"1"):
+        raise HeadError(505, "http-version-not-supported", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    method = METHODS.get(name)
+    if method is None:
+        raise refused_method(name)
+    if not _TARGET.fullmatch(target):
+        raise HeadError(400, "malformed-target", "the request target holds a character that must be percent-encoded")
+    authority = None
+    if not target.startswith(b"/"):
+        if target == b"*":
+            if method != "OPTIONS":
+                raise HeadError(400, "malformed-target", "the target * is for OPTIONS alone")
+            return RequestLine(method, target, int(minor), None), match.end()
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is None:
+            raise HeadError(400, "malformed-target", "the request target is neither a path nor an http URL")
+        authority = absolute[1]
+        check_authority(authority)
+        target = absolute[2]
+        if not target.startswith(b"/"):
+            target = b"/" + target
+    path = target.partition(b"?")[0]
+    if _PATH_REFUSED.search(path):
+        raise HeadError(400, "malformed-target", "the path holds a dot segment, a backslash, %00 or a broken escape")
+    return RequestLine(method, target, int(minor), authority), match.end()
+
+
+def refused_method(name: bytes) -> HeadError:
+    """Why a method that is not in `METHODS` is refused."""
+    if name in (b"CONNECT", b"TRACE"):
+        return HeadError(405, "method-not-allowed", f"{name.decode()} is not allowed through a gateway")
+    return HeadError(501, "not-implemented", "the method is not known")
+
+
+def check_authority(authority: bytes) -> None:
+    """Raise 400 unless `authority` is ``host[:port]`` (RFC 9110 §7.2; no userinfo, no empty host)."""
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None or (match[1] is not None and int(match[1]) > 65535):
+        raise HeadError(400, "malformed-host", "the host is not a host name or address with an optional port")
+
+
+def routing_host(authority: bytes) -> str:
+    """Lower case, without port and without the root's dot, as routes state it."""
+    host = authority.decode("ascii").lower()
+    if host.endswith("]"):
+        return host
+    return host.rpartition(":")[0].rstrip(".") if ":" in host else host.rstrip(".")
+
+
+def check_unfinished(data: bytes, limits: Limits) -> None:
+    """Raise when `data`, which holds no whole head yet, can never become an acceptable one."""
+    if not _FIRST.match(data):
+        raise HeadError(400, "malformed-request", "this is not an HTTP/1.1 request")
+    if _BARE.search(data):
+        raise HeadError(400, "malformed-request", "the head holds a bare CR, a bare LF or a NUL")
+    end = data.find(b"\r\n", 2)
+    if end < 0:
+        if len(data) > limits.max_request_line_bytes + 2:
+            raise HeadError(414, "uri-too-long", f"the request line is over {limits.max_request_line_bytes} bytes")
+    elif len(data) - end - 2 > limits.max_header_bytes:
+        raise HeadError(431, "header-fields-too-large", f"the header fields are over {limits.max_header_bytes} bytes")
+    elif data.count(b"\r\n") > limits.max_header_count + 2:
+        raise HeadError(431, "header-fields-too-large", f"there are over {limits.max_header_count} header fields")
+
+
+class Block:
+    """What a header block says. Immutable; shared by all requests that carry the same bytes."""
+
+    __slots__ = (
+        "_headers", "authority", "chunked", "close", "count", "expect", "fields", "forward", "forwarded", "framing",
+        "host", "keep_alive", "length", "request_id", "upgrade", "via", "x_forwarded_for", "x_forwarded_host",
+        "x_forwarded_proto",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.host = ""
+        self.authority: bytes | None = None
+        self.length = 0
+        """Content-Length, 0 without."""
+        self.chunked = False
+        self.close = False
+        self.keep_alive = False
+        self.upgrade: bytes | None = None
+        """The protocol asked for, when Connection names Upgrade."""
+        self.expect = False
+        self.forward = b""
+        """The fields that go upstream as they are."""
+        self.framing = b""
+        """The one framing field that goes upstream, if any."""
+        self.fields: tuple[tuple[bytes, bytes], ...] = ()
+        self.x_forwarded_for = b""
+        self.x_forwarded_proto = b""
+        self.x_forwarded_host = b""
+        self.forwarded = b""
+        self.request_id = b""
+        self.via = b""
+        self._headers: dict[str, str] | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """All fields by lower-case name; several of one name are joined by ``, `` (RFC 9110 §5.3)."""
+        found = self._headers
+        if found is None:
+            found = {}
+            for name, value in self.fields:
+                key, text = name.decode("ascii"), value.decode("utf-8", "replace")
+                found[key] = f"{found[key]}, {text}" if key in found else text
+            self._headers = found
+        return found
+
+    def check_version(self, minor: int) -> None:
+        """Raise when the block cannot stand in a request of HTTP/1.`minor`."""
+        if minor == 0:
+            if self.chunked:
+                raise HeadError(400, "malformed-framing", "Transfer-Encoding in an HTTP/1.0 request")
+        elif self.authority is None:
+            raise HeadError(400, "malformed-host", "an HTTP/1.1 request must have a Host field")
+
+
+class HeadReader:
+    """Turns header blocks into `Block`s, with a memory."""
+
+    __slots__ = ("_judge", "_old", "_young")
+
+    _GENERATION = 512
+    _MAX_REMEMBERED_BYTES = 2048
+
+    def __init__(self, judge: BlockJudge) -> None:
+        self._judge = judge
+        self._young: dict[bytes, Block] = {}
+        self._old: dict[bytes, Block] = {}
+
+    def block(self, raw: bytes, limits: Limits) -> Block:
+        """The meaning of the header lines `raw` (each with its CR LF, without the empty line).
+
+        Raises:
+            HeadError: 400, 417, 431 or 501.
+        """
+        block = self._young.get(raw)
+        if block is None:
+            block = self._old.get(raw)
+            if block is None:
+                if len(raw) > limits.max_header_bytes:
+                    raise HeadError(
+                        431, "header-fields-too-large", f"the header fields are over {limits.max_header_bytes} bytes"
+                    )
+                if raw.count(b"\r\n") > limits.max_header_count:
+                    raise HeadError(
+                        431, "header-fields-too-large", f"there are over {limits.max_header_count} header fields"
+                    )
+                block = self._parse(raw)
+            if len(raw) <= self._MAX_REMEMBERED_BYTES:
+                if len(self._young) >= self._GENERATION:
+                    self._old, self._young = self._young, {}
+                self._young[raw] = block
+        if block.count > limits.max_header_count or len(raw) > limits.max_header_bytes:
+            raise HeadError(431, "header-fields-too-large", "the header fields are over this listener's limits")
+        return block
+
+    def _parse(self, raw: bytes) -> Block:
+        if not _BLOCK.fullmatch(raw):
+            raise HeadError(400, "malformed-header", "a header line is not 'name: value'")
+        block = read_fields(_FIELD.findall(raw))
+        reason = self._judge.verdict(
+            raw,
+            has_host=block.authority is not None,
+            has_body=block.chunked or block.length > 0 or block.upgrade is not None,
+        )
+        if reason is not None:
+            raise HeadError(400, "malformed-header", reason)
+        return block
+
+
+def read_fields(pairs: list[tuple[bytes, bytes]]) -> Block:
+    """The `Block` of fields that are well formed one by one."""
+    block = Block()
+    block.count = len(pairs)
+    fields = tuple((name.lower(), value) for name, value in pairs)
+    block.fields = fields
+    named = _connection(block, fields)
+    upgrade: list[bytes] = []
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
+    forward: list[bytes] = []
+    for (name, value), (written, _) in zip(fields, pairs, strict=True):
+        if b"_" in name:
+            alias = name.replace(b"_", b"-")
+            if alias in _HOP_BY_HOP:
+                raise HeadError(400, "malformed-header", f"{written.decode()} could be taken for {alias.decode()}")
+            if alias in _ASSERTED:
+                continue
+        if name == b"host":
+            if block.authority is not None:
+                raise HeadError(400, "malformed-host", "there is more than one Host field")
+            check_authority(value)
+            block.authority = value
+            block.host = routing_host(value)
+        elif name == b"content-length":
+            lengths.append(value)
+        elif name == b"transfer-encoding":
+            codings.append(value)
+        elif name == b"upgrade":
+            upgrade.append(value)
+        elif name == b"expect":
+            if value.lower() != b"100-continue":
+                raise HeadError(417, "expectation-failed", "the only expectation known is 100-continue")
+            block.expect = True
+        elif name in _ASSERTED:
+            _note_asserted(block, name, value)
+        elif name not in _HOP_BY_HOP and name not in named:
+            forward.append(b"%b: %b\r\n" % (written, value))
+    block.forward = b"".join(forward)
+    _framing(block, lengths, codings)
+    if upgrade and b"upgrade" in named:
+        if block.chunked or block.length:
+            raise HeadError(400, "malformed-request", "a request to upgrade must not have a body")
+        block.upgrade = b", ".join(upgrade)
+    return block
+
+
+def _connection(block: Block, fields: tuple[tuple[bytes, bytes], ...]) -> frozenset[bytes]:
+    named: set[bytes] = set()
+    for name, value in fields:
+        if name == b"connection":
+            if not _TOKEN_LIST.fullmatch(value):
+                raise HeadError(400, "malformed-header", "the Connection field is not a list of names")
+            named.update(token.strip(b" \t").lower() for token in value.split(b","))
+    block.close = b"close" in named
+    block.keep_alive = b"keep-alive" in named
+    return frozenset(named - _NOT_CONNECTION_NAMED)
+
+
+def _framing(block: Block, lengths: list[bytes], codings: list[bytes]) -> None:
+    """RFC 9112 §6.1 to §6.3; see the rules at the top."""
+    if codings:
+        if lengths:
+            raise HeadError(400, "malformed-framing", "both Content-Length and Transfer-Encoding")
+        coding = b",".join(codings).strip(b" \t").lower()
+        if coding != b"chunked":
+            known = coding and b"chunked" not in coding
+            raise HeadError(
+                501 if known else 400, "malformed-framing", "the only transfer coding taken is chunked, once"
+            )
+        block.chunked = True
+        block.framing = b"Transfer-Encoding: chunked\r\n"
+    elif lengths:
+        if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
+            raise HeadError(400, "malformed-framing", "Content-Length is not one number of at most 15 digits")
+        block.length = int(lengths[0])
+        block.framing = b"Content-Length: %d\r\n" % block.length
+
+
+def _note_asserted(block: Block, name: bytes, value: bytes) -> None:
+    if name == b"x-forwarded-for":
+        block.x_forwarded_for = _listed(block.x_forwarded_for, value)
+    elif name == b"x-forwarded-proto":
+        block.x_forwarded_proto = value
+    elif name == b"x-forwarded-host":
+        block.x_forwarded_host = value
+    elif name == b"forwarded":
+        block.forwarded = _listed(block.forwarded, value)
+    elif name == b"x-request-id":
+        block.request_id = value
+    elif name == b"via":
+        block.via = _listed(block.via, value)
+
+
+def _listed(before: bytes, value: bytes) -> bytes:
+    return b"%b, %b" % (before, value) if before else value

@@ -1,0 +1,248 @@
+"""What happens to a request between its head and its backend, folded into one handler per route.
+
+The order, outermost first, and why it is so:
+
+1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
+2. *rate limits*: before anything that has a state, so that callers over their limit cannot move breakers or balancers.
+3. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
+4. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see.
+5. *balance*: once an attempt, so that a retry goes to another endpoint.
+6. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
+
+A policy that a route lacks is not in its handler at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from api_gateway_service_mesh.model import Algorithm, KeyKind, RateLimit, RequestKey, Route, Upstream
+from api_gateway_service_mesh.policies import (
+    CircuitBreaker,
+    EndpointCounters,
+    RateLimitCounters,
+    RetryPolicy,
+    RouteCounters,
+    Splitter,
+    key_hash,
+    make_balancer,
+    token_bucket,
+)
+
+from .pool import EndpointPool, UpstreamPool
+from .problem import Refusal
+
+if TYPE_CHECKING:
+    from .core import Core, Generation
+    from .exchange import Exchange
+
+__all__ = ["ORDER", "Gate", "RouteHandler", "Target", "fold"]
+
+#: Asks a policy: None when the request may go on.
+Gate = Callable[["Exchange"], Refusal | None]
+
+
+class Target:
+    """One upstream as one route uses it."""
+
+    __slots__ = ("_balancer", "_core", "_hash_key", "nowhere", "only", "pools", "upstream")
+
+    def __init__(
+        self, upstream: Upstream, pool: UpstreamPool, route: Route, generation: Generation, core: Core
+    ) -> None:
+        self.upstream = upstream
+        slots = generation.slots
+        view = core.cells.view
+        self.pools: tuple[EndpointPool, ...] = tuple(
+            pool.endpoint(endpoint, EndpointCounters(view, slots["endpoint", endpoint.iri], core.worker))
+            for endpoint in upstream.endpoints
+        )
+        self.only: EndpointPool | None = None
+        """The endpoint, when there is nothing to choose."""
+        self._core = core
+        self._hash_key: RequestKey | None = None
+        if len(upstream.endpoints) == 1 and upstream.endpoints[0].weight > 0:
+            self.only = self.pools[0]
+        config = route.balancer
+        if config is not None and config.algorithm is Algorithm.CONSISTENT_HASH:
+            self._hash_key = config.hash_key or RequestKey(KeyKind.CLIENT_ADDRESS)
+        self._balancer = make_balancer(upstream, config, view, slots, route, core.workers, core.worker)
+        self.nowhere = Refusal(503, "no-endpoint", f"{upstream.name} has no endpoint left to try", failure=True)
+
+    def pick(self, exchange: Exchange) -> int:
+        """Index of the endpoint for the next attempt, -1 for none."""
+        hashed = key_hash(request_key(self._hash_key, exchange)) if self._hash_key is not None else 0
+        return self._balancer.pick(exchange.started, self._core.random(), hashed, exchange.tried)
+
+
+class RouteHandler:
+    """A route, ready to be served."""
+
+    __slots__ = (
+        "attempt_seconds",
+        "breaker",
+        "counters",
+        "gates",
+        "no_upstream",
+        "retry",
+        "route",
+        "target",
+        "timed",
+        "total_seconds",
+    )
+
+    def __init__(self, route: Route, counters: RouteCounters) -> None:
+        self.route = route
+        self.counters = counters
+        self.gates: tuple[Gate, ...] = ()
+        self.target: Target | None = None
+        """Where to, unless a gate says otherwise."""
+        self.breaker: CircuitBreaker | None = None
+        self.retry = RetryPolicy(route.retry) if route.retry is not None and route.retry.attempts else None
+        timeout = route.timeout
+        self.total_seconds = timeout.total_seconds if timeout is not None else None
+        self.attempt_seconds = timeout.per_attempt_seconds if timeout is not None else None
+        self.timed = self.total_seconds is not None or self.attempt_seconds is not None
+        self.no_upstream = Refusal(503, "no-upstream", f"{route.name} has no backend to send to", failure=True)
+
+
+def fold(route: Route, generation: Generation, core: Core) -> RouteHandler:
+    """The handler of `route`: asks the stages in `ORDER` for their gates."""
+    handler = RouteHandler(route, RouteCounters(core.cells.view, generation.slots["route", route.iri], core.worker))
+    gates: list[Gate] = []
+    for stage in ORDER:
+        gates.extend(stage(handler, generation, core))
+    handler.gates = tuple(gates)
+    return handler
+
+
+def request_key(key: RequestKey, exchange: Exchange) -> str:
+    """What of the request a policy is keyed by; the empty text when it is not there (all such share one bucket)."""
+    if key.kind is KeyKind.CLIENT_ADDRESS:
+        return exchange.client
+    return exchange.block.headers.get(key.name, "") if key.kind is KeyKind.HEADER else ""
+
+
+def _rate_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits]
+
+
+def _rate_limit(limit: RateLimit, generation: Generation, core: Core) -> Gate:
+    bucket = token_bucket(limit, core.cells.view, generation.slots["rate_limit", limit.iri], core.lock)
+    counters = RateLimitCounters(core.cells.view, generation.slots["rate_limit_count", limit.iri], core.worker)
+    take, admitted, key = bucket.take, counters.admitted, limit.key
+    window = max(1, math.ceil(limit.burst / limit.requests_per_second))
+    # RateLimit fields: draft-ietf-httpapi-ratelimit-headers (structured fields: quota q, window w, remaining r, reset
+    # t).
+    policy = b'RateLimit-Policy: "default";q=%d;w=%d\r\n' % (limit.burst, window)
+
+    def refuse(wait: float) -> Refusal:
+        counters.rejected()
+        seconds = max(1, math.ceil(wait))
+        return Refusal(
+            429,
+            "rate-limited",
+            f"over the limit of {limit.requests_per_second:g} requests per second",
+            b'Retry-After: %d\r\nRateLimit: "default";r=0;t=%d\r\n%b' % (seconds, seconds, policy),
+            limit.iri,
+        )
+
+    def shared(exchange: Exchange) -> Refusal | None:
+        wait = take(exchange.started)
+        if wait:
+            return refuse(wait)
+        admitted()
+        return None
+
+    def keyed(exchange: Exchange) -> Refusal | None:
+        assert key is not None
+        wait = take(exchange.started, key_hash(request_key(key, exchange)))
+        if wait:
+            return refuse(wait)
+        admitted()
+        return None
+
+    return shared if key is None else keyed
+
+
+def _split(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    route = handler.route
+    if not any(split.weight > 0 for split in route.splits):
+        return []
+    splitter = Splitter(route.splits)
+    choices = [_target(split.upstream, route, generation, core) for split in splitter.targets]
+    random = core.random
+
+    def choose(exchange: Exchange) -> Refusal | None:
+        target = choices[splitter.choose(random())]
+        if isinstance(target, Refusal):
+            return target
+        exchange.target = target
+        return None
+
+    return [choose]
+
+
+def _upstream(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    route = handler.route
+    if any(split.weight > 0 for split in route.splits):
+        return []
+    found = _target(route.upstream, route, generation, core) if route.upstream is not None else handler.no_upstream
+    if isinstance(found, Refusal):
+        return [lambda exchange: found]
+    handler.target = found
+    return []
+
+
+def _target(iri: str, route: Route, generation: Generation, core: Core) -> Target | Refusal:
+    pool = generation.pools.get(iri)
+    if pool is None:
+        return Refusal(503, "no-upstream", f"{route.name} sends to a backend that is not described", failure=True)
+    upstream = pool.upstream
+    if upstream.plaintext_forbidden:
+        return Refusal(
+            503,
+            "plaintext-forbidden",
+            f"{upstream.name} demands mutual TLS, and agw has no certificate to speak to it with",
+            failure=True,
+        )
+    if not upstream.endpoints:
+        return Refusal(503, "no-endpoint", f"{upstream.name} has no address", failure=True)
+    return Target(upstream, pool, route, generation, core)
+
+
+def _breaker(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    config = handler.route.breaker
+    if config is None:
+        return []
+    breaker = CircuitBreaker(config, core.cells.view, generation.slots["breaker", config.iri], core.lock)
+    handler.breaker = breaker
+    admit = breaker.admit
+
+    def ask(exchange: Exchange) -> Refusal | None:
+        ticket = admit(exchange.started)
+        if ticket:
+            exchange.ticket = ticket
+            return None
+        wait = max(1, math.ceil(breaker.retry_after_seconds(monotonic())))
+        return Refusal(
+            503,
+            "circuit-open",
+            "the circuit breaker is open after failures of the backend",
+            b"Retry-After: %d\r\n" % wait,
+            config.iri,
+        )
+
+    return [ask]
+
+
+#: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
+ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
+    _rate_limits,
+    _upstream,
+    _split,
+    _breaker,
+)

@@ -1,0 +1,272 @@
+"""Pools of connections to backends.
+
+Rules:
+
+- The bounds of ``agw:ConnectionPool`` hold for one upstream in one worker, over all its endpoints.
+- The last connection used is the first used again (LIFO), so that idle ones grow old and are closed.
+- Who finds no connection waits in line; connections are made for the line, not for one request, so the first connection
+  that is free, new or returned, serves the first in line.
+- The line is bounded; beyond it a request is refused at once (503).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import aiohappyeyeballs
+
+from api_gateway_service_mesh.model import Endpoint, Upstream, UpstreamTls
+from api_gateway_service_mesh.policies import EndpointCounters
+from api_gateway_service_mesh.security.tls import client_context, server_name
+
+from .answer import AnswerReader
+from .upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+
+__all__ = ["EndpointPool", "UpstreamPool"]
+
+MAX_WAITING = 4096
+HAPPY_EYEBALLS_SECONDS = 0.25
+
+
+class UpstreamPool:
+    """The connections of one upstream. Survives a reload as long as the upstream's TLS and pool settings do."""
+
+    def __init__(self, upstream: Upstream, reader: AnswerReader) -> None:
+        self.upstream = upstream
+        self.bounds = upstream.pool
+        self.reader = reader
+        self.open = 0
+        self.idle = 0
+        self.waiting = 0
+        self.endpoints: dict[Endpoint, EndpointPool] = {}
+
+    def serves(self, upstream: Upstream) -> bool:
+        """Whether this pool can go on under `upstream`'s new description."""
+        return upstream.pool == self.bounds and upstream.tls == self.upstream.tls
+
+    def endpoint(self, endpoint: Endpoint, counters: EndpointCounters) -> EndpointPool:
+        """The pool of one endpoint, made when missing."""
+        pool = self.endpoints.get(endpoint)
+        if pool is None:
+            pool = self.endpoints[endpoint] = EndpointPool(self, endpoint, counters)
+        else:
+            pool.counters = counters
+        return pool
+
+    def adopt(self, upstream: Upstream) -> None:
+        """Go on under a new description: endpoints that are gone are retired."""
+        self.upstream = upstream
+        live = set(upstream.endpoints)
+        for endpoint in [endpoint for endpoint in self.endpoints if endpoint not in live]:
+            self.endpoints.pop(endpoint).retire()
+
+    def retire(self) -> None:
+        """Close what is idle; what is in use closes when it is done."""
+        for pool in self.endpoints.values():
+            pool.retire()
+        self.endpoints.clear()
+
+    def expire(self, now: float) -> None:
+        """Close connections that have been idle for too long."""
+        before = now - self.bounds.idle_timeout_seconds
+        for pool in self.endpoints.values():
+            pool.expire(before)
+
+    def make_room(self) -> bool:
+        """Close the oldest idle connection of any endpoint, if there is one."""
+        oldest: UpstreamConnection | None = None
+        for pool in self.endpoints.values():
+            if pool.idle and (oldest is None or pool.idle[0].idle_since < oldest.idle_since):
+                oldest = pool.idle[0]
+        if oldest is None:
+            return False
+        oldest.pool.drop_idle(oldest)
+        return True
+
+    def serve_next(self) -> None:
+        """A place has become free: whoever waits may use it."""
+        if not self.waiting:
+            return
+        for pool in self.endpoints.values():
+            if len(pool.waiters) > pool.connecting:
+                pool.connect()
+                if self.open >= self.bounds.max_connections:
+                    return
+
+
+class EndpointPool:
+    """The connections of one endpoint."""
+
+    def __init__(self, parent: UpstreamPool, endpoint: Endpoint, counters: EndpointCounters) -> None:
+        self.parent = parent
+        self.endpoint = endpoint
+        self.authority = endpoint.authority
+        self.counters = counters
+        self.idle: list[UpstreamConnection] = []
+        self.waiters: dict[Exchange, None] = {}
+        self.connecting = 0
+        self.retired = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        try:
+            self._literal = ipaddress.ip_address(endpoint.host) is not None
+        except ValueError:
+            self._literal = False
+
+    def take(self) -> UpstreamConnection | None:
+        """An idle connection, the freshest, or None."""
+        idle = self.idle
+        while idle:
+            connection = idle.pop()
+            self.parent.idle -= 1
+            if not connection.closed and not connection.transport.is_closing():
+                return connection
+        return None
+
+    def wait(self, exchange: Exchange) -> bool:
+        """Put `exchange` in line for a connection; False when the line is full. Answers with ``exchange.connected`` or
+        ``exchange.connect_failed``."""
+        parent = self.parent
+        if parent.waiting >= MAX_WAITING:
+            return False
+        self.waiters[exchange] = None
+        parent.waiting += 1
+        if self.connecting < len(self.waiters):
+            self.connect()
+        return True
+
+    def leave(self, exchange: Exchange) -> None:
+        """Take `exchange` out of the line."""
+        if exchange in self.waiters:
+            del self.waiters[exchange]
+            self.parent.waiting -= 1
+
+    def connect(self) -> None:
+        """Open one more connection, if the bounds allow."""
+        parent = self.parent
+        if parent.open >= parent.bounds.max_connections and not parent.make_room():
+            return
+        parent.open += 1
+        self.connecting += 1
+        task = asyncio.get_running_loop().create_task(self._connect())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> None:
+        parent = self.parent
+        seconds = parent.bounds.connect_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                connection = await self._open()
+        except TimeoutError:
+            self._failed(f"{self.authority} did not accept a connection within {seconds:g} s")
+        except ssl.SSLCertVerificationError as error:
+            self._failed(f"the certificate of {self.authority} is not accepted: {error.verify_message}")
+        except OSError as error:
+            self._failed(f"no connection to {self.authority}: {error.strerror or type(error).__name__}")
+        except Exception as error:
+            self._failed(f"no connection to {self.authority}: {error}")
+        else:
+            self.connecting -= 1
+            self.counters.connections(1)
+            self.put(connection, monotonic())
+
+    async def _open(self) -> UpstreamConnection:
+        loop = asyncio.get_running_loop()
+        endpoint, tls = self.endpoint, self.parent.upstream.tls
+        context: ssl.SSLContext | None = None
+        name: str | None = None
+        if endpoint.tls or tls is not None:
+            context = client_context(tls or UpstreamTls())
+            name = server_name(endpoint, tls)
+
+        def factory() -> UpstreamConnection:
+            return UpstreamConnection(self, self.parent.reader)
+
+        if self._literal:
+            _, connection = await loop.create_connection(
+                factory, endpoint.host, endpoint.port, ssl=context, server_hostname=name
+            )
+            return connection
+        found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=1)
+        sock = await aiohappyeyeballs.start_connection(
+            [(family, kind, proto, canonical, address) for family, kind, proto, canonical, address in found],
+            happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS,
+            interleave=1,
+        )
+        try:
+            _, connection = await loop.create_connection(factory, sock=sock, ssl=context, server_hostname=name)
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    def _failed(self, detail: str) -> None:
+        self.connecting -= 1
+        self.parent.open -= 1
+        exchange = self._next_waiter()
+        if exchange is not None:
+            exchange.connect_failed(detail)
+        self.parent.serve_next()
+
+    def _next_waiter(self) -> Exchange | None:
+        for exchange in self.waiters:
+            del self.waiters[exchange]
+            self.parent.waiting -= 1
+            return exchange
+        return None
+
+    def put(self, connection: UpstreamConnection, now: float) -> None:
+        """A connection that may serve (again)."""
+        if self.waiters:
+            exchange = self._next_waiter()
+            if exchange is not None:
+                exchange.connected(connection)
+                return
+        parent = self.parent
+        if self.retired or parent.idle >= parent.bounds.max_idle_connections:
+            connection.close()
+            return
+        connection.idle_since = now
+        self.idle.append(connection)
+        parent.idle += 1
+        if parent.waiting:
+            parent.serve_next()
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """A connection is closed."""
+        parent = self.parent
+        parent.open -= 1
+        self.counters.connections(-1)
+        if connection in self.idle:
+            self.idle.remove(connection)
+            parent.idle -= 1
+        if parent.waiting:
+            parent.serve_next()
+
+    def drop_idle(self, connection: UpstreamConnection) -> None:
+        """Close one idle connection."""
+        self.idle.remove(connection)
+        self.parent.idle -= 1
+        connection.close()
+
+    def flush(self) -> None:
+        """Close all idle connections: one of them was found dead, and they are of an age."""
+        for connection in list(self.idle):
+            self.drop_idle(connection)
+
+    def expire(self, before: float) -> None:
+        """Close what has been idle since `before`."""
+        while self.idle and self.idle[0].idle_since < before:
+            self.drop_idle(self.idle[0])
+
+    def retire(self) -> None:
+        """No longer in the table: keep nothing idle."""
+        self.retired = True
+        self.flush()

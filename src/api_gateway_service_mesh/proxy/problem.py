@@ -1,0 +1,63 @@
+"""Errors as HTTP: RFC 9457 problem details. The only module of the data plane that words an error answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from .answer import AnswerHead
+
+__all__ = ["Refusal", "problem_answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request gets no answer from its backend.
+
+    ``problem`` is the last part of the problem's ``type``; ``fields`` are further header lines, each with CR LF;
+    ``refused_by`` the IRI of the policy that decided so. ``failure`` says that something is broken (it counts as an
+    error of the gateway), rather than that a rule was kept.
+    """
+
+    status: int
+    problem: str
+    detail: str
+    fields: bytes = b""
+    refused_by: str | None = None
+    failure: bool = False
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def problem_answer(refusal: Refusal, request_id: str, route: str | None) -> tuple[AnswerHead, bytes]:
+    """The answer for `refusal`: head and body (``application/problem+json``)."""
+    document: dict[str, str | int] = {
+        "type": f"urn:agw:problem:{refusal.problem}",
+        "title": _title(refusal.status),
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "instance": f"urn:agw:request:{request_id}",
+    }
+    if route is not None:
+        document["route"] = route
+    if refusal.refused_by is not None:
+        document["policy"] = refusal.refused_by
+    body = json.dumps(document).encode("ascii") + b"\n"
+    reason = _title(refusal.status).encode("ascii")
+    block = b"".join(
+        (
+            b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n" % len(body),
+            b"Cache-Control: no-store\r\nX-Request-Id: %b\r\n" % request_id.encode("ascii", "replace"),
+            refusal.fields,
+        )
+    )
+    head = AnswerHead(refusal.status, reason, block)
+    head.length = len(body)
+    head.wire = b"HTTP/1.1 %d %b\r\n%b" % (refusal.status, reason, block)
+    return head, body

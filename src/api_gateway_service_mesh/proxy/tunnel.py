@@ -1,0 +1,106 @@
+"""A tunnel after 101 (RFC 9110 §7.8): bytes both ways, with backpressure, and half-closing where the sides can."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+    from .upstream import UpstreamConnection
+
+__all__ = ["Tunnel"]
+
+
+class Tunnel:
+    """Joins a client's transport and a backend's. ``client`` is set by the client's side when it switches over."""
+
+    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_connection", "_exchange", "_over", "client", "idle_ticks")
+
+    def __init__(self, exchange: Exchange, connection: UpstreamConnection) -> None:
+        self._exchange = exchange
+        self._connection = connection
+        self._backend: asyncio.Transport = connection.transport
+        self.client: asyncio.Transport | None = None
+        self._bytes_in = 0
+        self._bytes_out = 0
+        self._over = False
+        self.idle_ticks = 0
+        connection.tunnel = self
+
+    def from_client(self, data: bytes) -> None:
+        """The client says `data`."""
+        self._bytes_in += len(data)
+        self.idle_ticks = 0
+        if not self._backend.is_closing():
+            self._backend.write(data)
+
+    def from_upstream(self, data: bytes) -> None:
+        """The backend says `data`."""
+        self._bytes_out += len(data)
+        self.idle_ticks = 0
+        if self.client is not None and not self.client.is_closing():
+            self.client.write(data)
+
+    def client_ended(self) -> bool:
+        """The client says no more; True: it may still be spoken to."""
+        return _end_writing(self._backend)
+
+    def upstream_ended(self) -> bool:
+        """The backend says no more; True: it may still be spoken to."""
+        return self.client is not None and _end_writing(self.client)
+
+    def client_full(self) -> None:
+        """The client takes no more for now."""
+        _pause(self._backend)
+
+    def client_ready(self) -> None:
+        """The client takes more again."""
+        _resume(self._backend)
+
+    def upstream_full(self) -> None:
+        """The backend takes no more for now."""
+        _pause(self.client)
+
+    def upstream_ready(self) -> None:
+        """The backend takes more again."""
+        _resume(self.client)
+
+    def client_lost(self) -> None:
+        """The client's connection is closed."""
+        self._backend.close()
+        self._end()
+
+    def upstream_lost(self) -> None:
+        """The backend's connection is closed."""
+        if self.client is not None:
+            self.client.close()
+        self._end()
+
+    def close(self) -> None:
+        """Close both sides after what was said has left."""
+        self._backend.close()
+        if self.client is not None:
+            self.client.close()
+
+    def _end(self) -> None:
+        if not self._over:
+            self._over = True
+            self._exchange.tunnel_over(self._bytes_in, self._bytes_out)
+
+
+def _end_writing(transport: asyncio.Transport) -> bool:
+    if transport.is_closing() or not transport.can_write_eof():
+        return False
+    transport.write_eof()
+    return True
+
+
+def _pause(transport: asyncio.Transport | None) -> None:
+    if transport is not None and not transport.is_closing():
+        cast(asyncio.ReadTransport, transport).pause_reading()
+
+
+def _resume(transport: asyncio.Transport | None) -> None:
+    if transport is not None and not transport.is_closing():
+        cast(asyncio.ReadTransport, transport).resume_reading()

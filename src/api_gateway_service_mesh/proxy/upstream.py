@@ -1,0 +1,252 @@
+"""One connection to a backend: writes a request, reads its answer, strictly.
+
+Whether a connection may serve again is decided in `UpstreamConnection._may_serve_again` alone: the answer ended
+exactly, nothing is left over, the request was sent whole, and nobody said close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from .answer import MAX_ANSWER_HEAD_BYTES, AnswerError, AnswerHead, AnswerReader
+from .chunked import ChunkDecoder, ChunkError
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+    from .pool import EndpointPool
+    from .tunnel import Tunnel
+
+__all__ = ["UpstreamConnection"]
+
+MAX_INTERIM_ANSWERS = 16
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """The protocol of one backend connection. ``exchange`` is whom it works for; None while it is idle."""
+
+    __slots__ = (
+        "_buffer", "_decoder", "_in_body", "_interims", "_keep_alive", "_left", "_reader", "closed", "exchange",
+        "idle_since", "pool", "served", "started", "transport", "tunnel", "write",
+    )  # fmt: skip
+
+    def __init__(self, pool: EndpointPool, reader: AnswerReader) -> None:
+        self.pool = pool
+        self.exchange: Exchange | None = None
+        self.tunnel: Tunnel | None = None
+        self.transport: asyncio.Transport = cast(Any, None)
+        self.closed = False
+        self.served = 0
+        """Answers read to their end on this connection."""
+        self.idle_since = 0.0
+        self.started = False
+        """Something of the current answer has arrived."""
+        self._reader = reader
+        self._buffer = b""
+        self._in_body = False
+        self._left = 0
+        self._decoder: ChunkDecoder | None = None
+        self._interims = 0
+        self._keep_alive = False
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.write = self.transport.write
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            if self.tunnel is not None:
+                self.tunnel.from_upstream(data)
+            else:
+                # Bytes nobody asked for: whatever they are, they must not become the next request's answer.
+                self.abort()
+            return
+        if self._in_body:
+            self._body(exchange, data)
+            return
+        self.started = True
+        if self._buffer:
+            data = self._buffer + data
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end == 3:
+                if len(data) > MAX_ANSWER_HEAD_BYTES:
+                    self._bad(exchange, "the head of the answer is too long")
+                elif not data.startswith(b"HTTP/1."[: len(data)]):
+                    self._bad(exchange, "the answer is not HTTP/1.1")
+                else:
+                    self._buffer = data
+                return
+            try:
+                head = self._reader.head(data[:end])
+            except AnswerError as error:
+                self._bad(exchange, str(error))
+                return
+            if head.status >= 200:
+                break
+            data = data[end:]
+            self._buffer = b""
+            if head.status == 101:
+                self._upgrade(exchange, head, data)
+                return
+            self._interims += 1
+            if self._interims > MAX_INTERIM_ANSWERS:
+                self._bad(exchange, "too many interim answers")
+                return
+            exchange.interim(head)
+            if not data:
+                return
+        self._buffer = b""
+        self._answer(exchange, head, data, end)
+
+    def _answer(self, exchange: Exchange, head: AnswerHead, data: bytes, end: int) -> None:
+        size = len(data)
+        self._keep_alive = head.keep_alive
+        if exchange.is_head or head.bodyless:
+            whole, payload = True, b""
+            if size != end:
+                self._keep_alive = False
+                data = data[:end]
+        elif head.length is not None:
+            self._left = head.length - (size - end)
+            whole = self._left <= 0
+            if self._left < 0:
+                self._keep_alive = False
+                data = data[: self._left]
+            payload = data[end:]
+        elif head.chunked:
+            whole = False
+            self._decoder = ChunkDecoder()
+            payload = b""
+        else:
+            whole = False
+            self._keep_alive = False
+            self._left = -1
+            payload = data[end:]
+        if whole:
+            exchange.answered(self, head, payload, data)
+            return
+        self._in_body = True
+        if not exchange.answer_begins(self, head):
+            return
+        rest = payload if self._decoder is None else data[end:]
+        if rest:
+            if self._decoder is None:
+                exchange.answer_body(rest)
+            else:
+                self._body(exchange, rest)
+
+    def _body(self, exchange: Exchange, data: bytes) -> None:
+        decoder = self._decoder
+        if decoder is not None:
+            try:
+                payload = decoder.feed(data)
+            except ChunkError as error:
+                self._bad(exchange, str(error))
+                return
+            if payload:
+                exchange.answer_body(payload)
+            if decoder.done and self.exchange is exchange:
+                if decoder.rest:
+                    self._keep_alive = False
+                exchange.answer_ends(self)
+            return
+        left = self._left
+        if left < 0:
+            exchange.answer_body(data)
+            return
+        if len(data) > left:
+            self._keep_alive = False
+            data = data[:left]
+        self._left = left = left - len(data)
+        exchange.answer_body(data)
+        if not left and self.exchange is exchange:
+            exchange.answer_ends(self)
+
+    def _upgrade(self, exchange: Exchange, head: AnswerHead, rest: bytes) -> None:
+        if not exchange.wants_upgrade or (head.upgrade or b"").lower() != b"websocket":
+            self._bad(exchange, "an upgrade that was not asked for")
+            return
+        exchange.upgraded(self, head, rest)
+
+    def _bad(self, exchange: Exchange, detail: str) -> None:
+        self.detach()
+        self.abort()
+        exchange.lost(self, detail, malformed=True)
+
+    def eof_received(self) -> bool:
+        if self.tunnel is not None:
+            return self.tunnel.upstream_ended()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.pool.lost(self)
+        if self.tunnel is not None:
+            self.tunnel.upstream_lost()
+            return
+        exchange = self.exchange
+        if exchange is None:
+            return
+        self.exchange = None
+        if self._in_body and self._left < 0 and self._decoder is None and exc is None:
+            exchange.answer_ends(self)
+        else:
+            exchange.lost(self, "the connection to the backend was closed before the answer ended")
+
+    def pause_writing(self) -> None:
+        if self.tunnel is not None:
+            self.tunnel.upstream_full()
+        elif self.exchange is not None:
+            self.exchange.upstream_full()
+
+    def resume_writing(self) -> None:
+        if self.tunnel is not None:
+            self.tunnel.upstream_ready()
+        elif self.exchange is not None:
+            self.exchange.upstream_ready()
+
+    # -- for the exchange
+
+    def begin(self, exchange: Exchange) -> None:
+        """Work for `exchange` from now on."""
+        self.exchange = exchange
+        self.started = False
+        self._in_body = False
+        self._decoder = None
+        self._interims = 0
+
+    def finish(self, request_sent: bool, now: float) -> None:
+        """The answer has ended: back to the pool, or closed."""
+        self.exchange = None
+        self.served += 1
+        if self._may_serve_again(request_sent):
+            self.pool.put(self, now)
+        else:
+            self.close()
+
+    def _may_serve_again(self, request_sent: bool) -> bool:
+        return (
+            request_sent
+            and self._keep_alive
+            and not self.closed
+            and not self._buffer
+            and not self.transport.is_closing()
+        )
+
+    def detach(self) -> None:
+        """Whatever still happens here is no longer the exchange's matter."""
+        self.exchange = None
+
+    def close(self) -> None:
+        """Close after what is written has left."""
+        self.closed = True
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self.closed = True
+        self.transport.abort()
