@@ -1,0 +1,205 @@
+"""The compiler in one call: source, inferred, validated, rows, model, table.
+
+Whatever wants a table (``serve``, a reload, an update over HTTP, the Python API, ``agw validate``) comes through here,
+so all of them refuse the same configurations with the same report. Every stage stays in the `Build`; `render_stage`
+prints each.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pyoxigraph import Literal, RdfFormat, Triple, serialize
+
+from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
+from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
+from api_gateway_service_mesh.graph.secrets import MASK, is_reference
+from api_gateway_service_mesh.model import Mesh
+from api_gateway_service_mesh.model.codec import encode
+from api_gateway_service_mesh.projection import ProjectedRows, assemble, project, render_rows
+from api_gateway_service_mesh.routing import RoutingTable, compile_table, render_table
+from api_gateway_service_mesh.security.tls import mesh_findings
+from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE
+
+__all__ = ["STAGES", "Build", "Inspection", "build", "inspect", "render_stage"]
+
+STAGES = ("source", "inferred", "report", "rows", "model", "table")
+
+_SECRETS = frozenset({AGW.secretRef, AGW.privateKeyRef})
+_RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.VIOLATION: 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Build:
+    """A configuration that may be served, with every stage it went through. ``report`` holds warnings only."""
+
+    source: SourceGraph
+    inferred: InferredGraph = field(repr=False)
+    validated: ValidatedGraph = field(repr=False)
+    rows: ProjectedRows = field(repr=False)
+    mesh: Mesh = field(repr=False)
+    table: RoutingTable
+    report: Report = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """As far as a configuration came, for looking at; ``validated`` and ``table`` are None where it was refused."""
+
+    source: SourceGraph
+    inferred: InferredGraph = field(repr=False)
+    validated: ValidatedGraph | None = field(repr=False)
+    rows: ProjectedRows = field(repr=False)
+    mesh: Mesh = field(repr=False)
+    table: RoutingTable | None
+    report: Report
+
+
+def build(
+    source: SourceGraph,
+    gateway: str | None = None,
+    *,
+    queries: Path | None = None,
+    allowed_folders: Sequence[Path] = (),
+) -> Build:
+    """Compile a configuration.
+
+    Args:
+        gateway: IRI of the gateway meant, where the graph holds several.
+        queries: folder of the projection queries (default: those shipped).
+        allowed_folders: further folders that certificate files may lie under.
+
+    Raises:
+        ConfigError: with everything that was found, warnings too.
+    """
+    found = inspect(source, gateway, queries=queries, allowed_folders=allowed_folders)
+    if found.validated is None or found.table is None or not found.report.conforms:
+        raise ConfigError(found.report)
+    return Build(source, found.inferred, found.validated, found.rows, found.mesh, found.table, found.report)
+
+
+def inspect(
+    source: SourceGraph,
+    gateway: str | None = None,
+    *,
+    queries: Path | None = None,
+    allowed_folders: Sequence[Path] = (),
+) -> Inspection:
+    """Compile as far as possible, and gather what every stage has to say.
+
+    Raises:
+        ConfigError: the queries or the inference rules themselves are at fault.
+    """
+    inferred = infer(source)
+    validated: ValidatedGraph | None
+    try:
+        validated = validate(inferred)
+        report = validated.report
+    except ConfigError as refused:
+        validated, report = None, refused.report
+    rows = project(inferred, queries)
+    assembly = assemble(rows, inferred, gateway, allowed_folders)
+    mesh = assembly.mesh
+    report = _with(report, assembly.findings, inferred)
+    report = _with(report, mesh_findings(mesh), inferred)
+    table: RoutingTable | None
+    try:
+        table = compile_table(mesh)
+    except ConfigError as refused:
+        table, report = None, _with(report, refused.report.findings, inferred)
+    else:
+        if report.conforms:
+            report = _with(report, (*table.findings, *_nothing_to_serve(mesh)), inferred)
+    return Inspection(source, inferred, validated, rows, mesh, table, report)
+
+
+def _with(report: Report, more: Iterable[Finding], graph: InferredGraph) -> Report:
+    """`report` with what a later stage found, placed; without what an earlier stage said of the same property."""
+    said: dict[tuple[str | None, str], int] = {}
+    for finding in report.findings:
+        if finding.predicate is not None:
+            key = (finding.subject, finding.predicate)
+            said[key] = max(said.get(key, 0), _RANK[finding.severity])
+    fresh = [
+        _placed(finding, graph)
+        for finding in more
+        if finding.predicate is None or said.get((finding.subject, finding.predicate), -1) < _RANK[finding.severity]
+    ]
+    return report.merged(fresh)
+
+
+def _placed(finding: Finding, graph: InferredGraph) -> Finding:
+    if finding.location is not None or finding.subject is None:
+        return finding
+    place = None
+    if finding.predicate is not None:
+        if finding.value is not None:
+            place = graph.locate(finding.subject, finding.predicate, finding.value)
+        place = place or graph.locate(finding.subject, finding.predicate)
+    return replace(finding, location=place or graph.locate(finding.subject))
+
+
+def _nothing_to_serve(mesh: Mesh) -> tuple[Finding, ...]:
+    if mesh.routes:
+        return ()
+    return (
+        Finding(
+            "no-routes",
+            "the configuration has no routes: every request is answered 404",
+            Severity.WARNING,
+            remedy="add an agw:Route with agw:routePath and agw:hasBackendService",
+        ),
+    )
+
+
+def render_stage(made: Build | Inspection, stage: str) -> str:
+    """One of `STAGES` as text that depends on the configuration alone (not on order, time or place in memory).
+
+    Raises:
+        ValueError: there is no such stage, or the configuration was refused before it.
+    """
+    if stage == "source":
+        return _turtle(made.source.triples, made.source.prefixes)
+    if stage == "inferred":
+        return _turtle(made.inferred.inferred, made.source.prefixes)
+    if stage == "report":
+        from api_gateway_service_mesh.graph.report import render_report
+
+        return render_report(made.report, colour=False)
+    if stage == "rows":
+        return render_rows(made.rows)
+    if stage == "model":
+        return json.dumps(encode(made.mesh), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    if stage == "table" and made.table is not None:
+        return render_table(made.table)
+    if stage in STAGES:
+        raise ValueError(f"the configuration was refused before the stage {stage}")
+    raise ValueError(f"there is no stage {stage}; there are {', '.join(STAGES)}")
+
+
+def _turtle(triples: Iterable[Triple], prefixes: Mapping[str, str]) -> str:
+    """Triples as Turtle, sorted, ``a`` first; what should be a reference to a secret and is none is masked."""
+    shown = sorted((_masked(triple) for triple in triples), key=_turtle_order)
+    text = (serialize(shown, format=RdfFormat.TURTLE, prefixes={**PREFIXES, **prefixes}) or b"").decode()
+    # The serialiser writes the prefixes in the order of a hash table, used or not.
+    lines = text.splitlines()
+    head = [line for line in lines if line.startswith("@prefix ")]
+    body = "\n".join(lines[len(head) :])
+    used = sorted(line for line in head if re.search(rf"(?<![\w.-]){re.escape(line.split()[1])}", body))
+    return "\n".join((*used, "", body, "")) if used else body + "\n"
+
+
+def _turtle_order(triple: Triple) -> tuple[str, bool, str, str]:
+    predicate = triple.predicate.value
+    return str(triple.subject), predicate != RDF_TYPE, predicate, str(triple.object)
+
+
+def _masked(triple: Triple) -> Triple:
+    value = triple.object
+    if triple.predicate.value in _SECRETS and isinstance(value, Literal) and not is_reference(value.value):
+        return Triple(triple.subject, triple.predicate, Literal(MASK))
+    return triple

@@ -1,0 +1,137 @@
+"""From rows to the typed model of one gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
+from api_gateway_service_mesh.model import Mesh, Route, ServiceMesh, Upstream
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .balancer import balancers
+from .breaker import breakers
+from .certificate import certificates
+from .endpoint import endpoints
+from .health import health_checks
+from .listener import listeners
+from .match import header_matches, query_matches
+from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
+from .mtls import mtls_settings
+from .rate_limit import rate_limits
+from .reading import Reading, name_of
+from .retry import retries
+from .route import Parts, refuse_authentication, routes, warn_without_target
+from .rows import ProjectedRows
+from .split import splits
+from .timeout import timeouts
+from .upstream import connection_pools, upstreams
+
+if TYPE_CHECKING:
+    from api_gateway_service_mesh.graph import InferredGraph
+
+__all__ = ["Assembly", "assemble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The model, and what was found while making it. With a violation among them it must not be served."""
+
+    mesh: Mesh
+    findings: tuple[Finding, ...]
+
+    def accepted(self) -> Mesh:
+        """The model, when nothing refuses it.
+
+        Raises:
+            ConfigError: with all findings.
+        """
+        if any(finding.severity is Severity.VIOLATION for finding in self.findings):
+            raise ConfigError(Report().merged(self.findings))
+        return self.mesh
+
+
+def assemble(
+    rows: ProjectedRows, graph: InferredGraph, gateway: str | None = None, allowed_folders: Sequence[Path] = ()
+) -> Assembly:
+    """Type the rows, join them, and choose the gateway.
+
+    Args:
+        graph: what the rows were projected from; asked for places and for the folders of files, never for values.
+        gateway: IRI of the gateway meant, where the graph holds several.
+        allowed_folders: further folders that certificate files may lie under.
+    """
+    reading = Reading(graph, allowed_folders)
+    keys = certificates(rows.certificate, reading)
+    settings = mtls_settings(rows.mtls, keys, reading)
+    services = upstreams(
+        rows.upstream,
+        endpoints(rows.endpoint, reading),
+        settings,
+        health_checks(rows.health, reading),
+        connection_pools(rows.connection_pool, reading),
+        reading,
+    )
+    parts = Parts(
+        headers=header_matches(rows.header_match, reading),
+        query=query_matches(rows.query_match, reading),
+        upstreams=services,
+        splits=splits(rows.split, services, reading),
+        rate_limits=rate_limits(rows.rate_limit, reading),
+        breakers=breakers(rows.breaker, reading),
+        retries=retries(rows.retry, rows.retry_condition, reading),
+        timeouts=timeouts(rows.timeout, reading),
+        balancers=balancers(rows.balancer, reading),
+    )
+    every_route = routes(rows.route, rows.route_hostname, rows.route_method, parts, reading)
+    refuse_authentication(rows.authentication, reading)
+    chosen, shared = choose_gateway(rows.gateway, gateway, reading)
+    served = _served(every_route, rows, chosen, shared, reading)
+    for route in served:
+        warn_without_target(route, services, reading)
+    used = _used(served, services) if shared else services
+    meshes = service_meshes(rows.service_mesh, settings, reading)
+    mesh = Mesh(
+        chosen.gateway,
+        name_of(chosen.gateway),
+        routes=served,
+        upstreams=tuple(used[iri] for iri in sorted(used)),
+        listeners=listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ()),
+        trusted_proxies=trusted_proxies(rows.trusted_proxy, reading).get(chosen.gateway, ()),
+        service_mesh=_service_mesh(chosen, meshes, reading),
+        access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
+    )
+    return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))
+
+
+def _served(
+    every_route: dict[str, Route], rows: ProjectedRows, chosen: GatewayRow, shared: bool, reading: Reading
+) -> tuple[Route, ...]:
+    """The chosen gateway's routes by IRI: all of them where it is the only gateway, else those it says it has."""
+    if not shared:
+        return tuple(every_route[iri] for iri in sorted(every_route))
+    owned = {row.route for row in rows.gateway_route}
+    for iri in sorted(every_route.keys() - owned):
+        reading.warn(
+            "route-without-gateway",
+            f"{name_of(iri)} belongs to none of the gateways, so none serves it",
+            iri,
+            remedy="name it with agw:hasRoute on the gateway that is to serve it",
+        )
+    mine = {row.route for row in rows.gateway_route if row.gateway == chosen.gateway}
+    return tuple(every_route[iri] for iri in sorted(mine & every_route.keys()))
+
+
+def _used(served: tuple[Route, ...], services: dict[str, Upstream]) -> dict[str, Upstream]:
+    named = {split.upstream for route in served for split in route.splits}
+    named |= {route.upstream for route in served if route.upstream is not None}
+    return {iri: service for iri, service in services.items() if iri in named}
+
+
+def _service_mesh(chosen: GatewayRow, meshes: dict[str, ServiceMesh], reading: Reading) -> ServiceMesh | None:
+    """The gateway's mesh; where the gateway says nothing and the graph holds one mesh, that one."""
+    if chosen.service_mesh is not None:
+        return reading.known(chosen.gateway, AGW.hasServiceMesh, chosen.service_mesh, meshes, "agw:ServiceMesh")
+    return next(iter(meshes.values())) if len(meshes) == 1 else None

@@ -1,0 +1,176 @@
+"""Routes (``agw:Route``): predicates, targets and policies brought together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from api_gateway_service_mesh.model import (
+    Balancer,
+    Breaker,
+    HeaderMatch,
+    QueryMatch,
+    RateLimit,
+    Retry,
+    Route,
+    RouteMatch,
+    SplitTarget,
+    Timeout,
+    Upstream,
+)
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .match import path_match
+from .reading import Reading, name_of
+
+__all__ = [
+    "AuthenticationRow",
+    "Parts",
+    "RouteHostnameRow",
+    "RouteMethodRow",
+    "RouteRow",
+    "refuse_authentication",
+    "routes",
+    "warn_without_target",
+]
+
+_ANY_METHOD = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """``route.rq``."""
+
+    route: str
+    path: str
+    path_kind: str | None
+    priority: str | None
+    upstream: str | None
+    breaker: str | None
+    retry: str | None
+    timeout: str | None
+    balancer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteHostnameRow:
+    """``route_hostname.rq``."""
+
+    route: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMethodRow:
+    """``route_method.rq``."""
+
+    route: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationRow:
+    """``authentication.rq``: who demands authentication."""
+
+    demander: str
+    authentication: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What routes are put together from, by the IRI of the part or of the route."""
+
+    headers: Mapping[str, tuple[HeaderMatch, ...]]
+    query: Mapping[str, tuple[QueryMatch, ...]]
+    upstreams: Mapping[str, Upstream]
+    splits: Mapping[str, tuple[SplitTarget, ...]]
+    rate_limits: Mapping[str, tuple[RateLimit, ...]]
+    breakers: Mapping[str, Breaker]
+    retries: Mapping[str, Retry]
+    timeouts: Mapping[str, Timeout]
+    balancers: Mapping[str, Balancer]
+
+
+def routes(
+    rows: Iterable[RouteRow],
+    hostnames: Iterable[RouteHostnameRow],
+    methods: Iterable[RouteMethodRow],
+    parts: Parts,
+    reading: Reading,
+) -> dict[str, Route]:
+    """Routes by IRI."""
+    hosts_of: dict[str, set[str]] = defaultdict(set)
+    for hostname in hostnames:
+        hosts_of[hostname.route].add(hostname.hostname.lower().rstrip("."))
+    methods_of: dict[str, set[str]] = defaultdict(set)
+    for method in methods:
+        methods_of[method.route].add(method.method.upper())
+    found: dict[str, Route] = {}
+    for row in rows:
+        if row.route not in found:
+            iri = row.route
+            match = RouteMatch(
+                path_match(iri, row.path, row.path_kind, reading),
+                tuple(sorted(hosts_of.get(iri, ()))),
+                () if _ANY_METHOD in methods_of.get(iri, ()) else tuple(sorted(methods_of.get(iri, ()))),
+                parts.headers.get(iri, ()),
+                parts.query.get(iri, ()),
+                reading.integer(iri, AGW.priority, row.priority, 0),
+            )
+            found[iri] = _route(row, match, parts, reading)
+    return found
+
+
+def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> Route:
+    iri = row.route
+    reading.known(iri, AGW.hasBackendService, row.upstream, parts.upstreams, "agw:BackendService")
+    return Route(
+        iri,
+        name_of(iri),
+        match,
+        row.upstream,
+        parts.splits.get(iri, ()),
+        parts.rate_limits.get(iri, ()),
+        reading.known(iri, AGW.hasCircuitBreaker, row.breaker, parts.breakers, "agw:CircuitBreaker"),
+        reading.known(iri, AGW.hasRetryPolicy, row.retry, parts.retries, "agw:RetryPolicy"),
+        reading.known(iri, AGW.hasTimeout, row.timeout, parts.timeouts, "agw:Timeout"),
+        reading.known(iri, AGW.hasLoadBalancer, row.balancer, parts.balancers, "agw:LoadBalancer"),
+    )
+
+
+def warn_without_target(route: Route, upstreams: Mapping[str, Upstream], reading: Reading) -> None:
+    """Say which requests will find nobody to answer them (they get 503)."""
+    if route.upstream is None and not route.splits:
+        reading.warn(
+            "route-without-target",
+            f"{route.name} has no backend service: requests are answered 503",
+            route.iri,
+            AGW.hasBackendService,
+            remedy="add agw:hasBackendService, or agw:hasTrafficSplit with targets",
+        )
+    targets = [split.upstream for split in route.splits] or [route.upstream or ""]
+    for target in targets:
+        upstream = upstreams.get(target)
+        if upstream is not None and not upstream.endpoints:
+            reading.warn(
+                "service-without-address",
+                f"{upstream.name}, which {route.name} sends to, has no address: requests are answered 503",
+                upstream.iri,
+                AGW.address,
+                remedy='add agw:address "host:port", or agw:hasInstance',
+            )
+
+
+def refuse_authentication(rows: Iterable[AuthenticationRow], reading: Reading) -> None:
+    """Fail closed on what is demanded and not enforced."""
+    for row in rows:
+        reading.note(
+            "authentication-not-enforced",
+            f"{name_of(row.demander)}: agw:hasAuthentication is not enforced by this version: "
+            "serving it would let requests in unauthenticated",
+            row.demander,
+            AGW.hasAuthentication,
+            row.authentication,
+            remedy="authenticate in front of agw or in the service, and leave agw:hasAuthentication out",
+        )

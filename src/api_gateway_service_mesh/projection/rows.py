@@ -1,0 +1,77 @@
+"""All rows of one configuration: what the queries said, and nothing else.
+
+Fields carry the stem of their query: ``ProjectedRows.route`` is what ``queries/project/route.rq`` answered, and the
+fields of a row are the variables of its query. Values are lexical forms and IRIs; None is an unbound variable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, get_args, get_type_hints
+
+from .balancer import BalancerRow
+from .breaker import BreakerRow
+from .certificate import CertificateRow
+from .endpoint import EndpointRow
+from .health import HealthRow
+from .listener import ListenerRow
+from .match import HeaderMatchRow, QueryMatchRow
+from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
+from .mtls import MtlsRow
+from .rate_limit import RateLimitRow
+from .retry import RetryConditionRow, RetryRow
+from .route import AuthenticationRow, RouteHostnameRow, RouteMethodRow, RouteRow
+from .split import SplitRow
+from .timeout import TimeoutRow
+from .upstream import ConnectionPoolRow, UpstreamRow
+
+__all__ = ["ProjectedRows", "render_rows", "row_types"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectedRows:
+    """The answers of ``queries/project/*.rq``, each in its query's order."""
+
+    gateway: tuple[GatewayRow, ...] = ()
+    gateway_route: tuple[GatewayRouteRow, ...] = ()
+    trusted_proxy: tuple[TrustedProxyRow, ...] = ()
+    listener: tuple[ListenerRow, ...] = ()
+    service_mesh: tuple[ServiceMeshRow, ...] = ()
+    mtls: tuple[MtlsRow, ...] = ()
+    certificate: tuple[CertificateRow, ...] = ()
+    authentication: tuple[AuthenticationRow, ...] = ()
+    route: tuple[RouteRow, ...] = ()
+    route_hostname: tuple[RouteHostnameRow, ...] = ()
+    route_method: tuple[RouteMethodRow, ...] = ()
+    header_match: tuple[HeaderMatchRow, ...] = ()
+    query_match: tuple[QueryMatchRow, ...] = ()
+    rate_limit: tuple[RateLimitRow, ...] = ()
+    breaker: tuple[BreakerRow, ...] = ()
+    retry: tuple[RetryRow, ...] = ()
+    retry_condition: tuple[RetryConditionRow, ...] = ()
+    timeout: tuple[TimeoutRow, ...] = ()
+    balancer: tuple[BalancerRow, ...] = ()
+    split: tuple[SplitRow, ...] = ()
+    upstream: tuple[UpstreamRow, ...] = ()
+    connection_pool: tuple[ConnectionPoolRow, ...] = ()
+    endpoint: tuple[EndpointRow, ...] = ()
+    health: tuple[HealthRow, ...] = ()
+
+
+def row_types() -> dict[str, type[Any]]:
+    """The row class of each query, by stem."""
+    return {name: get_args(hint)[0] for name, hint in get_type_hints(ProjectedRows).items()}
+
+
+def render_rows(rows: ProjectedRows) -> str:
+    """The rows as text: a heading a query, a line a row, ``name=value`` for what is bound."""
+    lines: list[str] = []
+    for stem in fields(rows):
+        found = getattr(rows, stem.name)
+        if not found:
+            continue
+        lines += ("", f"{stem.name} ({len(found)})")
+        for row in found:
+            bound = ((field.name, getattr(row, field.name)) for field in fields(row))
+            lines.append("  " + "  ".join(f"{name}={value}" for name, value in bound if value is not None))
+    return "\n".join(lines[1:]) + "\n"

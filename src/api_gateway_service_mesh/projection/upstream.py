@@ -1,0 +1,120 @@
+"""Backend services and how to speak to them (``agw:BackendService``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from api_gateway_service_mesh.model import (
+    ConnectionPool,
+    Endpoint,
+    HealthCheck,
+    MtlsMode,
+    MutualTls,
+    Upstream,
+    UpstreamTls,
+)
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .endpoint import endpoint_at
+from .reading import Reading, name_of
+
+__all__ = ["ConnectionPoolRow", "UpstreamRow", "connection_pools", "upstreams"]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRow:
+    """``upstream.rq``."""
+
+    upstream: str
+    address: str | None
+    mtls: str | None
+    pool: str | None
+    server_name: str | None
+    in_mesh: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPoolRow:
+    """``connection_pool.rq``."""
+
+    pool: str
+    max_connections: str | None
+    max_idle_connections: str | None
+    idle_timeout: str | None
+    connect_timeout: str | None
+
+
+def connection_pools(rows: Iterable[ConnectionPoolRow], reading: Reading) -> dict[str, ConnectionPool]:
+    """Pools by IRI."""
+    found: dict[str, ConnectionPool] = {}
+    defaults = ConnectionPool()
+    for row in rows:
+        if row.pool not in found:
+            iri = row.pool
+            found[iri] = ConnectionPool(
+                iri,
+                reading.integer(iri, AGW.maxConnections, row.max_connections, defaults.max_connections),
+                reading.integer(iri, AGW.maxIdleConnections, row.max_idle_connections, defaults.max_idle_connections),
+                reading.seconds(iri, AGW.idleTimeout, row.idle_timeout, defaults.idle_timeout_seconds),
+                reading.seconds(iri, AGW.connectTimeout, row.connect_timeout, defaults.connect_timeout_seconds),
+            )
+    return found
+
+
+def upstreams(
+    rows: Iterable[UpstreamRow],
+    instances: Mapping[str, tuple[Endpoint, ...]],
+    settings: Mapping[str, MutualTls],
+    checks: Mapping[str, HealthCheck],
+    pools: Mapping[str, ConnectionPool],
+    reading: Reading,
+) -> dict[str, Upstream]:
+    """Services by IRI. Instances come before the service's own address."""
+    found: dict[str, Upstream] = {}
+    for row in rows:
+        if row.upstream in found:
+            continue
+        iri = row.upstream
+        mtls = reading.known(iri, AGW.hasMutualTLS, row.mtls, settings, "agw:MutualTLS")
+        endpoints = instances.get(iri, ())
+        if not endpoints and row.address is not None:
+            own = endpoint_at(iri, row.address, reading)
+            endpoints = (own,) if own else ()
+        tls = _tls(row, mtls, endpoints)
+        if tls is not None and tls.certificate is not None:
+            endpoints = tuple(replace(endpoint, tls=True) for endpoint in endpoints)
+        pool = reading.known(iri, AGW.hasConnectionPool, row.pool, pools, "agw:ConnectionPool")
+        upstream = Upstream(
+            iri,
+            name_of(iri),
+            endpoints,
+            tls,
+            mtls.mode if mtls else None,
+            reading.boolean(iri, AGW.hasServiceMesh, row.in_mesh),
+            checks.get(iri),
+            pool or ConnectionPool(),
+        )
+        if upstream.plaintext_forbidden:
+            reading.warn(
+                "mtls-without-certificate",
+                f"{upstream.name} demands mTLS, and nothing here can carry it: requests to it are answered 503",
+                iri,
+                AGW.hasMutualTLS,
+                remedy="add agw:hasCertificate to the MutualTLS, or agw:hasServiceMesh where a sidecar carries it",
+            )
+        found[iri] = upstream
+    return found
+
+
+def _tls(row: UpstreamRow, mtls: MutualTls | None, endpoints: tuple[Endpoint, ...]) -> UpstreamTls | None:
+    """How agw itself encrypts: mTLS with a certificate, one-way TLS towards ``https://`` addresses, or not at all.
+
+    STRICT is not satisfied by one-way TLS, so without a certificate it leaves None, which `Upstream` refuses to serve.
+    """
+    mode = mtls.mode if mtls else None
+    if mtls and mtls.certificate and mode is not MtlsMode.DISABLE:
+        return UpstreamTls(mtls.certificate, row.server_name)
+    if any(endpoint.tls for endpoint in endpoints) and mode is not MtlsMode.STRICT:
+        return UpstreamTls(None, row.server_name)
+    return None
