@@ -13,7 +13,7 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Location, Seve
 
 from .nesting import MAX_BYTES
 
-__all__ = ["Document", "read_document", "text_document"]
+__all__ = ["Document", "location_at", "read_document", "text_document"]
 
 _FORMATS = {
     ".ttl": RdfFormat.TURTLE,
@@ -54,6 +54,12 @@ def text_document(text: str, name: str = "<text>", base_dir: Path | None = None)
     """A Turtle text that is not a file; `base_dir` is the folder for its relative certificate paths."""
     base = "file:///" + quote(name.strip("<>"))
     return Document(name, text.removeprefix("\ufeff"), folder=base_dir.resolve() if base_dir else None, base=base)
+
+
+def location_at(document: Document, offset: int) -> Location:
+    """The line and column of a character of the text."""
+    start = document.text.rfind("\n", 0, offset) + 1
+    return Location(document.name, document.text.count("\n", 0, offset) + 1, offset - start + 1)
 
 
 def read_document(source: str | Path) -> Document:

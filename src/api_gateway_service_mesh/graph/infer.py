@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, RdfFormat, Store, Triple, serialize
+from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, QueryTriples, RdfFormat, Store, Triple, serialize
 
 from api_gateway_service_mesh import resources
-from api_gateway_service_mesh.errors import ConfigError, Finding, Location
+from api_gateway_service_mesh.errors import ConfigError, Finding, InternalError, Location
 
 from .document import Document
 from .index import TripleIndex
@@ -53,6 +53,7 @@ class InferredGraph:
     index: TripleIndex = field(repr=False)
     store: Store = field(repr=False)
     ontology: Ontology = field(repr=False)
+    tbox: Tbox = field(repr=False)
     because: Mapping[Row, tuple[Triple, ...]] = field(repr=False)
     rules: Mapping[Row, str] = field(repr=False)
 
@@ -166,7 +167,7 @@ def infer(
             Finding("endless-inference", message, remedy="report this configuration to the makers of agw")
         )
     triples = tuple(Triple(*row) for row in inferred)
-    return InferredGraph(source, triples, index, store, ontology, because, by_rule)
+    return InferredGraph(source, triples, index, store, ontology, tbox, because, by_rule)
 
 
 def close(index: TripleIndex, rows: Iterable[Row], tbox: Tbox, because: Premises) -> list[Row]:
@@ -208,7 +209,10 @@ def _consequences(row: Row, index: TripleIndex, tbox: Tbox) -> list[tuple[Row, t
 
 def _run(rule: Rule, store: Store, index: TripleIndex) -> list[Row]:
     union: list[NamedNode | BlankNode | DefaultGraph] = [CONFIG_GRAPH, INFERRED_GRAPH, ONTOLOGY_GRAPH]
-    rows: list[Row] = [(s, p, o) for s, p, o in store.query(rule.query, default_graph=union)]
+    found = store.query(rule.query, default_graph=union)
+    if not isinstance(found, QueryTriples):
+        raise InternalError(f"inference rule {rule.name} is no CONSTRUCT query")
+    rows: list[Row] = [(s, p, o) for s, p, o in found]
     return [row for row in dict.fromkeys(rows) if row not in index]
 
 

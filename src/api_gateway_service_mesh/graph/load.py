@@ -13,7 +13,7 @@ from pyoxigraph import BlankNode, NamedNode, RdfFormat, Triple, parse
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Location, Report
 
-from .document import Document
+from .document import Document, location_at
 from .nesting import MAX_DEPTH, TooDeep, check_depth
 from .syntax import syntax_findings
 from .terms import Row, Term
@@ -75,12 +75,6 @@ def parse_document(document: Document, scope: str = "") -> Parsed:
     if scope:
         rows = [_scoped(row, scope) for row in rows]
     return Parsed(rows, dict(reader.prefixes))
-
-
-def location_at(document: Document, offset: int) -> Location:
-    """The line and column of a character of the text."""
-    start = document.text.rfind("\n", 0, offset) + 1
-    return Location(document.name, document.text.count("\n", 0, offset) + 1, offset - start + 1)
 
 
 def _scoped(row: Row, scope: str) -> Row:

@@ -37,10 +37,11 @@ Placed = tuple[Row, Span, Span, Span]
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A span of a document: what a report puts its carets under."""
+    """A span of a document: what a report puts its carets under. ``start`` is its offset."""
 
     document: Document = field(repr=False)
     location: Location
+    start: int
     length: int
 
 
@@ -261,12 +262,12 @@ class PositionIndex:
         entry = self._entry(iri, predicate, value)
         return self._spot(entry[1], entry[3]) if entry else None
 
-    def objects(self, predicates: frozenset[str]) -> Iterator[tuple[Term, Spot]]:
+    def objects(self, predicates: frozenset[str]) -> Iterator[tuple[Term, Document, Span]]:
         """Every value that stands under one of these predicates."""
         for properties in self._properties.values():
             for predicate in predicates & properties.keys():
                 for value, number, _, span in properties[predicate]:
-                    yield value, self._spot(number, span)
+                    yield value, self._documents[number], span
 
     def __contains__(self, row: Row) -> bool:
         """Whether this triple (skolem IRIs for blank nodes) has a position."""
@@ -286,7 +287,7 @@ class PositionIndex:
         line = bisect_right(lines, span[0])
         location = Location(document.name, line, span[0] - lines[line - 1] + 1)
         first_line = document.text[span[0] : span[1]].partition("\n")[0]
-        return Spot(document, location, max(1, len(first_line)))
+        return Spot(document, location, span[0], max(1, len(first_line)))
 
 
 def _scoped(entry: Placed, scope: str) -> Placed:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MASK", "is_reference", "masked_source"]
+__all__ = ["MASK", "blot", "is_reference", "masked_source"]
 
 MASK = "•••"
 _REFERENCE = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+)\Z")
+_QUOTE = r'"""[^"]*(?:""")?|"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?'
 _STATED = re.compile(
-    r"(?P<name>\b(?:secretRef|privateKeyRef)>?\s+)"
-    r'(?P<values>(?:"""[^"]*(?:""")?|"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?)(?:\s*,\s*(?:"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?))*)'
+    rf"(?P<name>\b(?:secretRef|privateKeyRef)>?\s+)(?P<values>(?:{_QUOTE})(?:\s*,\s*(?:{_QUOTE}))*)", re.DOTALL
 )
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?')
+_QUOTED = re.compile(_QUOTE, re.DOTALL)
 
 
 def is_reference(value: str) -> bool:
@@ -24,14 +24,19 @@ def is_reference(value: str) -> bool:
     return _REFERENCE.match(value) is not None
 
 
-def masked_source(line: str) -> str:
-    """A source line in which values of ``secretRef`` and ``privateKeyRef`` that are no references are masked.
+def blot(text: str) -> str:
+    """Dots as long as the text, so that what stands behind it keeps its column; quotes stay."""
+    return re.sub(r"[^\"'\s]", "•", text)
 
-    Works on the text alone, since it is also used for lines no parser understood.
+
+def masked_source(text: str) -> str:
+    """Source text in which values of ``secretRef`` and ``privateKeyRef`` that are no references are blotted out.
+
+    Works on the text alone, for sources that no parser understood.
     """
-    return _STATED.sub(lambda found: found["name"] + _QUOTED.sub(_mask, found["values"]), line)
+    return _STATED.sub(lambda found: found["name"] + _QUOTED.sub(_mask, found["values"]), text)
 
 
 def _mask(quoted: re.Match[str]) -> str:
     text = quoted.group()
-    return text if is_reference(text.strip("\"'")) else f'"{MASK}"'
+    return text if is_reference(text.strip("\"'")) else blot(text)

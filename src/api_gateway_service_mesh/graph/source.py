@@ -16,7 +16,6 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Location, Repo
 from .document import Document, read_document, text_document
 from .load import parse_document
 from .positions import PositionIndex, Spot
-from .secrets import masked_source
 from .skolem import rename, skolem_names
 from .terms import AGW, OWL, Row, Term, lexical
 
@@ -157,15 +156,6 @@ class SourceGraph:
             return self.documents[0]
         spot = self.spot(subject, predicate, value)
         return spot.document if spot else None
-
-    def source_line(self, location: Location) -> str | None:
-        """The text of a line, secrets masked."""
-        for document in self.documents:
-            if document.name == location.file:
-                lines = document.text.split("\n", location.line)
-                if location.line <= len(lines):
-                    return masked_source(lines[location.line - 1].rstrip("\r"))
-        return None
 
     def to_rdflib(self) -> Graph:
         """The triples as an rdflib graph, prefixes bound, lexical forms untouched."""

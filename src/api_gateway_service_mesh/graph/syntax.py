@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pyoxigraph import RdfFormat
 
 from api_gateway_service_mesh.errors import Finding, Location
 
-from .document import Document
+from .document import Document, location_at
 from .secrets import masked_source
 from .terms import WELL_KNOWN_PREFIXES
 
@@ -84,23 +86,31 @@ def _explain(document: Document, start: int, error: SyntaxError, message: str) -
             if what == "IRI"
             else f"close it with {first}; for text over several lines use three quotes",
         )
-    if message.startswith("Unexpected end"):
-        last = _end_of_code(text, len(text))
+    if message.startswith("Unexpected end") or (start >= len(text.rstrip()) and "dot" in message):
+        last = _code_before(text, len(text))[-1].end() if text.strip() else 0
         return _finding(
             document, last, message="the file ends inside a statement", remedy="end the last statement with '.'"
         )
-    previous = _end_of_code(text, start)
-    if text[previous - 1 : previous] == ";" and "\n" in text[previous : start + 1]:
+    before = _code_before(text, start)
+    previous = before[-1].end() if before else 0
+    semicolon = _semicolon_for_dot(text, before, start, first)
+    if semicolon:
         return _finding(
             document,
-            previous - 1,
+            semicolon.start(),
             message="';' says that the same subject goes on, but a new subject follows",
             remedy="end the statement with '.' instead of ';'",
         )
     if "dot is expected" in message:
         return _missing_end(document, start, previous)
     if "should end with a ']'" in message:
-        return _finding(document, start, message="a '[' is not closed here", remedy="close it with ']' before going on")
+        opened = _last_open(text, start)
+        place = location_at(document, start)
+        return replace(
+            _finding(document, opened, message="the '[' that opens here is not closed",
+                     remedy=f"close it with ']' before line {place.line}, column {place.column}"),
+            related=(place,),
+        )  # fmt: skip
     if "Invalid IRI code point" in message:
         length = max(1, (error.end_offset or 0) - (error.offset or 0))
         return _finding(document, start, length=length, message=f"an IRI cannot have the character {message[-3:]}",
@@ -116,6 +126,17 @@ def _explain(document: Document, start: int, error: SyntaxError, message: str) -
         elif re.fullmatch(r"[\w./-]+", found[1]):
             remedy = f'write "{found[1]}" for a string, or prefix:{found[1]} for a name'
     return _finding(document, start, message=message, remedy=remedy)
+
+
+def _semicolon_for_dot(text: str, before: list[re.Match[str]], start: int, first: str) -> re.Match[str] | None:
+    """The ``;`` after which a new subject was read as a property: ``; ex:b a …`` stumbles over the ``a``,
+    ``; ex:b ex:p "x"`` over the third term, which stands on the same line."""
+    if first == "a" and len(before) > 1 and before[-2]["term"] == ";":
+        return before[-2]
+    whole = len(before) == 3 and before[0]["term"] == ";" and before[1]["term"] != "a"
+    if whole and "\n" in text[before[0].end() : before[1].start()] and "\n" not in text[before[1].start() : start]:
+        return before[0]
+    return None
 
 
 def _missing_end(document: Document, start: int, previous: int) -> Finding:
@@ -171,10 +192,17 @@ def _offset(text: str, line: int, column: int) -> int:
     return min(start + column - 1, len(text))
 
 
-def _end_of_code(text: str, before: int) -> int:
-    """The offset just after the last token that ends at or before `before` (comments and white space skipped)."""
-    end = 0
+def _code_before(text: str, before: int) -> list[re.Match[str]]:
+    """The last three tokens that end at or before `before` (comments and white space skipped)."""
+    return list(deque((token for token in _TOKEN.finditer(text, 0, before) if token["term"]), maxlen=3))
+
+
+def _last_open(text: str, before: int) -> int:
+    """The offset of the innermost ``[`` still open at `before`."""
+    opened: list[int] = []
     for token in _TOKEN.finditer(text, 0, before):
-        if token["term"]:
-            end = token.end()
-    return end
+        if token["term"] == "[":
+            opened.append(token.start())
+        elif token["term"] == "]" and opened:
+            opened.pop()
+    return opened[-1] if opened else before

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pyoxigraph import Store
+from pyoxigraph import RdfFormat, Store, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Location, Report
 
+from .closed import unknown_terms
+from .excerpt import Excerpts
+from .findings import finding_of
+from .folding import fold
 from .infer import InferredGraph
-from .terms import Term
+from .shacl import shipped_shapes, validate_shapes
+from .shapes import ShapesGraph
+from .terms import SHAPES_GRAPH, Term
 
 __all__ = ["ValidatedGraph", "check", "validate"]
 
@@ -30,14 +36,25 @@ class ValidatedGraph:
         return self.inferred.locate(subject, predicate, value)
 
 
-def check(inferred: InferredGraph) -> Report:
+def check(inferred: InferredGraph, shapes: ShapesGraph | None = None) -> Report:
     """Everything found in a configuration: warnings of loading, unknown terms, and what the shapes say."""
-    return Report().merged(inferred.source.findings)
+    shapes = shapes or shipped_shapes()
+    excerpts = Excerpts(inferred)
+    unknown = unknown_terms(inferred, excerpts)
+    results = fold(validate_shapes(inferred.index, inferred.store, shapes), shapes, unknown, inferred.index)
+    found = [finding_of(result, shapes.shape(result.shape), inferred, excerpts) for result in results]
+    return Report().merged((*inferred.source.findings, *unknown, *found))
 
 
-def validate(inferred: InferredGraph) -> ValidatedGraph:
+def validate(inferred: InferredGraph, shapes: ShapesGraph | None = None) -> ValidatedGraph:
     """`check`, raising `ConfigError` when anything found is a violation."""
-    report = check(inferred)
+    shapes = shapes or shipped_shapes()
+    report = check(inferred, shapes)
     if not report.conforms:
         raise ConfigError(report)
+    inferred.store.load(_ntriples(shapes), format=RdfFormat.N_TRIPLES, to_graph=SHAPES_GRAPH)
     return ValidatedGraph(inferred, report, inferred.store)
+
+
+def _ntriples(shapes: ShapesGraph) -> bytes:
+    return serialize((Triple(*row) for row in shapes.rows), format=RdfFormat.N_TRIPLES) or b""

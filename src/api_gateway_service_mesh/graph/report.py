@@ -1,0 +1,121 @@
+"""Reports for people and for programs.
+
+For people, in the manner of a good compiler: what is wrong, where, the line itself, what was found, what is allowed,
+what was probably meant, what the term means, and what to do.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from api_gateway_service_mesh.errors import Finding, Location, Report, Severity
+
+__all__ = ["render_report", "report_json"]
+
+_WIDTH = 100
+_WORDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_COLOURS = {Severity.VIOLATION: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
+
+
+def render_report(report: Report, colour: bool = False, sources: Mapping[str, str] | None = None) -> str:
+    """The report as text, one block a finding and a summary line; empty for a report without findings.
+
+    ``sources`` (file name → text) gives the source lines of findings that do not bring theirs along.
+    """
+    if not report.findings:
+        return ""
+    blocks = [_block(finding, colour, sources or {}) for finding in report.findings]
+    return "\n\n".join((*blocks, _summary(report, colour))) + "\n"
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The report as plain data: ``conforms``, the number of each severity, and the findings (absent parts left out)."""
+    return {
+        "conforms": report.conforms,
+        "violations": len(report.violations),
+        "warnings": sum(f.severity is Severity.WARNING for f in report.findings),
+        "findings": [_finding_json(finding) for finding in report.findings],
+    }
+
+
+def _block(finding: Finding, colour: bool, sources: Mapping[str, str]) -> str:
+    details = dict(finding.details)
+    tint = _COLOURS[finding.severity]
+    head = _paint(f"{_WORDS[finding.severity]}[{finding.code}]", tint, colour)
+    lines = [f"{head}: {_paint(finding.message, '1', colour)}"]
+    place = finding.location
+    source = details.pop("source", None)
+    span = int(details.pop("span", "1"))
+    if source is None and place is not None and place.file in sources:
+        listed = sources[place.file].split("\n")
+        source = listed[place.line - 1] if place.line <= len(listed) else None
+    margin = " " * (len(str(place.line)) if place and source is not None else 1)
+    bar = _paint("|", "34", colour)
+    if place is not None:
+        lines.append(f"{margin}{_paint('-->', '34', colour)} {place}")
+        if source is not None:
+            lines += (
+                f"{margin} {bar}",
+                f"{_paint(str(place.line), '34', colour)} {bar} {source.expandtabs(4)}".rstrip(),
+            )
+            lines.append(f"{margin} {bar} {_carets(source, place, span, tint, colour)}")
+    elif finding.subject:
+        lines.append(f"{margin}{_paint('-->', '34', colour)} <{finding.subject}>")
+    for name, text in _notes(finding, details):
+        mark = f"{margin} {_paint('=', '34', colour)} {name}: "
+        body = textwrap.wrap(text, _WIDTH - len(margin) - len(name) - 5, break_long_words=False, break_on_hyphens=False)
+        lines.append(mark + ("\n" + " " * (len(margin) + len(name) + 5)).join(body or [""]))
+    return "\n".join(lines)
+
+
+def _carets(source: str, place: Location, span: int, tint: str, colour: bool) -> str:
+    before = source[: place.column - 1].expandtabs(4)
+    length = max(1, min(span, len(source) - place.column + 1))
+    return " " * len(before) + _paint("^" * length, tint, colour)
+
+
+def _notes(finding: Finding, details: Mapping[str, str]) -> list[tuple[str, str]]:
+    notes = [
+        ("found", finding.value),
+        ("allowed", finding.allowed),
+        ("did you mean", f"{finding.suggestion} ?" if finding.suggestion else None),
+        ("definition", finding.definition),
+        *details.items(),
+        ("see also", ", ".join(str(place) for place in finding.related) or None),
+        ("remedy", finding.remedy),
+    ]
+    return [(name, text) for name, text in notes if text]
+
+
+def _summary(report: Report, colour: bool) -> str:
+    violations = len(report.violations)
+    warnings = sum(f.severity is Severity.WARNING for f in report.findings)
+    parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in ((violations, "error"), (warnings, "warning")) if n]
+    verdict = "the configuration was refused" if violations else "the configuration is valid"
+    tint = _COLOURS[Severity.VIOLATION if violations else Severity.WARNING]
+    return _paint(f"{', '.join(parts) or 'notes only'}: {verdict}", tint, colour)
+
+
+def _paint(text: str, code: str, colour: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if colour else text
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    data: dict[str, Any] = {"code": finding.code, "severity": finding.severity.value, "message": finding.message}
+    if finding.location:
+        data["location"] = _place(finding.location)
+    for name in ("subject", "predicate", "value", "allowed", "suggestion", "definition", "remedy"):
+        text = getattr(finding, name)
+        if text is not None:
+            data[name] = text
+    if finding.related:
+        data["related"] = [_place(place) for place in finding.related]
+    if finding.details:
+        data["details"] = dict(finding.details)
+    return data
+
+
+def _place(place: Location) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "column": place.column}

@@ -1,0 +1,181 @@
+"""SHACL Core over plain dicts: no graph library, no query a node.
+
+What the standard leaves to the engine: a shape's results come in the order of its focus nodes in the data; sub-classes
+are those stated in the data graph.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Store
+
+from api_gateway_service_mesh import resources
+
+from .constraints import component
+from .index import TripleIndex
+from .ontology import read_turtle
+from .results import PropertyPath, ValidationResult
+from .shapes import Shape, ShapesGraph
+from .sparql_constraint import COMPONENT, SparqlConstraint, SparqlRow
+from .tbox import SUB_CLASS
+from .terms import CONFIG_GRAPH, INFERRED_GRAPH, Term, lexical, local_name
+
+__all__ = ["Run", "shipped_shapes", "validate_shapes"]
+
+_CLOSED = component("closed")
+_NOTHING: tuple[Term, ...] = ()
+
+
+class Run:
+    """One validation: the data, and what was worked out about it so far."""
+
+    def __init__(self, index: TripleIndex, store: Store) -> None:
+        self.index = index
+        self.store = store
+        self.graphs: list[NamedNode | BlankNode | DefaultGraph] = [CONFIG_GRAPH, INFERRED_GRAPH]
+        self.sparql_rows: dict[Term, dict[Term, list[SparqlRow]]] = {}
+        self._conforms: dict[tuple[Shape, Term], bool] = {}
+        self._classes: dict[Term, frozenset[Term]] = {}
+
+    def classes(self, top: Term) -> frozenset[Term]:
+        """A class and all below it, as the data states."""
+        known = self._classes.get(top)
+        if known is None:
+            below: dict[Term, None] = {top: None}
+            todo = [top]
+            while todo:
+                fresh = [c for c in self.index.holders(SUB_CLASS, todo.pop()) if c not in below]
+                below.update(dict.fromkeys(fresh))
+                todo += fresh
+            known = self._classes[top] = frozenset(below)
+        return known
+
+    def conforms(self, shape: Shape, node: Term) -> bool:
+        """Whether a node has no result for a shape (targets play no part)."""
+        known = self._conforms.get((shape, node))
+        if known is None:
+            known = self._conforms[shape, node] = shape.deactivated or self._holds(shape, node)
+        return known
+
+    def _holds(self, shape: Shape, focus: Term) -> bool:
+        values = self._values(shape.path, focus)
+        if not values and shape.content_with_nothing:
+            return True
+        for constraint in shape.constraints:
+            for _ in constraint.failures(self, focus, values):
+                return False
+        for inner in shape.properties:
+            for value in values:
+                if not self.conforms(inner, value):
+                    return False
+        if shape.closed and next(self._beyond(shape, values), None):
+            return False
+        return not any(query.rows(self, focus) for query in shape.sparql)
+
+    def focus_nodes(self, shape: Shape) -> Iterable[Term]:
+        """The nodes a shape's targets select, once each."""
+        found: dict[Term, None] = {}
+        for kind, value in shape.targets:
+            if kind == "targetNode":
+                found[value] = None
+            elif kind == "targetClass":
+                for below in sorted(self.classes(value), key=str):
+                    found.update(dict.fromkeys(self.index.instances(below)))  # type: ignore[arg-type]
+            elif kind == "targetSubjectsOf":
+                found.update(dict.fromkeys(subject for subject, _ in self.index.pairs(value)))  # type: ignore[arg-type]
+            else:
+                found.update(dict.fromkeys(held for _, held in self.index.pairs(value)))  # type: ignore[arg-type]
+        return found
+
+    def results(self, shape: Shape, focus: Term) -> list[ValidationResult]:
+        """What a shape finds wrong with one focus node."""
+        found: list[ValidationResult] = []
+        if not shape.deactivated:
+            self._collect(shape, focus, self._values(shape.path, focus), found)
+        return found
+
+    def _collect(self, shape: Shape, focus: Term, values: Sequence[Term], found: list[ValidationResult]) -> None:
+        for constraint in shape.constraints:
+            for failed in constraint.failures(self, focus, values):
+                parameter = constraint.parameter
+                message = shape.message or _default_message(constraint.component, parameter)
+                found.append(
+                    ValidationResult(
+                        focus, constraint.component, shape.node, shape.severity, message, shape.path, failed, parameter
+                    )
+                )
+        if shape.properties:
+            for value in values:
+                held = self.index.properties(value)
+                for inner in shape.properties:
+                    path = inner.path
+                    if path is None or path.inverse:
+                        further: Sequence[Term] = self._values(path, value)
+                    else:
+                        further = held.get(path.predicate, _NOTHING)
+                    if (further or not inner.content_with_nothing) and not inner.deactivated:
+                        self._collect(inner, value, further, found)
+        if shape.closed:
+            found += self._beyond(shape, values)
+        for query in shape.sparql:
+            found += (_of_row(shape, query, focus, row) for row in query.rows(self, focus))
+
+    def _values(self, path: PropertyPath | None, focus: Term) -> Sequence[Term]:
+        if path is None:
+            return [focus]
+        if path.inverse:
+            return self.index.holders(path.predicate, focus)
+        return self.index.values(focus, path.predicate)
+
+    def _beyond(self, shape: Shape, values: Iterable[Term]) -> Iterator[ValidationResult]:
+        allowed = shape.closed.allowed if shape.closed else frozenset()
+        for value in values:
+            for predicate, held in self.index.properties(value).items():
+                if predicate not in allowed:
+                    message = shape.message or f"property {local_name(predicate.value)} is not allowed here"
+                    for one in held:
+                        path = PropertyPath(predicate)
+                        yield ValidationResult(
+                            value, _CLOSED, shape.node, shape.severity, message, path, one, tuple(allowed)
+                        )
+
+
+def validate_shapes(index: TripleIndex, store: Store, shapes: ShapesGraph) -> list[ValidationResult]:
+    """All results of all targeted shapes, each once. `store` is what ``sh:sparql`` queries."""
+    run = Run(index, store)
+    found: dict[ValidationResult, None] = {}
+    for shape in shapes.targeted:
+        for focus in run.focus_nodes(shape):
+            for result in run.results(shape, focus):
+                found[result] = None
+    return list(found)
+
+
+@cache
+def shipped_shapes() -> ShapesGraph:
+    """The shapes that agw ships with."""
+    return ShapesGraph(read_turtle(resources.shapes()))
+
+
+def _of_row(shape: Shape, query: SparqlConstraint, focus: Term, row: SparqlRow) -> ValidationResult:
+    path = shape.path
+    if isinstance(row.path, NamedNode):
+        path = PropertyPath(row.path)
+    value = row.value if row.value is not None or shape.path else focus
+    message = query.message or shape.message or "a condition of the shape does not hold"
+    shown = {**row.bindings, "this": focus}
+    message = re.sub(r"\{[?$](\w+)\}", lambda m: lexical(shown[m[1]]) if m[1] in shown else m[0], message)
+    return ValidationResult(focus, COMPONENT, shape.node, shape.severity, message, path, value, (), query.node)
+
+
+def _default_message(component_: NamedNode, parameter: tuple[Term, ...]) -> str:
+    name = local_name(component_.value).removesuffix("ConstraintComponent")
+    shown = ", ".join(
+        local_name(lexical(p)) if isinstance(p, NamedNode) else lexical(p)
+        for p in parameter
+        if not isinstance(p, Literal) or p.value
+    )
+    return f"{name[0].lower()}{name[1:]} {shown}".strip()
