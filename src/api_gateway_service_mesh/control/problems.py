@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ..errors import AgwError, ConfigError
-from ..graph.report import report_json
+from api_gateway_service_mesh.errors import AgwError, ConfigError
+from api_gateway_service_mesh.graph.report import report_json
 
 __all__ = ["problem_response", "problems"]
 

@@ -1,4 +1,4 @@
-"""Telemetry: metrics text, access-log lines, request ids. It formats and writes; what to say is decided above.
+"""Telemetry: metrics text and access-log lines. It formats and writes; what to say is decided above.
 
 Rules of this package: nothing here ever waits on the hot path, fails a request, or grows without bound; what cannot be
 written is dropped and counted.
@@ -6,6 +6,5 @@ written is dropped and counted.
 
 from .access_log import AccessLog
 from .metrics import Family, Kind, Sample, histogram_samples, render_metrics
-from .request_id import RequestIds
 
-__all__ = ["AccessLog", "Family", "Kind", "RequestIds", "Sample", "histogram_samples", "render_metrics"]
+__all__ = ["AccessLog", "Family", "Kind", "Sample", "histogram_samples", "render_metrics"]

@@ -1,4 +1,4 @@
-"""The access log: one JSON object a line, written by a thread of its own.
+"""The access log's way out: lines, written by a thread of its own.
 
 The event loop only appends to a bounded queue. A reader that is too slow (a full pipe) costs lines, never requests: what
 does not fit is dropped and counted in `AccessLog.dropped`.
@@ -6,14 +6,10 @@ does not fit is dropped and counted in `AccessLog.dropped`.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
 
 __all__ = ["AccessLog"]
 
@@ -22,25 +18,25 @@ _BATCH = 256
 
 
 class AccessLog:
-    """Writes entries to a file descriptor (default: standard output), in order, a batch a system call."""
+    """Writes lines to a file descriptor (default: standard output), in order, a batch a system call. Call it with a line."""
 
     def __init__(self, fd: int | None = None, *, queue: int = _QUEUE) -> None:
         self.fd = sys.stdout.fileno() if fd is None else fd
         self.written = 0
         self.dropped = 0
         self._limit = queue
-        self._queue: deque[tuple[datetime, Mapping[str, Any]]] = deque()
+        self._queue: deque[str] = deque()
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="agw-access-log", daemon=True)
         self._thread.start()
 
-    def __call__(self, entry: Mapping[str, Any]) -> None:
-        """Queue one entry; its values must be JSON's. The time of the call becomes its ``time``."""
+    def __call__(self, line: str) -> None:
+        """Queue one line, without its line end. Never waits."""
         if len(self._queue) >= self._limit:
             self.dropped += 1
             return
-        self._queue.append((datetime.now(UTC), entry))
+        self._queue.append(line)
         if not self._wake.is_set():
             self._wake.set()
 
@@ -56,7 +52,7 @@ class AccessLog:
             self._wake.clear()
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
-                text = "".join(map(_line, batch)).encode("utf-8", "backslashreplace")
+                text = "".join(line + "\n" for line in batch).encode("utf-8", "backslashreplace")
                 try:
                     _write(self.fd, text)
                     self.written += len(batch)
@@ -64,12 +60,6 @@ class AccessLog:
                     self.dropped += len(batch)
             if self._closed:
                 return
-
-
-def _line(item: tuple[datetime, Mapping[str, Any]]) -> str:
-    moment, entry = item
-    stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"time": stamp, **entry}, ensure_ascii=False, default=str, separators=(",", ":")) + "\n"
 
 
 def _write(fd: int, data: bytes) -> None:

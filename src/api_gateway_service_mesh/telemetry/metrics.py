@@ -70,7 +70,9 @@ def render_metrics(families: Iterable[Family], *, openmetrics: bool = False) -> 
         lines.append(f"# HELP {name} {_help(family.help, openmetrics)}")
         lines.append(f"# TYPE {name} {kind}")
         base = family.name + suffix
-        lines.extend(f"{base}{sample.suffix}{_labels(sample.labels)} {_number(sample.value)}" for sample in family.samples)
+        lines.extend(
+            f"{base}{sample.suffix}{_labels(sample.labels)} {_number(sample.value)}" for sample in family.samples
+        )
     if openmetrics:
         lines.append("# EOF")
     return "\n".join(lines) + "\n"

@@ -20,7 +20,9 @@ from .conftest import Live, dataset
 JSON = {"solutions": "json", "boolean": "json", "graph": "turtle"}
 CROSS = "SELECT (COUNT(*) AS ?n) WHERE { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
 GIANT = (
-    'SELECT (STRLEN(?z) AS ?n) WHERE { BIND("' + "x" * 1000 + '" AS ?a) '
+    'SELECT (STRLEN(?z) AS ?n) WHERE { BIND("'
+    + "x" * 1000
+    + '" AS ?a) '
     + " ".join(
         f"BIND(CONCAT({', '.join(['?' + old] * 10)}) AS ?{new})" for old, new in zip("abcdefg", "bcdefgz", strict=True)
     )
@@ -29,7 +31,9 @@ GIANT = (
 
 
 def bindings(answer: Answer) -> list[dict[str, str]]:
-    return [{name: cell["value"] for name, cell in row.items()} for row in json.loads(answer.body)["results"]["bindings"]]
+    return [
+        {name: cell["value"] for name, cell in row.items()} for row in json.loads(answer.body)["results"]["bindings"]
+    ]
 
 
 async def count(service: SparqlService, where: str, **options: object) -> int:

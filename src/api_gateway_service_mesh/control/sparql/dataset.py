@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyoxigraph as ox
 
-from ...graph.secrets import is_reference
-from ...vocabulary import (
+from api_gateway_service_mesh.graph.secrets import is_reference
+from api_gateway_service_mesh.vocabulary import (
     AGW,
     GRAPH_CONFIG,
     GRAPH_INFERRED,

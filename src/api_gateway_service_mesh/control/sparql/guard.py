@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors import ClientError
+from api_gateway_service_mesh.errors import ClientError
+
 from .tokens import Token, decode_escapes, line_and_column, tokens
 
 __all__ = ["GuardLimits", "QueryRefused", "check_query", "where_group"]
@@ -125,7 +126,9 @@ def _check_reading(text: str, limits: GuardLimits) -> None:
 def _refuse_fetches(token: Token, word: str, before: Token | None, text: str) -> None:
     # The parser takes keywords without a word boundary (`SERVICEex:service {`), so names that begin so count as well
     # where a name can be nothing else.
-    glued = token.text == "{" and before is not None and before.kind == "name" and before.text.upper().startswith("SERVICE")
+    glued = (
+        token.text == "{" and before is not None and before.kind == "name" and before.text.upper().startswith("SERVICE")
+    )
     if word.startswith("SERVICE") or glued or word == "LOAD":
         verb = "LOAD" if word == "LOAD" else "SERVICE"
         raise QueryRefused(

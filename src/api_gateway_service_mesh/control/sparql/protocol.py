@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 import pyoxigraph as ox
 from aiohttp import web
 
-from ...errors import ClientError
-from ...vocabulary import RDF_TYPE
+from api_gateway_service_mesh.errors import ClientError
+from api_gateway_service_mesh.vocabulary import RDF_TYPE
+
 from .formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
 from .guard import QueryRefused
 from .service import SparqlService
@@ -28,9 +29,16 @@ _RDF_FORMATS = {
     "jsonld": ox.RdfFormat.JSON_LD,
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
-_DESCRIBED_FORMATS = (
-    "SPARQL_Results_JSON SPARQL_Results_XML SPARQL_Results_CSV SPARQL_Results_TSV Turtle N-Triples JSON-LD RDF_XML".split()
-)
+_DESCRIBED_FORMATS = [
+    "SPARQL_Results_JSON",
+    "SPARQL_Results_XML",
+    "SPARQL_Results_CSV",
+    "SPARQL_Results_TSV",
+    "Turtle",
+    "N-Triples",
+    "JSON-LD",
+    "RDF_XML",
+]
 
 
 async def sparql_endpoint(request: web.Request, service: SparqlService, named: Sequence[str]) -> web.Response:
@@ -92,7 +100,9 @@ def describe_service(request: web.Request, named: Sequence[str]) -> web.Response
     """The service description: what a bare GET answers with."""
     form = choose(request.headers.get("Accept", "*/*"), GRAPH_TYPES)
     if form is None:
-        raise QueryRefused("the description comes as Turtle, N-Triples, JSON-LD or RDF/XML", status=406, problem="not-acceptable")
+        raise QueryRefused(
+            "the description comes as Turtle, N-Triples, JSON-LD or RDF/XML", status=406, problem="not-acceptable"
+        )
     endpoint = ox.NamedNode(str(request.url.with_query(None).with_fragment(None)))
     service, dataset, default = (ox.BlankNode(name) for name in ("service", "dataset", "default"))
 

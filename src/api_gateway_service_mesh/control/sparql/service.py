@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import AgwError, Origin
+from api_gateway_service_mesh.errors import AgwError, Origin
+
 from .guard import GuardLimits, QueryRefused, check_query
 
 __all__ = ["Answer", "Dataset", "QueryUnavailable", "SparqlLimits", "SparqlService"]

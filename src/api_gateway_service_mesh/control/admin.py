@@ -1,0 +1,319 @@
+"""The admin port: health, metrics, SPARQL, routes, explanations. Everything is read only.
+
+It lives in the control process, so nothing asked here can hold up a request. Query texts go to the query processes;
+the rest is read from the build in force and from the cells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyoxigraph as ox
+from aiohttp import web
+
+from api_gateway_service_mesh.errors import AgwError, ClientError
+from api_gateway_service_mesh.graph.report import report_json
+from api_gateway_service_mesh.model.codec import encode
+from api_gateway_service_mesh.routing import ExplainRequest, explain, explanation_json, render_explanation
+from api_gateway_service_mesh.telemetry import render_metrics
+from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETHEUS_TYPE
+from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
+
+from .access import AccessRefused, admin_token, guard, is_loopback
+from .build import Build
+from .live import Live
+from .metrics import metric_families
+from .ports import port_holder
+from .problems import problems
+from .questions import bound, question, questions
+from .sparql.dataset import NAMED_GRAPHS
+from .sparql.formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
+from .sparql.protocol import sparql_endpoint
+from .supervisor import Revision, Supervisor
+
+__all__ = ["AdminServer", "admin_application"]
+
+_SUPERVISOR: web.AppKey[Supervisor] = web.AppKey("supervisor", Supervisor)
+_VOID = "http://rdfs.org/ns/void#"
+_BODY_BYTES = 1024 * 1024
+
+
+class NotReady(AgwError):
+    """The first configuration is still being loaded."""
+
+    status = 503
+    problem = "not-ready"
+    retryable = True
+    retry_after = 1
+
+
+def admin_application(supervisor: Supervisor, token: str | None) -> web.Application:
+    """The application; `token` None restricts it to requests for loopback names."""
+    app = web.Application(middlewares=[problems, guard(token)], client_max_size=_BODY_BYTES)
+    app[_SUPERVISOR] = supervisor
+    app.add_routes(
+        [
+            web.get("/livez", _livez),
+            web.get("/readyz", _readyz),
+            web.get("/startupz", _startupz),
+            web.get("/metrics", _metrics),
+            web.get("/sparql", _sparql, allow_head=False),
+            web.post("/sparql", _sparql),
+            web.get("/queries", _questions),
+            web.get("/queries/{name}", _question),
+            web.get("/routes", _routes),
+            web.get("/explain", _explain),
+            web.get("/config", _config),
+            web.get("/revisions", _revisions),
+            web.get("/.well-known/void", _void),
+            web.get("/", _index),
+        ]
+    )
+    return app
+
+
+class AdminServer:
+    """The open admin port."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int) -> None:
+        self._runner = runner
+        self.host = host
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @classmethod
+    async def open(cls, supervisor: Supervisor, host: str, port: int, token: str | None = None) -> AdminServer:
+        """Open the port (0: any free one).
+
+        Raises:
+            AgwError: it is in use, or `host` is not loopback and there is no token.
+        """
+        secret = admin_token(token)
+        if secret is None and not is_loopback(host):
+            raise AgwError(
+                f"the admin port is not opened on {host} without a token: whoever reaches it reads the configuration",
+                remedy="set AGW_ADMIN_TOKEN (or AGW_ADMIN_TOKEN_FILE), or leave --admin-host at 127.0.0.1",
+            )
+        quiet = logging.getLogger("agw.admin")
+        runner = web.AppRunner(
+            admin_application(supervisor, secret), access_log=None, logger=quiet, shutdown_timeout=1.0
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            holder = port_holder(port)
+            by = f" by {holder}" if holder else ""
+            what = f"is in use{by}" if error.errno == 98 else f"cannot be opened: {error.strerror}"
+            raise AgwError(
+                f"admin port {port} on {host} {what}", remedy="stop it, or choose another port with --admin-port"
+            ) from None
+        server: Any = site._server
+        bound_port = server.sockets[0].getsockname()[1]
+        return cls(runner, host, bound_port)
+
+    async def close(self) -> None:
+        """Close the port and what is open on it."""
+        await self._runner.cleanup()
+
+
+async def _livez(request: web.Request) -> web.Response:
+    return web.Response(text="live\n")
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    supervisor = request.app[_SUPERVISOR]
+    if not supervisor.ready:
+        raise NotReady("draining" if supervisor.draining else "no worker serves yet")
+    return web.Response(text="ready\n")
+
+
+async def _startupz(request: web.Request) -> web.Response:
+    if not request.app[_SUPERVISOR].started:
+        raise NotReady("the first configuration is still being loaded")
+    return web.Response(text="started\n")
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    supervisor = request.app[_SUPERVISOR]
+    form = choose(
+        request.headers.get("Accept", "*/*"),
+        (("prometheus", "text/plain"), ("openmetrics", "application/openmetrics-text")),
+    )
+    openmetrics = form == "openmetrics"
+    live, counters = supervisor.live, supervisor.counters
+    text = await asyncio.to_thread(lambda: render_metrics(metric_families(live, counters), openmetrics=openmetrics))
+    headers = {"Content-Type": OPENMETRICS_TYPE if openmetrics else PROMETHEUS_TYPE}
+    return web.Response(body=text.encode(), headers=headers)
+
+
+async def _sparql(request: web.Request) -> web.Response:
+    return await sparql_endpoint(request, request.app[_SUPERVISOR].sparql, NAMED_GRAPHS)
+
+
+async def _questions(request: web.Request) -> web.Response:
+    listed = await asyncio.to_thread(questions)
+    return _json(
+        [
+            {
+                "name": item.name,
+                "question": item.question,
+                "parameters": list(item.variables),
+                "href": f"/queries/{item.name}",
+            }
+            for item in listed
+        ]
+    )
+
+
+async def _question(request: web.Request) -> web.Response:
+    asked = await asyncio.to_thread(question, request.match_info["name"])
+    parameters = dict(request.query)
+    if len(parameters) != len(request.query):
+        raise ClientError("each parameter may be given once")
+    text = bound(asked, parameters)
+    answer = await request.app[_SUPERVISOR].sparql.query(text, formats_for(request.headers.get("Accept", "*/*")))
+    types = GRAPH_TYPES if answer.kind == "graph" else RESULT_TYPES
+    return web.Response(body=answer.body, content_type=next(name for key, name in types if key == answer.form))
+
+
+async def _routes(request: web.Request) -> web.Response:
+    build, live = _served(request)
+
+    def rows() -> list[dict[str, Any]]:
+        totals = {route.iri: counted for route, counted in live.routes()}
+        found = []
+        for entry in build.table.entries:
+            route = entry.route
+            counted = totals[route.iri]
+            found.append(
+                {
+                    "index": entry.index,
+                    "iri": route.iri,
+                    "name": route.name,
+                    "path": route.match.path.text,
+                    "path_kind": str(route.match.path.kind),
+                    "hosts": list(route.match.hosts),
+                    "methods": list(route.match.methods),
+                    "upstream": route.upstream,
+                    "splits": [{"upstream": split.upstream, "weight": split.weight} for split in route.splits],
+                    "rate_limits": [limit.iri for limit in route.rate_limits],
+                    "breaker": route.breaker.iri if route.breaker is not None else None,
+                    "requests": counted.requests,
+                    "errors": counted.errors,
+                    "by_class": dict(zip(("1xx", "2xx", "3xx", "4xx", "5xx"), counted.by_class, strict=True)),
+                }
+            )
+        return found
+
+    return _json({"revision": live.revision, "routes": await asyncio.to_thread(rows)})
+
+
+async def _explain(request: web.Request) -> web.Response:
+    build, _ = _served(request)
+    query = request.query
+    url = urlsplit(query.get("url", ""))
+    if not url.path.startswith("/"):
+        raise ClientError("say which request: ?method=GET&url=http://host/path (or url=/path), header=Name: value")
+    headers = {}
+    for field in query.getall("header", []):
+        name, colon, value = field.partition(":")
+        if not colon or not name.strip():
+            raise ClientError(f"{field[:100]!r} is no header: write 'Name: value'")
+        headers[name.strip()] = value.strip()
+    asked = ExplainRequest(query.get("method", "GET").upper(), url.hostname or "", url.path, url.query, headers)
+    explanation = await asyncio.to_thread(explain, build.table, asked)
+    locate = build.inferred.locate
+    form = choose(request.headers.get("Accept", "*/*"), (("json", "application/json"), ("text", "text/plain")))
+    if form == "text":
+        return web.Response(text=await asyncio.to_thread(render_explanation, explanation, locate))
+    return _json(await asyncio.to_thread(explanation_json, explanation, locate))
+
+
+async def _config(request: web.Request) -> web.Response:
+    build, live = _served(request)
+    supervisor = request.app[_SUPERVISOR]
+    refused = supervisor.revisions[-1].refused if supervisor.revisions else None
+    return _json(
+        {
+            "revision": live.revision,
+            "digest": build.source.digest,
+            "files": list(build.source.files),
+            "model": await asyncio.to_thread(encode, build.mesh),
+            "report": report_json(build.report),
+            "refused": report_json(refused) if refused is not None else None,
+        }
+    )
+
+
+async def _revisions(request: web.Request) -> web.Response:
+    return _json([_revision(item) for item in reversed(request.app[_SUPERVISOR].revisions)])
+
+
+async def _void(request: web.Request) -> web.Response:
+    build, live = _served(request)
+    form = choose(request.headers.get("Accept", "*/*"), GRAPH_TYPES)
+    if form not in ("turtle", "ntriples", "jsonld"):
+        raise AccessRefused(
+            "the description comes as Turtle, N-Triples or JSON-LD", status=406, problem="not-acceptable"
+        )
+    base = str(request.url.origin())
+    dataset = ox.NamedNode(f"{base}/.well-known/void#dataset")
+
+    def void(name: str) -> ox.NamedNode:
+        return ox.NamedNode(_VOID + name)
+
+    count = ox.Literal(str(len(build.validated.store)), datatype=ox.NamedNode(XSD.integer))
+    triples = [
+        ox.Triple(dataset, ox.NamedNode(RDF_TYPE), void("Dataset")),
+        ox.Triple(dataset, void("sparqlEndpoint"), ox.NamedNode(f"{base}/sparql")),
+        ox.Triple(dataset, void("vocabulary"), ox.NamedNode(ONTOLOGY)),
+        ox.Triple(dataset, void("triples"), count),
+        ox.Triple(dataset, void("rootResource"), ox.NamedNode(live.mesh.iri)),
+    ]
+    formats = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES, "jsonld": ox.RdfFormat.JSON_LD}
+    body = ox.serialize(triples, format=formats[form], prefixes={"void": _VOID})
+    return web.Response(body=body, content_type=next(name for key, name in GRAPH_TYPES if key == form))
+
+
+async def _index(request: web.Request) -> web.Response:
+    paths = sorted(
+        resource.canonical for resource in request.app.router.resources() if resource.canonical not in ("/",)
+    )
+    return web.Response(text="agw admin\n\n" + "\n".join(paths) + "\n")
+
+
+def _served(request: web.Request) -> tuple[Build, Live]:
+    supervisor = request.app[_SUPERVISOR]
+    if supervisor.build is None or supervisor.live is None:
+        raise NotReady("the first configuration is still being loaded")
+    return supervisor.build, supervisor.live
+
+
+def _revision(item: Revision) -> dict[str, Any]:
+    changed = item.changed
+    return {
+        "revision": item.number,
+        "at": item.at.isoformat(timespec="milliseconds"),
+        "digest": item.digest,
+        "routes": item.routes,
+        "seconds": round(item.seconds, 4),
+        "changed": encode(changed) if changed is not None else None,
+        "summary": str(changed) if changed is not None else "refused",
+        "refused": report_json(item.refused) if item.refused is not None else None,
+    }
+
+
+def _json(value: Any) -> web.Response:
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return web.Response(text=text, content_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,70 @@
+"""What changed between two meshes, in counts and names: the line a reload logs, the entries of ``/revisions``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from api_gateway_service_mesh.model import Mesh
+
+__all__ = ["Differences", "differences"]
+
+
+class _Named(Protocol):
+    @property
+    def iri(self) -> str: ...
+
+
+Thing = TypeVar("Thing", bound=_Named)
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """IRIs of routes and backends that came, went, or are not what they were. ``settings``: anything else changed."""
+
+    routes_added: tuple[str, ...] = ()
+    routes_removed: tuple[str, ...] = ()
+    routes_changed: tuple[str, ...] = ()
+    backends_added: tuple[str, ...] = ()
+    backends_removed: tuple[str, ...] = ()
+    backends_changed: tuple[str, ...] = ()
+    settings: bool = False
+
+    def __str__(self) -> str:
+        parts = []
+        for kind in ("routes", "backends"):
+            counts = [
+                f"{len(found)} {what}"
+                for what in ("added", "removed", "changed")
+                if (found := getattr(self, f"{kind}_{what}"))
+            ]
+            if counts:
+                parts.append(f"{kind}: {', '.join(counts)}")
+        if self.settings:
+            parts.append("gateway settings changed")
+        return "; ".join(parts) or "nothing that is served changed"
+
+
+def differences(old: Mesh | None, new: Mesh) -> Differences:
+    """What `new` has that `old` had not, and the other way round."""
+    if old is None:
+        return Differences(tuple(route.iri for route in new.routes), backends_added=tuple(u.iri for u in new.upstreams))
+    settings = (old.listeners, old.trusted_proxies, old.service_mesh, old.access_log, old.iri) != (
+        new.listeners,
+        new.trusted_proxies,
+        new.service_mesh,
+        new.access_log,
+        new.iri,
+    )
+    return Differences(*_changes(old.routes, new.routes), *_changes(old.upstreams, new.upstreams), settings)
+
+
+def _changes(old: Iterable[Thing], new: Iterable[Thing]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    before = {thing.iri: thing for thing in old}
+    after = {thing.iri: thing for thing in new}
+    return (
+        tuple(iri for iri in after if iri not in before),
+        tuple(iri for iri in before if iri not in after),
+        tuple(iri for iri, thing in after.items() if iri in before and before[iri] != thing),
+    )

@@ -1,0 +1,105 @@
+"""The live state of what is served, read from the cells: nobody is asked, nothing is stopped.
+
+Everything that shows live state (``/metrics``, ``/routes``, the runtime graph) reads it here, so that all tell the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.model import Breaker, Certificate, Endpoint, Mesh, RateLimit, Route
+from api_gateway_service_mesh.policies import (
+    BreakerState,
+    CellStore,
+    CircuitBreaker,
+    EndpointTotals,
+    HealthState,
+    RateLimitTotals,
+    RouteTotals,
+    read_endpoint,
+    read_health,
+    read_rate_limit,
+    read_route,
+)
+from api_gateway_service_mesh.security.facts import expiry
+
+__all__ = ["BreakerStatus", "Live"]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerStatus:
+    """A breaker's state as it would act now, and how often it opened since the gateway started."""
+
+    state: BreakerState
+    opened_total: int
+
+
+@dataclass(eq=False)
+class Live:
+    """Reads the cells of one revision. ``loaded_at`` is when it went live (UTC)."""
+
+    mesh: Mesh
+    slots: Mapping[tuple[str, str], int]
+    cells: CellStore
+    workers: int
+    revision: int
+    loaded_at: datetime
+    _expiries: dict[str, tuple[float, datetime | None]] = field(default_factory=dict, repr=False)
+
+    def routes(self) -> Iterator[tuple[Route, RouteTotals]]:
+        """Every route with its counters."""
+        for route in self.mesh.routes:
+            yield route, read_route(self.cells.view, self.slots["route", route.iri], self.workers)
+
+    def rate_limits(self) -> Iterator[tuple[RateLimit, RateLimitTotals]]:
+        """Every rate limit once, with its decisions."""
+        limits = {limit.iri: limit for route in self.mesh.routes for limit in route.rate_limits}
+        for iri, limit in limits.items():
+            yield limit, read_rate_limit(self.cells.view, self.slots["rate_limit_count", iri], self.workers)
+
+    def breakers(self) -> Iterator[tuple[Breaker, BreakerStatus]]:
+        """Every breaker once."""
+        now = time.monotonic()
+        breakers = {route.breaker.iri: route.breaker for route in self.mesh.routes if route.breaker is not None}
+        for iri, breaker in breakers.items():
+            machine = CircuitBreaker(breaker, self.cells.view, self.slots["breaker", iri])
+            yield breaker, BreakerStatus(machine.state(now), int(machine.opened_total))
+
+    def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
+        """Every endpoint once, with its counters and health."""
+        endpoints = {endpoint.iri: endpoint for upstream in self.mesh.upstreams for endpoint in upstream.endpoints}
+        view = self.cells.view
+        for iri, endpoint in endpoints.items():
+            totals = read_endpoint(view, self.slots["endpoint", iri], self.workers)
+            yield endpoint, totals, read_health(view, self.slots["health", iri])
+
+    def certificates(self) -> Iterator[tuple[Certificate, datetime]]:
+        """Every certificate that has a readable file, with the end of its validity."""
+        found: dict[str, Certificate] = {}
+        for listener in self.mesh.listeners:
+            if listener.certificate is not None:
+                found[listener.certificate.iri] = listener.certificate
+        for upstream in self.mesh.upstreams:
+            if upstream.tls is not None and upstream.tls.certificate is not None:
+                found[upstream.tls.certificate.iri] = upstream.tls.certificate
+        for certificate in found.values():
+            end = self._expiry(certificate.certificate_file)
+            if end is not None:
+                yield certificate, end
+
+    def _expiry(self, file: str | None) -> datetime | None:
+        if file is None:
+            return None
+        try:
+            modified = Path(file).stat().st_mtime
+            known = self._expiries.get(file)
+            if known is None or known[0] != modified:
+                known = self._expiries[file] = (modified, expiry(file))
+        except (OSError, AgwError):
+            return None
+        return known[1]

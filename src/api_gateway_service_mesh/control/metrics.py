@@ -1,0 +1,112 @@
+"""What ``/metrics`` tells: the live state and the control process's own counters as metric families.
+
+Labels come from the configuration (IRIs, names) and from fixed lists, never from requests, so the number of series is
+bounded by the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, HealthState
+from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
+
+from .live import Live
+
+__all__ = ["ControlCounters", "metric_families"]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCounters:
+    """Counters of the control process since it started."""
+
+    reloads: int = 0
+    rejected: int = 0
+    restarts: int = 0
+    queries: int = 0
+    queries_refused: int = 0
+    query_processes_replaced: int = 0
+    workers_serving: int = 0
+
+
+def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Family]:
+    """All families; without `live` (still starting) only the control process's."""
+    if live is not None:
+        yield from _routes(live)
+        yield from _policies(live)
+        yield from _endpoints(live)
+        labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
+        yield Family("agw_config_revision", "The configuration in force.", Kind.INFO, (Sample(1, labels),))
+        yield _gauge("agw_config_loaded_timestamp_seconds", "When it went live.", live.loaded_at.timestamp())
+        yield _gauge("agw_workers", "Worker processes wanted.", live.workers)
+    yield _gauge("agw_workers_serving", "Worker processes that serve the revision in force.", counters.workers_serving)
+    for name, text, value in (
+        ("agw_config_reloads", "Configurations that went live after the first.", counters.reloads),
+        ("agw_config_rejected", "Configurations that were refused; the one before stayed in force.", counters.rejected),
+        ("agw_worker_restarts", "Workers started again after they ended unasked.", counters.restarts),
+        ("agw_sparql_queries", "SPARQL queries received.", counters.queries),
+        ("agw_sparql_refused", "SPARQL queries refused before they were parsed.", counters.queries_refused),
+        ("agw_sparql_processes_replaced", "Query processes replaced.", counters.query_processes_replaced),
+    ):
+        yield Family(name, text, Kind.COUNTER, (Sample(value),))
+
+
+def _routes(live: Live) -> Iterator[Family]:
+    requests: list[Sample] = []
+    errors: list[Sample] = []
+    durations: list[Sample] = []
+    sizes: list[Sample] = []
+    for route, totals in live.routes():
+        label = ("route", route.iri)
+        classes = [(f"{number}xx", count) for number, count in enumerate(totals.by_class, 1)]
+        classes.append(("none", totals.unanswered))
+        requests += [Sample(count, (label, ("code_class", name))) for name, count in classes if count or name == "2xx"]
+        errors.append(Sample(totals.gateway_errors, (label,)))
+        durations += histogram_samples(BUCKET_SECONDS, totals.buckets, totals.seconds, (label,))
+        sizes.append(Sample(totals.bytes_in, (label, ("direction", "in"))))
+        sizes.append(Sample(totals.bytes_out, (label, ("direction", "out"))))
+    yield Family("agw_requests", "Finished requests by route and class of status.", Kind.COUNTER, requests)
+    yield Family("agw_gateway_errors", "Answers the gateway made itself because of a failure.", Kind.COUNTER, errors)
+    yield Family("agw_request_duration_seconds", "Time from head to the end of the answer.", Kind.HISTOGRAM, durations)
+    yield Family("agw_body_bytes", "Bytes of bodies from clients (in) and to clients (out).", Kind.COUNTER, sizes)
+
+
+def _policies(live: Live) -> Iterator[Family]:
+    decisions = [
+        Sample(count, (("limiter", limit.iri), ("result", result)))
+        for limit, totals in live.rate_limits()
+        for result, count in (("admitted", totals.admitted), ("rejected", totals.rejected))
+    ]
+    yield Family("agw_rate_limit", "Decisions of rate limiters.", Kind.COUNTER, decisions)
+    breakers = list(live.breakers())
+    states = [
+        Sample(int(status.state is state), (("breaker", breaker.iri), ("state", state.name)))
+        for breaker, status in breakers
+        for state in BreakerState
+    ]
+    yield Family("agw_breaker_state", "1 for the state a circuit breaker is in.", Kind.GAUGE, states)
+    opened = [Sample(status.opened_total, (("breaker", breaker.iri),)) for breaker, status in breakers]
+    yield Family("agw_breaker_opened", "How often a circuit breaker opened.", Kind.COUNTER, opened)
+
+
+def _endpoints(live: Live) -> Iterator[Family]:
+    endpoints = list(live.endpoints())
+    active = [Sample(totals.active, (("endpoint", endpoint.iri),)) for endpoint, totals, _ in endpoints]
+    yield Family("agw_endpoint_active_requests", "Requests under way to an endpoint.", Kind.GAUGE, active)
+    attempts = [Sample(totals.requests, (("endpoint", endpoint.iri),)) for endpoint, totals, _ in endpoints]
+    yield Family("agw_endpoint_requests", "Attempts sent to an endpoint.", Kind.COUNTER, attempts)
+    failures = [Sample(totals.failures, (("endpoint", endpoint.iri),)) for endpoint, totals, _ in endpoints]
+    yield Family("agw_endpoint_failures", "Attempts that failed at an endpoint.", Kind.COUNTER, failures)
+    health = [
+        Sample(int(state is health), (("endpoint", endpoint.iri), ("state", state.name)))
+        for endpoint, _, health in endpoints
+        for state in HealthState
+    ]
+    yield Family("agw_endpoint_health", "1 for the state an endpoint is in.", Kind.GAUGE, health)
+    expiries = [Sample(end.timestamp(), (("certificate", item.iri),)) for item, end in live.certificates()]
+    yield Family("agw_certificate_expiry_timestamp_seconds", "End of a certificate's validity.", Kind.GAUGE, expiries)
+
+
+def _gauge(name: str, text: str, value: float) -> Family:
+    return Family(name, text, Kind.GAUGE, (Sample(value),))

@@ -1,0 +1,46 @@
+"""What ``serve`` is asked to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .sparql.service import SparqlLimits
+
+if TYPE_CHECKING:
+    from api_gateway_service_mesh.graph import SourceGraph
+
+__all__ = ["ServeOptions", "default_workers"]
+
+
+def default_workers() -> int:
+    """One worker for each core this process may use."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """Options of `supervisor.serve`; each has the name of the command line's.
+
+    ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the address of
+    the configuration's listener; with neither a listener nor an override the gateway listens on 0.0.0.0:8080. Port 0
+    takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default: ``AGW_ADMIN_TOKEN``) lets the admin
+    port be opened off loopback. ``drain_seconds`` bounds how long running requests may end after SIGTERM.
+    """
+
+    files: tuple[Path, ...] = ()
+    load: Callable[[], SourceGraph] | None = None
+    host: str | None = None
+    port: int | None = None
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = 9901
+    admin_token: str | None = field(default=None, repr=False)
+    workers: int | None = None
+    watch: bool = True
+    gateway: str | None = None
+    drain_seconds: float = 10.0
+    colour: bool = False
+    sparql: SparqlLimits = field(default_factory=SparqlLimits)

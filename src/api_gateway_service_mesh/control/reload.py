@@ -1,0 +1,65 @@
+"""When to load again: a file changed, or SIGHUP.
+
+Folders are watched, not files: editors replace files, and Kubernetes swaps a ConfigMap by renaming a symbolic link beside
+it. What counts is whether a file, followed through its links, is another one or has other content than before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+from watchfiles import awatch
+
+__all__ = ["Fingerprint", "changes", "fingerprint"]
+
+_DEBOUNCE_MS = 50
+_POLL_SECONDS = 1.0
+
+Fingerprint = tuple[tuple[str, int, int, int] | None, ...]
+
+
+def fingerprint(files: Iterable[Path]) -> Fingerprint:
+    """What tells one state of `files` from another; None for a file that is not there."""
+    return tuple(map(_mark, files))
+
+
+def _mark(file: Path) -> tuple[str, int, int, int] | None:
+    try:
+        real = file.resolve()
+        status = real.stat()
+    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+        return None
+    return (str(real), status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+async def changes(files: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Once for every change to any of `files`, at most every 50 ms, until `stop`. A folder that does not exist, or goes,
+    is looked for again."""
+    watched = [file.absolute() for file in files]
+    folders = {file.parent for file in watched}
+    folders |= {Path(mark[0]).parent for mark in fingerprint(watched) if mark is not None}
+    last = fingerprint(watched)
+    while not stop.is_set():
+        there = sorted(folder for folder in folders if folder.is_dir())
+        try:
+            async for _ in awatch(
+                *there,
+                watch_filter=None,
+                debounce=_DEBOUNCE_MS,
+                step=_DEBOUNCE_MS,
+                stop_event=stop,
+                recursive=False,
+                rust_timeout=1000,
+                yield_on_timeout=True,
+            ):
+                now = fingerprint(watched)
+                if now != last:
+                    last = now
+                    yield
+                    folders |= {Path(mark[0]).parent for mark in now if mark is not None}
+                    if {folder for folder in folders if folder.is_dir()} != set(there):
+                        break
+        except (OSError, RuntimeError):
+            await asyncio.sleep(_POLL_SECONDS)

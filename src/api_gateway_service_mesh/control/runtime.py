@@ -1,0 +1,55 @@
+"""Live state as triples: the content of ``urn:agw:graph:runtime``.
+
+Written as N-Triples text at once: it is made anew for every query after a fifth of a second, for every route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
+
+from .live import Live
+
+__all__ = ["runtime_ntriples"]
+
+_INTEGER = f"^^<{XSD.integer}>"
+_MOMENT = f"^^<{XSD.dateTime}>"
+
+
+def runtime_ntriples(live: Live) -> bytes:
+    """The live state of now."""
+    return "".join(f"<{subject}> <{predicate}> {value} .\n" for subject, predicate, value in _triples(live)).encode()
+
+
+def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
+    gateway = live.mesh.iri
+    if gateway == IMPLIED_GATEWAY:
+        yield gateway, RDF_TYPE, f"<{AGW.ApiGateway}>"
+    yield gateway, AGW.configurationRevision, _integer(live.revision)
+    yield gateway, AGW.loadedAt, _moment(live.loaded_at)
+    yield gateway, AGW.workerCount, _integer(live.workers)
+    for route, requests in live.routes():
+        yield route.iri, AGW.requestTotal, _integer(requests.requests)
+        yield route.iri, AGW.errorTotal, _integer(requests.errors)
+    for limit, decisions in live.rate_limits():
+        yield limit.iri, AGW.admittedTotal, _integer(decisions.admitted)
+        yield limit.iri, AGW.rejectedTotal, _integer(decisions.rejected)
+    for breaker, status in live.breakers():
+        yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'
+        yield breaker.iri, AGW.openedTotal, _integer(status.opened_total)
+    for endpoint, totals, health in live.endpoints():
+        yield endpoint.iri, AGW.healthState, f'"{health.name}"'
+        yield endpoint.iri, AGW.activeRequests, _integer(totals.active)
+    for certificate, end in live.certificates():
+        yield certificate.iri, AGW.certificateExpiry, _moment(end)
+
+
+def _integer(value: int) -> str:
+    return f'"{value}"{_INTEGER}'
+
+
+def _moment(value: datetime) -> str:
+    stamp = value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f'"{stamp}"{_MOMENT}'

@@ -1,0 +1,90 @@
+"""``agw serve``: the supervisor and the admin port, until a signal ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from .admin import AdminServer
+from .options import ServeOptions
+from .supervisor import Supervisor
+
+__all__ = ["ServeOptions", "serve"]
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+async def serve(
+    options: ServeOptions,
+    say: Callable[[str], None] = _to_stderr,
+    *,
+    ready: Callable[[Supervisor], None] | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once. SIGHUP loads again. The exit status.
+
+    ``ready`` is called once, when requests are served.
+
+    Raises:
+        ConfigError: the configuration is wrong; nothing was served.
+        AgwError: a port (of the gateway or the admin side) cannot be had.
+    """
+    loop = asyncio.get_running_loop()
+    started = time.perf_counter()
+    stop = asyncio.Event()
+    supervisor = Supervisor(options, say)
+
+    def ask_to_stop() -> None:
+        if stop.is_set():
+            supervisor.kill()
+        stop.set()
+
+    handled = {signal.SIGTERM: ask_to_stop, signal.SIGINT: ask_to_stop, signal.SIGHUP: supervisor.request_reload}
+    for number, action in handled.items():
+        with contextlib.suppress(ValueError, RuntimeError):  # only a main thread can have handlers
+            loop.add_signal_handler(number, action)
+    admin: AdminServer | None = None
+    try:
+        if options.admin_port is not None:
+            admin = await AdminServer.open(supervisor, options.admin_host, options.admin_port, options.admin_token)
+        starting = asyncio.create_task(supervisor.start())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait((starting,))
+            return 0
+        starting.result()
+        say(_announcement(supervisor, admin, time.perf_counter() - started))
+        if ready is not None:
+            ready(supervisor)
+        following = asyncio.create_task(supervisor.follow(stop))
+        await stopping
+        following.cancel()
+        say(f"stopping: running requests have {options.drain_seconds:g} s to end")
+        return 0
+    finally:
+        await supervisor.stop()
+        if admin is not None:
+            await admin.close()
+        for number in handled:
+            with contextlib.suppress(ValueError, RuntimeError):
+                loop.remove_signal_handler(number)
+
+
+def _announcement(supervisor: Supervisor, admin: AdminServer | None, seconds: float) -> str:
+    build = supervisor.build
+    routes = len(build.mesh.routes) if build is not None else 0
+    places = ", ".join(f"{scheme}://{_bracketed(host)}:{port}" for scheme, host, port in supervisor.addresses)
+    workers = f"{supervisor.workers} worker{'s' if supervisor.workers != 1 else ''}"
+    side = f", admin {admin.url}" if admin is not None else ""
+    return f"serving {routes} route{'s' if routes != 1 else ''} on {places} with {workers}{side}, loaded in {seconds:.2f} s"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,231 @@
+"""A data-plane worker: ``python -m api_gateway_service_mesh.control.worker``, started by `control.workers`.
+
+It holds a compiled table and the policies' cells, and knows no RDF. All it is told comes over one channel; when that ends
+the control process is gone, and the worker drains and ends as well.
+
+A new table is taken in without holding up requests: it comes in small frames with turns of the loop between, is compiled
+in a thread that has to give way every half millisecond, and goes live in one step between two requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.model import Listener
+from api_gateway_service_mesh.policies import NO_LOCK, CellStore
+from api_gateway_service_mesh.proxy.downstream import ClientConnection
+from api_gateway_service_mesh.proxy.engine import Engine
+from api_gateway_service_mesh.proxy.listener import OpenListener, open_listener
+from api_gateway_service_mesh.routing import compile_table
+from api_gateway_service_mesh.telemetry import AccessLog
+
+from .channel import Channel, ChannelClosed
+from .lock import attach_lock
+from .snapshot import Assembly, Snapshot
+
+__all__ = ["Worker", "WorkerArguments", "main"]
+
+_SWITCH_SECONDS = 0.0005
+_UNFREEZE_EVERY = 16
+_log = logging.getLogger("agw.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerArguments:
+    """What a worker is started with; ``lock`` is empty when it is the only one."""
+
+    channel: int
+    cells_fd: int
+    cells: int
+    lock: str
+    worker: int
+    workers: int
+
+    def command_line(self) -> list[str]:
+        """As arguments for `main`."""
+        fields = (self.channel, self.cells_fd, self.cells, self.lock or "-", self.worker, self.workers)
+        return [str(value) for value in fields]
+
+    @classmethod
+    def parse(cls, arguments: list[str]) -> WorkerArguments:
+        """The reverse of `command_line`."""
+        parser = argparse.ArgumentParser(prog="agw worker")
+        for name in ("channel", "cells_fd", "cells"):
+            parser.add_argument(name, type=int)
+        parser.add_argument("lock")
+        for name in ("worker", "workers"):
+            parser.add_argument(name, type=int)
+        found = parser.parse_args(arguments)
+        lock = "" if found.lock == "-" else found.lock
+        return cls(found.channel, found.cells_fd, found.cells, lock, found.worker, found.workers)
+
+
+class _Port:
+    """An open port and what it serves as: certificates and limits can be replaced while it stays open."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.opened: OpenListener
+
+    @classmethod
+    async def open(cls, engine: Engine, listener: Listener, host: str, port: int) -> _Port:
+        made = cls(listener)
+        core = engine.core()
+        made.opened = await open_listener(
+            listener, lambda: ClientConnection(core, made._listener.limits), host=host, port=port, reuse_port=True
+        )
+        return made
+
+    def replace(self, listener: Listener) -> None:
+        self.opened.replace(listener)
+        self._listener = listener
+
+
+class Worker:
+    """The loop of one worker: takes tables and orders from the channel, serves with its engine."""
+
+    def __init__(self, arguments: WorkerArguments) -> None:
+        self._arguments = arguments
+        self._access_log: AccessLog | None = None
+        self._ports: dict[str, _Port] = {}
+        self._installs = 0
+        self._drain_seconds = 10.0
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until told to drain, or until the control process is gone."""
+        arguments = self._arguments
+        loop = asyncio.get_running_loop()
+        channel = await Channel.over(socket.socket(fileno=arguments.channel))
+        self._access_log = AccessLog()
+        engine = Engine(
+            cells=CellStore.attach(arguments.cells_fd, arguments.cells),
+            worker=arguments.worker,
+            workers=arguments.workers,
+            lock=attach_lock(arguments.lock) if arguments.lock else NO_LOCK,
+            access_log=self._access_log,
+        )
+        # An interrupt from the terminal reaches the whole group; the control process decides what it means.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        try:
+            await channel.send("ready")
+            reading = asyncio.create_task(self._read(channel, engine))
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
+            for key in tuple(self._ports):
+                self._close(key)
+            await engine.drain(self._drain_seconds)
+            for task in (reading, stopping):
+                task.cancel()
+            with contextlib.suppress(ChannelClosed):
+                await channel.send("drained")
+        finally:
+            channel.close()
+            self._access_log.close()
+
+    async def _read(self, channel: Channel, engine: Engine) -> None:
+        assembly = Assembly()
+        while True:
+            try:
+                message = await channel.receive()
+                if message[0] == "drain":
+                    self._drain_seconds = message[1]
+                    return
+                if message[0] == "listen":
+                    await self._listen(channel, engine, *message[1:])
+                    continue
+                if message[0] == "close":
+                    self._close(message[1])
+                    continue
+                snapshot = assembly.take(message)
+                if snapshot is not None:
+                    await self._install(channel, engine, snapshot)
+                else:
+                    await asyncio.sleep(0)  # requests first
+            except ChannelClosed:
+                return
+
+    async def _install(self, channel: Channel, engine: Engine, snapshot: Snapshot) -> None:
+        started = time.perf_counter()
+        try:
+            with _gently():
+                table = await asyncio.to_thread(compile_table, snapshot.mesh)
+            engine.install(snapshot.mesh, table, snapshot.slots, str(snapshot.revision))
+        except Exception as error:
+            if not isinstance(error, AgwError):
+                _log.exception("revision %d could not be installed", snapshot.revision)
+            await channel.send("failed", snapshot.revision, str(error))
+            return
+        self._settle()
+        await channel.send("live", snapshot.revision, time.perf_counter() - started)
+
+    async def _listen(
+        self, channel: Channel, engine: Engine, key: str, listener: Listener, host: str, port: int
+    ) -> None:
+        try:
+            if key in self._ports:
+                self._ports[key].replace(listener)
+            else:
+                self._ports[key] = await _Port.open(engine, listener, host, port)
+        except AgwError as error:
+            await channel.send("unbound", key, error.message, error.remedy)
+        else:
+            await channel.send("listening", key)
+
+    def _close(self, key: str) -> None:
+        port = self._ports.pop(key, None)
+        if port is not None:
+            port.opened.close()
+
+    def _settle(self) -> None:
+        """Take the new table out of the collector's sight: a full collection over it would hold up requests. Once in a while
+        all is shown to it again, so that what old tables left in cycles does not stay for ever."""
+        self._installs += 1
+        if self._installs % _UNFREEZE_EVERY == 0:
+            gc.unfreeze()
+            gc.collect()
+        gc.freeze()
+
+
+@contextlib.contextmanager
+def _gently() -> Iterator[None]:
+    """While a thread compiles: the loop gets the interpreter back after half a millisecond, and no collection runs over
+    half-built structures."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        sys.setswitchinterval(interval)
+
+
+def main(arguments: list[str]) -> None:
+    """Run a worker with the arguments that `WorkerArguments.command_line` made."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    worker = Worker(WorkerArguments.parse(arguments))
+    factory: Any = None
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(worker.run())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,277 @@
+"""The workers as the control process sees them: started, fed, watched, restarted, drained."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import site
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.model import Listener
+from api_gateway_service_mesh.policies import CellStore
+
+from .channel import Channel, ChannelClosed, encode
+from .snapshot import Snapshot, snapshot_frames
+from .worker import WorkerArguments
+
+__all__ = ["Binding", "WorkerPool"]
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+_INSTALL_SECONDS = 60.0
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+_STEADY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A port that every worker opens: what it serves as, and where."""
+
+    listener: Listener
+    host: str
+    port: int
+
+    @property
+    def key(self) -> str:
+        """Its name between control process and workers."""
+        return f"{self.host} {self.port}"
+
+
+@dataclass(eq=False)
+class _Process:
+    """One worker and what it told."""
+
+    process: asyncio.subprocess.Process
+    channel: Channel
+    started: float = field(default_factory=time.monotonic)
+    revision: int = -1
+    failure: tuple[int, str] | None = None
+    listening: set[str] = field(default_factory=set)
+    unbound: dict[str, AgwError] = field(default_factory=dict)
+
+
+class WorkerPool:
+    """``workers`` processes over one cell store. Every one serves the same snapshot on the same ports.
+
+    ``on_crash`` is called with a worker's number when it ended unasked, before it is started again.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        cells: CellStore,
+        lock: str,
+        *,
+        on_crash: Callable[[int], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.workers = workers
+        self.restarts_total = 0
+        self._cells = cells
+        self._lock = lock
+        self._on_crash = on_crash
+        self._say = say
+        self._processes: list[_Process | None] = [None] * workers
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Condition()
+        self._frames: tuple[bytes, ...] = ()
+        self._revision = -1
+        self._bindings: dict[str, Binding] = {}
+        self._stopping = False
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers that run."""
+        return tuple(worker.process.pid for worker in self._processes if worker is not None)
+
+    @property
+    def serving(self) -> int:
+        """How many workers serve the revision in force on every port."""
+        wanted = self._bindings.keys()
+        return sum(
+            worker is not None and worker.revision == self._revision and worker.listening >= wanted
+            for worker in self._processes
+        )
+
+    def start(self) -> None:
+        """Start the processes; they import while the caller goes on."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._keep(number), name=f"worker {number}") for number in range(self.workers)]
+
+    async def ship(self, snapshot: Snapshot) -> None:
+        """Bring `snapshot` to every worker; returns once all serve it.
+
+        Raises:
+            AgwError: a worker could not take it. Then all go back to what they had.
+        """
+        before = (self._frames, self._revision)
+        self._frames, self._revision = snapshot_frames(snapshot), snapshot.revision
+        try:
+            await self._spread(self._frames, snapshot.revision)
+        except AgwError:
+            self._frames, self._revision = before
+            if self._frames:
+                with contextlib.suppress(AgwError):
+                    await self._spread(self._frames, self._revision)
+            raise
+
+    async def _spread(self, frames: tuple[bytes, ...], revision: int) -> None:
+        for worker in self._running():
+            worker.failure = None
+            with contextlib.suppress(ChannelClosed):  # its keeper notices, and starts a new one with these frames
+                await worker.channel.send_frames(*frames)
+        await self._until(
+            lambda: all(worker is not None and worker.revision == revision for worker in self._processes),
+            lambda: next(
+                (AgwError(w.failure[1]) for w in self._running() if w.failure and w.failure[0] == revision), None
+            ),
+            f"the workers did not take revision {revision} within {_INSTALL_SECONDS:g} s",
+        )
+
+    async def listen(self, binding: Binding) -> None:
+        """Open a port in every worker, or replace certificates and limits of an open one.
+
+        Raises:
+            AgwError: a worker could not open it. Then none has it open, unless it was open before.
+        """
+        before = self._bindings.get(binding.key)
+        self._bindings[binding.key] = binding
+        for worker in self._running():
+            worker.listening.discard(binding.key)
+            worker.unbound.pop(binding.key, None)
+            with contextlib.suppress(ChannelClosed):
+                await worker.channel.send("listen", binding.key, binding.listener, binding.host, binding.port)
+        try:
+            await self._until(
+                lambda: all(worker is not None and binding.key in worker.listening for worker in self._processes),
+                lambda: next((w.unbound[binding.key] for w in self._running() if binding.key in w.unbound), None),
+                f"the workers did not open port {binding.port} within {_INSTALL_SECONDS:g} s",
+            )
+        except AgwError:
+            if before is None:
+                await self.close(binding.key)
+            else:
+                self._bindings[binding.key] = before
+            raise
+
+    async def close(self, key: str) -> None:
+        """Close a port in every worker; connections on it live on."""
+        self._bindings.pop(key, None)
+        for worker in self._running():
+            worker.listening.discard(key)
+            with contextlib.suppress(ChannelClosed):
+                await worker.channel.send("close", key)
+
+    async def drain(self, seconds: float) -> None:
+        """End all workers, each after its running requests, at most `seconds` later."""
+        self._stopping = True
+        for worker in self._running():
+            with contextlib.suppress(ChannelClosed):
+                await worker.channel.send("drain", seconds)
+        _, late = await asyncio.wait(self._tasks, timeout=seconds + 2.0) if self._tasks else ((), ())
+        if late:
+            self.kill()
+            await asyncio.wait(late)
+
+    def kill(self) -> None:
+        """End all workers now."""
+        self._stopping = True
+        for worker in self._running():
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.kill()
+
+    def _running(self) -> Iterable[_Process]:
+        return [worker for worker in self._processes if worker is not None]
+
+    async def _until(self, done: Callable[[], bool], failed: Callable[[], AgwError | None], too_late: str) -> None:
+        try:
+            async with asyncio.timeout(_INSTALL_SECONDS), self._changed:
+                await self._changed.wait_for(lambda: done() or failed() is not None)
+        except TimeoutError:
+            raise AgwError(too_late) from None
+        error = failed()
+        if error is not None:
+            raise error
+
+    async def _keep(self, number: int) -> None:
+        """Keep one worker running until the pool stops."""
+        pause = _FIRST_PAUSE
+        while not self._stopping:
+            worker = await self._spawn(number)
+            try:
+                await self._listen_to(number, worker)
+            except ChannelClosed:
+                pass
+            status = await worker.process.wait()
+            worker.channel.close()
+            async with self._changed:
+                self._processes[number] = None
+                self._changed.notify_all()
+            if self._stopping:
+                return
+            self._on_crash(number)
+            self.restarts_total += 1
+            pause = (
+                _FIRST_PAUSE if time.monotonic() - worker.started > _STEADY_SECONDS else min(pause * 2, _LONGEST_PAUSE)
+            )
+            how = f"signal {-status}" if status < 0 else f"status {status}"
+            self._say(f"worker {number} (pid {worker.process.pid}) ended with {how}; starting it again")
+            await asyncio.sleep(pause)
+
+    async def _spawn(self, number: int) -> _Process:
+        ours, theirs = socket.socketpair()
+        fd = self._cells.fd
+        assert fd is not None
+        arguments = WorkerArguments(theirs.fileno(), fd, self._cells.cells, self._lock, number, self.workers)
+        environment = dict(os.environ)
+        if _ROOT not in site.getsitepackages():
+            # A checkout: the worker must find the same package, wherever the control process found it.
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, environment.get("PYTHONPATH")]))
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                f"{__package__}.worker",
+                *arguments.command_line(),
+                pass_fds=(theirs.fileno(), fd),
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        return _Process(process, await Channel.over(ours))
+
+    async def _listen_to(self, number: int, worker: _Process) -> None:
+        """Take in what the worker tells, until its channel ends."""
+        while True:
+            message = await worker.channel.receive()
+            match message:
+                case ("ready",):
+                    async with self._changed:
+                        self._processes[number] = worker
+                    # From here `ship` and `listen` reach it too; what they send comes after this, in order.
+                    await worker.channel.send_frames(*self._frames, *map(_order, tuple(self._bindings.values())))
+                case ("live", revision, _):
+                    worker.revision = revision
+                case ("failed", revision, reason):
+                    worker.failure = (revision, reason)
+                case ("listening", key):
+                    worker.listening.add(key)
+                case ("unbound", key, reason, remedy):
+                    worker.unbound[key] = AgwError(reason, remedy=remedy)
+                case _:
+                    pass
+            if self._stopping and worker.revision < 0:
+                await worker.channel.send("drain", 0.0)  # it came up while the pool was stopping
+            async with self._changed:
+                self._changed.notify_all()
+
+
+def _order(binding: Binding) -> bytes:
+    return encode("listen", binding.key, binding.listener, binding.host, binding.port)
