@@ -200,8 +200,10 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
 
 
 def cells_needed(mesh: Mesh, workers: int) -> int:
-    """How many cells `layout_for` reserves in an empty layout. A store should hold several times as many: while a changed
-    configuration is taken up, the old slots still stand."""
+    """How many cells `layout_for` reserves in an empty layout.
+
+    A store should hold several times as many: while a changed configuration is taken up, the old slots still stand.
+    """
     return sum(aligned(size) for size in {(kind, iri): size for kind, iri, size in _needs(mesh, workers)}.values())
 
 

@@ -78,7 +78,7 @@ class TokenBucket(_Bucket):
         self._base = base
 
     def take(self, now: float, key_hash: int = 0) -> float:
-        """Ask for one token: 0.0 when admitted, else the seconds until one will be there. `key_hash` does not matter."""
+        """Ask for one token: 0.0 when admitted, else the seconds until one will be there. `key_hash` is not used."""
         lock = self._lock
         if lock is not None:
             lock.acquire()
@@ -88,11 +88,13 @@ class TokenBucket(_Bucket):
             if ahead < 0.0:
                 ahead = 0.0
             elif ahead > self._tolerance:
-                ahead = self._tolerance  # the clock went back, or the limit became tighter: empty, not in debt
+                # The clock was set back, or a reload made the limit tighter: the bucket is empty, not in debt.
+                ahead = self._tolerance
+                view[base] = now + ahead
             wait = ahead + interval - self._tolerance
             if wait > interval * ROUNDING:
                 return wait
-            view[base] = now + ahead + interval
+            view[base] = now + (ahead + interval)
             return 0.0
         finally:
             if lock is not None:
@@ -111,8 +113,10 @@ class TokenBucket(_Bucket):
 
 
 class KeyedTokenBucket(_Bucket):
-    """A bucket for each key, in a table of `KEYED_BUCKETS` places: first the hashes, then the TATs. The places of the last
-    homes run on past the end, so that a neighbourhood is always one run."""
+    """A bucket for each key, in a table of `KEYED_BUCKETS` places: first the hashes, then the TATs.
+
+    The places of the last homes run on past the end, so that a neighbourhood is always one run.
+    """
 
     __slots__ = ("_hashes", "_tats")
 
@@ -142,10 +146,11 @@ class KeyedTokenBucket(_Bucket):
                 ahead = 0.0
             elif ahead > tolerance:
                 ahead = tolerance
+                tats[place] = now + ahead
             wait = ahead + interval - tolerance
             if wait > interval * ROUNDING:
                 return wait
-            tats[place] = now + ahead + interval
+            tats[place] = now + (ahead + interval)
             return 0.0
         finally:
             if lock is not None:

@@ -1,0 +1,266 @@
+"""Circuit breaker: its table, its probes, and a state machine driven by Hypothesis."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from api_gateway_service_mesh.model import Breaker
+from api_gateway_service_mesh.policies.breaker import TRANSITIONS, BreakerState, CircuitBreaker, Event
+from api_gateway_service_mesh.policies.cells import CellStore
+from api_gateway_service_mesh.policies.lock import SharedLock
+from tests.support.clock import Clock
+
+CLOSED, OPEN, HALF_OPEN = BreakerState
+
+
+def breaker(threshold: int = 3, open_seconds: float = 10.0, probes: int = 2) -> CircuitBreaker:
+    return CircuitBreaker(Breaker("ex:breaker", threshold, open_seconds, probes), CellStore.local(8).view, 0)
+
+
+def trip(machine: CircuitBreaker, clock: Clock, failures: int = 3) -> None:
+    for _ in range(failures):
+        machine.record(machine.admit(clock()), False, clock())
+
+
+def test_the_table_is_the_whole_story() -> None:
+    assert TRANSITIONS == {
+        (CLOSED, Event.TRIPPED): OPEN,
+        (OPEN, Event.COOLED): HALF_OPEN,
+        (HALF_OPEN, Event.PROBE_FAILED): OPEN,
+        (HALF_OPEN, Event.PROBES_PASSED): CLOSED,
+        (HALF_OPEN, Event.LEASE_LOST): HALF_OPEN,
+    }
+
+
+def test_failures_in_a_row_open_it() -> None:
+    clock, machine = Clock(), breaker()
+    trip(machine, clock, 2)
+    machine.record(machine.admit(clock()), True, clock())
+    trip(machine, clock, 2)
+    assert machine.state(clock()) is CLOSED, "a success begins the row anew"
+    trip(machine, clock, 1)
+    assert machine.state(clock()) is OPEN
+    assert machine.opened_total == 1
+
+
+def test_open_admits_nothing_before_its_time() -> None:
+    clock, machine = Clock(), breaker()
+    trip(machine, clock)
+    assert not machine.admit(clock())
+    assert machine.retry_after_seconds(clock()) == 10.0
+    clock.advance(9.999)
+    assert not machine.admit(clock())
+    clock.advance(0.001)
+    assert machine.state(clock()) is HALF_OPEN
+    assert machine.retry_after_seconds(clock()) == 0.0
+    assert machine.admit(clock())
+
+
+def test_all_probes_must_succeed_to_close_it() -> None:
+    clock, machine = Clock(), breaker(probes=2)
+    trip(machine, clock)
+    clock.advance(10.0)
+    first, second = machine.admit(clock()), machine.admit(clock())
+    assert first
+    assert second
+    assert not machine.admit(clock()), "two probes and no more"
+    machine.record(first, True, clock())
+    assert machine.state(clock()) is HALF_OPEN
+    assert not machine.admit(clock()), "a probe that passed does not free its place"
+    machine.record(second, True, clock())
+    assert machine.state(clock()) is CLOSED
+
+
+def test_one_failed_probe_opens_it_for_the_whole_time_again() -> None:
+    clock, machine = Clock(), breaker(probes=2)
+    trip(machine, clock)
+    clock.advance(10.0)
+    first, second = machine.admit(clock()), machine.admit(clock())
+    machine.record(first, False, clock())
+    assert machine.state(clock()) is OPEN
+    assert machine.opened_total == 2
+    machine.record(second, True, clock())
+    assert machine.state(clock()) is OPEN, "the other probe's result came too late to matter"
+    clock.advance(9.9)
+    assert not machine.admit(clock())
+
+
+def test_results_from_before_it_opened_change_nothing() -> None:
+    clock, machine = Clock(), breaker(probes=1)
+    slow_failure, slow_success = machine.admit(clock()), machine.admit(clock())
+    trip(machine, clock)
+    machine.record(slow_success, True, clock())
+    assert machine.state(clock()) is OPEN
+    clock.advance(10.0)
+    probe = machine.admit(clock())
+    machine.record(slow_failure, False, clock())
+    machine.record(slow_success, True, clock())
+    assert machine.state(clock()) is HALF_OPEN
+    machine.record(probe, True, clock())
+    assert machine.state(clock()) is CLOSED
+    for _ in range(5):
+        machine.record(slow_failure, False, clock())
+    assert machine.failures == 0
+
+
+def test_a_cancelled_probe_gives_its_place_back() -> None:
+    clock, machine = Clock(), breaker(probes=1)
+    trip(machine, clock)
+    clock.advance(10.0)
+    probe = machine.admit(clock())
+    assert not machine.admit(clock())
+    machine.cancel(probe)
+    again = machine.admit(clock())
+    assert again
+    machine.record(again, True, clock())
+    assert machine.state(clock()) is CLOSED
+    machine.cancel(machine.admit(clock()))
+    assert machine.failures == 0
+
+
+def test_a_probe_that_is_never_heard_of_again_does_not_wedge_it() -> None:
+    clock, machine = Clock(), breaker(probes=1)
+    trip(machine, clock)
+    clock.advance(10.0)
+    lost = machine.admit(clock())
+    clock.advance(59.0)
+    assert not machine.admit(clock())
+    clock.advance(1.0)
+    probe = machine.admit(clock())
+    assert probe
+    assert not machine.admit(clock())
+    machine.record(lost, False, clock())
+    assert machine.state(clock()) is HALF_OPEN, "its result belongs to a round that is over"
+    machine.record(probe, True, clock())
+    assert machine.state(clock()) is CLOSED
+
+
+def test_two_holders_of_the_cells_are_one_breaker() -> None:
+    clock, view = Clock(), CellStore.local(8).view
+    config = Breaker("ex:breaker", 2, 10.0, 1)
+    here, there = CircuitBreaker(config, view, 0), CircuitBreaker(config, view, 0)
+    trip(here, clock, 1)
+    trip(there, clock, 1)
+    assert here.state(clock()) is OPEN
+    clock.advance(10.0)
+    assert here.admit(clock())
+    assert not there.admit(clock())
+
+
+def test_processes_share_one_row_of_failures_and_one_probe() -> None:
+    store = CellStore.shared(64)
+    machine = CircuitBreaker(Breaker("ex:breaker", 3000, 10.0, 1), store.view, 0, SharedLock.create())
+    children = []
+    for worker in (1, 2, 3):
+        pid = os.fork()
+        if not pid:
+            for _ in range(1000):
+                machine.record(machine.admit(1.0), False, 1.0)
+            while machine.state(1.0) is not OPEN:
+                pass
+            store.view[7 + worker] = float(sum(bool(machine.admit(20.0)) for _ in range(1000)))
+            os._exit(0)
+        children.append(pid)
+    assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
+    assert machine.opened_total == 1
+    assert sum(store.view[8:11].tolist()) == 1.0
+    store.close()
+
+
+class BreakerMachine(RuleBasedStateMachine):
+    """Any order of requests, results, cancellations and time, checked against the promises."""
+
+    THRESHOLD, OPEN_SECONDS, PROBES = 3, 10.0, 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock(1000.0)
+        self.machine = breaker(self.THRESHOLD, self.OPEN_SECONDS, self.PROBES)
+        self.tickets: list[float] = []
+        self.opened_at = 0.0
+        self.opened = 0
+
+    @rule()
+    def request(self) -> None:
+        before = self.machine.state(self.clock())
+        ticket = self.machine.admit(self.clock())
+        if before is CLOSED:
+            assert ticket
+        if before is OPEN:
+            assert not ticket
+        if ticket:
+            self.tickets.append(ticket)
+
+    @precondition(lambda self: self.tickets)
+    @rule(data=st.data(), ok=st.booleans())
+    def result(self, data: st.DataObject, ok: bool) -> None:
+        ticket = self.tickets.pop(data.draw(st.integers(0, len(self.tickets) - 1)))
+        self.machine.record(ticket, ok, self.clock())
+        self._note_opening()
+
+    @precondition(lambda self: self.tickets)
+    @rule(data=st.data())
+    def cancelled(self, data: st.DataObject) -> None:
+        before = self.machine.state(self.clock())
+        self.machine.cancel(self.tickets.pop(data.draw(st.integers(0, len(self.tickets) - 1))))
+        assert self.machine.state(self.clock()) is before
+
+    @rule()
+    def failures_in_a_row(self) -> None:
+        for _ in range(self.THRESHOLD):
+            ticket = self.machine.admit(self.clock())
+            if ticket:
+                self.machine.record(ticket, False, self.clock())
+                self._note_opening()
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 4.0, 9.999, 10.0, 61.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    def _note_opening(self) -> None:
+        if self.machine.opened_total > self.opened:
+            self.opened = self.machine.opened_total
+            self.opened_at = self.clock()
+
+    @invariant()
+    def open_keeps_its_time(self) -> None:
+        if self.opened and self.clock() < self.opened_at + self.OPEN_SECONDS:
+            assert self.machine.state(self.clock()) is OPEN
+
+    @invariant()
+    def probes_of_one_round_are_bounded(self) -> None:
+        rounds = [ticket for ticket in self.tickets if ticket % 4.0 == 1.0 + HALF_OPEN]
+        assert all(rounds.count(ticket) <= self.PROBES for ticket in rounds)
+
+    @invariant()
+    def it_always_comes_back(self) -> None:
+        clone = CellStore.local(8)
+        clone.view[0:8] = self.machine._view[0:8]
+        machine = CircuitBreaker(Breaker("ex:breaker", 3, self.OPEN_SECONDS, self.PROBES), clone.view, 0)
+        later = self.clock() + 1000.0
+        for _ in range(2 * self.PROBES):
+            ticket = machine.admit(later)
+            if ticket:
+                machine.record(ticket, True, later)
+            later += 100.0
+        assert machine.state(later) is CLOSED
+
+
+TestBreakerMachine = BreakerMachine.TestCase
+TestBreakerMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("probes", [1, 2, 5])
+def test_status_lines(probes: int) -> None:
+    clock, machine = Clock(1000.0), breaker(probes=probes)
+    trip(machine, clock, 1)
+    assert repr(machine) == "<CircuitBreaker ex:breaker CLOSED failures=1/3 opened=0>"
+    trip(machine, clock, 2)
+    assert repr(machine) == "<CircuitBreaker ex:breaker OPEN until=1010.000 opened=1>"
+    machine.admit(clock.advance(10.0))
+    assert repr(machine) == f"<CircuitBreaker ex:breaker HALF_OPEN probes=1/{probes} passed=0 opened=1>"
