@@ -1,0 +1,17 @@
+"""What the shapes accept and refuse, as small Turtle texts in pairs: one that is right, one that is wrong.
+
+``violations`` and ``warnings`` of a `Case` are parts of the sentences that must be said, each once; a case that names
+none must pass in silence.
+"""
+
+from __future__ import annotations
+
+from .case import PREFIXES, Case
+from .edge import EDGE
+from .policies import POLICIES
+from .routes import ROUTES
+from .services import SERVICES
+
+__all__ = ["CASES", "PREFIXES", "Case"]
+
+CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE)

@@ -1,0 +1,142 @@
+"""Gateways, listeners, TLS, secrets, and what this version does not enforce."""
+
+from __future__ import annotations
+
+from .case import Case, duration, integer, reference, right, warned, wrong
+from .subjects import BREAKER, CERTIFICATE, CERTIFIED, FILES, LISTENER, MESH, STRICT, TRUSTING, UNPORTED
+
+EDGE = [
+    *right("trustedProxy", 'ex:gateway agw:trustedProxy "10.0.0.0/8" , "192.0.2.7/32" , "fd00::/8" , "::1/128" .'),
+    *wrong(
+        "trustedProxy",
+        ('ex:gateway agw:trustedProxy "10.0.0.1" .', "CIDR"),
+        ('ex:gateway agw:trustedProxy "10.0.0.0/33" .', "CIDR"),
+        ('ex:gateway agw:trustedProxy "300.0.0.0/8" .', "CIDR"),
+        ('ex:route agw:trustedProxy "10.0.0.0/8" .', "Only an agw:ApiGateway"),
+    ),
+    *right("accessLogEnabled", "ex:gateway agw:accessLogEnabled true ."),
+    *wrong("accessLogEnabled", ('ex:gateway agw:accessLogEnabled "true" .', "true or false")),
+    *reference("hasListener", "ex:gateway", "Listener", "no such Listener is"),
+    *integer("port", UNPORTED, 1, 65535),
+    *wrong("port", (f"{UNPORTED} .", "needs one port"), ("ex:gateway agw:port 8080 .", "Only an agw:Listener")),
+    *warned("listener", ("ex:web a agw:Listener ; agw:port 80 .", "No gateway names this listener")),
+    *right(
+        "bindAddress", *(f'{LISTENER} ; agw:bindAddress "{a}" .' for a in ("127.0.0.1", "::", "localhost", "fe80::1"))
+    ),
+    *wrong(
+        "bindAddress",
+        (f'{LISTENER} ; agw:bindAddress "eth0" .', "one IP address"),
+        (f'{LISTENER} ; agw:bindAddress "0.0.0.0:80" .', "one IP address"),
+    ),
+    *right(
+        "two listeners",
+        f"{LISTENER} . ex:gateway agw:hasListener ex:w2 . ex:w2 a agw:Listener ; agw:port 8444 .",
+        f"{LISTENER} ; agw:bindAddress '::' . ex:gateway agw:hasListener ex:b . ex:b a agw:Listener ; agw:port 8443 .",
+    ),
+    Case(
+        "two listeners, wrong",
+        f"{LISTENER} . ex:gateway agw:hasListener ex:w2 . ex:w2 a agw:Listener ; agw:port 8443 .",
+        ("the same port on the same address", "the same port on the same address"),
+    ),
+    *integer("maxRequestLineBytes", LISTENER, 64, 1048576),
+    *integer("maxHeaderBytes", LISTENER, 256, 1048576),
+    *integer("maxHeaderCount", LISTENER, 1, 10000),
+    *integer("maxConnections", LISTENER, 1, 10000000),
+    *duration("headerTimeout", LISTENER),
+    *duration("idleTimeout", LISTENER),
+    *right(
+        "tls",
+        f"{LISTENER} ; agw:hasCertificate ex:certificate . {CERTIFICATE} ; {FILES} .",
+        f"{LISTENER} ; agw:hasCertificate ex:certificate ; agw:hasMutualTLS {STRICT} . {TRUSTING} .",
+        f"{LISTENER} ; agw:hasMutualTLS {CERTIFIED} . {TRUSTING} .",
+        f'{LISTENER} ; agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "DISABLE" ] .',
+        f"ex:service agw:hasMutualTLS {CERTIFIED} . {CERTIFICATE} ; {FILES} .",
+        f"ex:service agw:hasMutualTLS {STRICT} ; agw:hasServiceMesh ex:mesh . {MESH} .",
+        f"ex:payments rdfs:subClassOf agw:BackendService ; agw:hasMutualTLS {STRICT} .",
+    ),
+    *wrong(
+        "tls",
+        (
+            f'{LISTENER} ; agw:hasCertificate ex:certificate . {CERTIFICATE} ; agw:trustBundleFile "tls/ca.pem" .',
+            "names no file",
+        ),
+        (
+            f"{LISTENER} ; agw:hasCertificate ex:certificate ; agw:hasMutualTLS {STRICT} . {CERTIFICATE} ; {FILES} .",
+            "nothing to verify them with",
+        ),
+        ('ex:service agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "strict" ] .', "agw:mtlsMode must be"),
+        ('ex:service agw:mtlsMode "PERMISSIVE" .', "belongs to an agw:MutualTLS"),
+        (f"{LISTENER} ; agw:hasMutualTLS {STRICT} .", "no certificate of its own"),
+        (f"ex:service agw:hasCertificate ex:certificate . {CERTIFICATE} ; {FILES} .", "For a service write"),
+    ),
+    *warned(
+        "tls",
+        (f"ex:service agw:hasMutualTLS {STRICT} .", "nothing here can carry it"),
+        (
+            "ex:service agw:hasMutualTLS [ a agw:MutualTLS ] ; agw:hasSidecar ex:e . ex:e a agw:Sidecar .",
+            "says no mode",
+        ),
+    ),
+    *right(
+        "certificate",
+        f"{CERTIFICATE} ; {FILES} .",
+        f'{CERTIFICATE} ; agw:trustBundleFile "/etc/ssl/ca.pem" .',
+        f'{CERTIFICATE} ; agw:certificateFile "a.pem" ; agw:privateKeyRef "env:SITE_KEY" .',
+        f'{CERTIFICATE} ; agw:certificateExpiry "2027-01-31T00:00:00Z"^^xsd:dateTime .',
+    ),
+    *duration("rotationPeriod", CERTIFICATE, published=True),
+    *wrong(
+        "certificate",
+        (f'{CERTIFICATE} ; agw:certificateFile "a.pem" .', "without its private key"),
+        (f'{CERTIFICATE} ; agw:privateKeyRef "env:SITE_KEY" .', "has no certificate"),
+        (f'{CERTIFICATE} ; agw:certificateFile "https://a/b.pem" ; agw:privateKeyRef "env:K" .', "one PEM file"),
+        (
+            f'{CERTIFICATE} ; agw:certificateFile "a.pem" ; agw:privateKeyRef "hunter2" .',
+            "never stands in a configuration",
+        ),
+        (
+            f'{CERTIFICATE} ; agw:certificateFile "a.pem" ; agw:privateKeyRef "env:a-b" .',
+            "never stands in a configuration",
+        ),
+        (
+            f'{CERTIFICATE} ; agw:certificateFile "a.pem" ; agw:privateKeyRef "-----BEGIN KEY-----\\nhunter2" .',
+            "never stands in a configuration",
+        ),
+        (f'{CERTIFICATE} ; agw:secretRef "hunter2 itself" .', "secret never stands in a configuration"),
+        (f'{CERTIFICATE} ; agw:certificateExpiry "soon" .', "must be one time"),
+        ('ex:web agw:certificateFile "a.pem" .', "belong to an agw:Certificate"),
+    ),
+    Case(
+        "authentication of a route",
+        "ex:route agw:hasAuthentication ex:j . ex:j a agw:JWTAuthentication .",
+        ("let requests in unauthenticated",),
+        ("not enforced by this version",),
+    ),
+    Case(
+        "authentication of a gateway",
+        "ex:gateway agw:hasAuthentication ex:k . ex:k a agw:ApiKey .",
+        ("let requests in unauthenticated",),
+        ("not checked by this version",),
+    ),
+    Case("authorization policy", "ex:p a agw:AuthorizationPolicy .", (), ("not enforced by this version",)),
+    Case("key hash", 'ex:k a agw:ApiKey ; agw:keyHash "hunter2" .', ("never the key itself",), ("not checked",)),
+    Case(
+        "jwks",
+        'ex:j a agw:JWTAuthentication ; agw:jwksUri "http://id.example.com/keys" .',
+        ("must be one https URL",),
+        ("not enforced",),
+    ),
+    Case(
+        "jwks on loopback",
+        'ex:j a agw:JWTAuthentication ; agw:jwksUri "http://127.0.0.1:9000/keys" .',
+        (),
+        ("not enforced",),
+    ),
+    Case("sampling rate", "ex:t a agw:DistributedTracing ; agw:samplingRate 1.5 .", ("from 0 to 1",)),
+    *right(
+        "tracing",
+        "ex:t a agw:DistributedTracing ; agw:samplingRate 0.25 .",
+        'ex:s a agw:Span ; agw:traceId "4bf9" ; agw:spanId "00f0" ; agw:parentSpanId "5399" .',
+    ),
+    Case("live state", f'{BREAKER} ; agw:breakerState "OPEN" .', (), ("live state",)),
+]

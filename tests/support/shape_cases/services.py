@@ -1,0 +1,100 @@
+"""Backend services, their connections, health checks and meshes."""
+
+from __future__ import annotations
+
+from .case import duration, integer, reference, right, warned, wrong
+from .subjects import CHECK, MESH, POOL
+
+SERVICES = [
+    *right(
+        "address",
+        *(
+            f'ex:s a agw:BackendService ; agw:address "{address}" .'
+            for address in (
+                "users:8080",
+                "http://10.0.0.1:80",
+                "https://users.internal:8443",
+                "[2001:db8::1]:65535",
+                "my_service:1",
+            )
+        ),
+    ),
+    *wrong(
+        "address",
+        *(
+            (f'ex:s a agw:BackendService ; agw:address "{address}" .', "agw:address must be host:port")
+            for address in (
+                "users",
+                "users:0",
+                "users:65536",
+                "http://users:80/path",
+                "ftp://users:21",
+                ":80",
+                "a b:80",
+                "http://user@users:80",
+            )
+        ),
+        ('ex:s a agw:BackendService ; agw:address "a:1" , "b:1" .', "one instance each"),
+        ('ex:route agw:address "a:1" .', "belongs to an agw:BackendService"),
+    ),
+    *right(
+        "service",
+        'ex:service agw:serverName "users.internal" .',
+        "ex:service agw:hasConnectionPool ex:pool . " + POOL + " .",
+    ),
+    *wrong("service", ('ex:service agw:serverName "https://users" .', "one host name")),
+    *reference("hasConnectionPool", "ex:service", "ConnectionPool", "one ConnectionPool"),
+    *reference("hasHealthCheck", "ex:service", "HealthCheck", "No such HealthCheck"),
+    *reference("hasMutualTLS", "ex:service", "MutualTLS", "one MutualTLS"),
+    *reference("hasServiceMesh", "ex:service", "ServiceMesh", "a ServiceMesh that is defined"),
+    *right("hasSidecar", "ex:service agw:hasSidecar ex:envoy . ex:envoy a agw:Sidecar ."),
+    *wrong("hasSidecar", ("ex:service agw:hasSidecar ex:envoy .", "a Sidecar that is defined")),
+    *warned(
+        "service",
+        ("ex:s a agw:BackendService .", "has no address"),
+        ("ex:service agw:hasInstance ex:i . ex:i a agw:ServiceInstance ; agw:address 'i:1' .", "not used"),
+        ("ex:s a agw:BackendService ; agw:hasInstance ex:i . ex:i a agw:ServiceInstance .", "gets no requests"),
+    ),
+    *right(
+        "instance",
+        "ex:s a agw:BackendService ; agw:hasInstance ex:i , ex:j . ex:i a agw:ServiceInstance ; "
+        "agw:address 'i:1' . ex:j a agw:ServiceInstance ; agw:address 'j:1' ; agw:instanceWeight 0 .",
+    ),
+    *wrong("instance", ("ex:s a agw:BackendService ; agw:hasInstance ex:i .", "No such ServiceInstance")),
+    *integer("instanceWeight", "ex:i a agw:ServiceInstance ; agw:address 'i:1'", 0, 1000000),
+    *integer("maxConnections", POOL, 1, 10000000),
+    *integer("maxIdleConnections", POOL, 0, 10000000),
+    *duration("idleTimeout", POOL),
+    *duration("connectTimeout", POOL),
+    *duration("healthCheckInterval", CHECK, published=True),
+    *duration("healthCheckTimeout", CHECK),
+    *integer("successThreshold", CHECK, 1, 1000000),
+    *integer("failureThresholdHealth", CHECK, 1, 1000000),
+    *right(
+        "health",
+        f'{CHECK} ; agw:healthCheckPath "/health?full=1" .',
+        f'{CHECK} ; agw:hasHealthEndpoint ex:e . ex:e a agw:HealthEndpoint ; agw:healthCheckPath "/h" .',
+        "ex:service agw:hasHealthCheck ex:l , ex:r . ex:l a agw:LivenessProbe . ex:r a agw:ReadinessProbe .",
+    ),
+    *wrong(
+        "health",
+        (f'{CHECK} ; agw:healthCheckPath "health" .', 'starts with "/"'),
+        ('ex:service agw:healthCheckPath "/health" .', "belongs to an agw:HealthCheck"),
+        (f"{CHECK} ; agw:hasHealthEndpoint ex:missing .", "one HealthEndpoint"),
+        ('ex:service agw:healthCheckInterval "PT1S"^^xsd:duration .', "belong to an agw:HealthCheck"),
+    ),
+    *right(
+        "mesh",
+        f'{MESH} ; agw:sidecarPort 15001 ; agw:controlPlaneEndpoint "istiod.istio-system:15012" .',
+        f'{MESH} ; agw:meshNamespace "shop" .',
+    ),
+    *integer("sidecarPort", MESH, 1, 65535),
+    *wrong(
+        "mesh",
+        ('ex:m a agw:ServiceMesh ; agw:meshType "Istio" .', "agw:meshType must be"),
+        (f'{MESH} ; agw:controlPlaneEndpoint "istiod" .', "one host:port"),
+        (f'{MESH} ; agw:meshNamespace "My Shop" .', "Kubernetes namespace"),
+        ('ex:service agw:meshType "istio" .', "belong to an agw:ServiceMesh"),
+    ),
+    *warned("mesh", ("ex:m a agw:ServiceMesh .", "does not say what it is")),
+]

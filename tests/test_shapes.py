@@ -1,0 +1,143 @@
+"""The shapes as people meet them: what they accept, what they refuse, and in which words.
+
+The engine is pySHACL, the reference; ``tests/graph`` holds agw's own engine against it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+
+import pyshacl
+import pytest
+from rdflib import BNode, Graph, Namespace, URIRef
+from rdflib.namespace import RDF, RDFS
+from rdflib.term import Node
+
+from api_gateway_service_mesh import resources
+from tests.support.shape_cases import CASES, PREFIXES, Case
+
+logging.getLogger("rdflib.term").setLevel(logging.CRITICAL)  # wrong lexical forms are what is tested here
+
+SH = Namespace("http://www.w3.org/ns/shacl#")
+Said = tuple[str, str]  # severity, message
+
+PUBLISHED = f"""{PREFIXES}@prefix ex: <urn:published:> .
+ex:gw a agw:ApiGateway ; agw:hasRoute ex:products .
+ex:products a agw:Route ; agw:routePath "/api/v1/products" ; agw:httpMethod "GET" ; agw:hasBackendService ex:backend ;
+    agw:hasRateLimiter ex:limiter ; agw:hasCircuitBreaker ex:cb ; agw:hasRetryPolicy ex:rp ; agw:hasLoadBalancer ex:lb ;
+    agw:hasTrafficSplit ex:canary .
+ex:limiter a agw:RateLimiter ; agw:requestsPerSecond 200 ; agw:burstSize 400 .
+ex:throttle a agw:ThrottlingPolicy ; agw:requestsPerSecond 5 .
+ex:cb a agw:CircuitBreaker ; agw:failureThreshold 5 ; agw:timeoutSeconds 30 .
+ex:rp a agw:RetryPolicy ; agw:retryAttempts 3 ; agw:backoffMultiplier 2.0 .
+ex:to a agw:Timeout ; agw:timeoutSeconds 5 .
+ex:lb a agw:LoadBalancer .
+ex:canary a agw:CanaryDeployment ; agw:weight 10 .
+ex:backend a agw:BackendService ; agw:hasSidecar ex:sidecar ; agw:hasHealthCheck ex:hc , ex:live ;
+    agw:hasMutualTLS ex:mtls ; agw:hasServiceMesh ex:mesh .
+ex:mesh a agw:ServiceMesh ; agw:meshType "istio" . ex:sidecar a agw:Sidecar .
+ex:mtls a agw:MutualTLS ; agw:mtlsMode "STRICT" ; agw:hasCertificate ex:cert .
+ex:cert a agw:Certificate ; agw:certificateExpiry "2027-01-01T00:00:00Z"^^xsd:dateTime ;
+    agw:rotationPeriod "P30D"^^xsd:duration .
+ex:hc a agw:HealthCheck ; agw:healthCheckInterval "PT10S"^^xsd:duration ; agw:healthCheckPath "/health" ;
+    agw:successThreshold 1 ; agw:failureThresholdHealth 3 .
+ex:live a agw:LivenessProbe . ex:he a agw:HealthEndpoint ; agw:healthCheckPath "/health" .
+ex:span a agw:Span ; agw:traceId "a" ; agw:spanId "b" ; agw:parentSpanId "c" .
+ex:tracing a agw:DistributedTracing ; agw:samplingRate 0.1 .
+"""
+
+
+@cache
+def _folder(name: str) -> Graph:
+    graph = Graph()
+    for file in sorted((resources.ontology() if name == "ontology" else resources.shapes()).glob("*.ttl")):
+        graph.parse(file)
+    return graph
+
+
+def _validate(data: Graph) -> Iterator[tuple[Node, Said]]:
+    """Each distinct sentence about each focus node."""
+    data += _folder("ontology").triples((None, RDFS.subClassOf, None))
+    _, report, _ = pyshacl.validate(data, shacl_graph=_folder("shapes"))
+    seen = set()
+    for result in report.objects(None, SH.result):
+        focus = report.value(result, SH.focusNode)
+        severity = str(report.value(result, SH.resultSeverity)).rpartition("#")[2]
+        message = str(report.value(result, SH.resultMessage))
+        row = (focus, report.value(result, SH.resultPath), report.value(result, SH.value), severity, message)
+        if row not in seen:
+            seen.add(row)
+            yield focus, (severity, message)
+
+
+def _graph(turtle: str, namespace: str) -> Graph:
+    """`turtle` with its blank nodes named under `namespace`, so that many texts can share one graph."""
+    parsed = Graph().parse(data=turtle, format="turtle")
+    graph = Graph()
+    for row in parsed:
+        graph.add(tuple(URIRef(f"{namespace}_{term}") if isinstance(term, BNode) else term for term in row))
+    return graph
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, list[Said]]:
+    """What is said about each case: all of them in one run, each in a namespace of its own."""
+    data = Graph()
+    for number, case in enumerate(CASES):
+        data += _graph(case.document(f"urn:case:{number}:"), f"urn:case:{number}:")
+    sentences: dict[str, list[Said]] = defaultdict(list)
+    for focus, sentence in _validate(data):
+        sentences[str(focus).split(":")[2] if str(focus).startswith("urn:case:") else "shared"].append(sentence)
+    return sentences
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
+def test_a_right_text_passes_and_a_wrong_one_is_told_what_to_write(said: dict[str, list[Said]], number: int) -> None:
+    case: Case = CASES[number]
+    sentences = [*said[str(number)], *(said["shared"] if "agw:Route agw:" in case.turtle else [])]
+    _expect(case.violations, [message for severity, message in sentences if severity == "Violation"])
+    _expect(case.warnings, [message for severity, message in sentences if severity == "Warning"])
+
+
+def _expect(parts: tuple[str, ...], messages: list[str]) -> None:
+    left = list(messages)
+    for part in parts:
+        found = next((message for message in left if part in message), None)
+        assert found, f"nobody says {part!r}: {messages}"
+        left.remove(found)
+    assert not left, f"said beyond what was expected: {left}"
+
+
+def test_a_secret_is_never_repeated(said: dict[str, list[Said]]) -> None:
+    assert not [message for sentences in said.values() for _, message in sentences if "hunter2" in message]
+
+
+def test_the_published_vocabulary_loads() -> None:
+    sentences = [
+        sentence
+        for _, sentence in _validate(_graph(f"{PREFIXES}@prefix ex: <urn:published:> .{PUBLISHED}", "urn:published:"))
+    ]
+    assert [message for severity, message in sentences if severity == "Violation"] == []
+    assert any("names no target" in message for severity, message in sentences if severity == "Warning")
+
+
+def test_every_published_class_may_stand_alone() -> None:
+    classes = [
+        str(term).rpartition("#")[2]
+        for term in _folder("ontology").subjects(RDF.type, URIRef("http://www.w3.org/2002/07/owl#Class"))
+        if isinstance(term, URIRef)
+    ]
+    extended = {
+        "Route",
+        "Listener",
+        "HeaderMatch",
+        "QueryParameterMatch",
+    }  # a route needs its path; the others are ours
+    text = f"{PREFIXES}@prefix ex: <urn:alone:> .\n" + "".join(
+        f"ex:{name.lower()} a agw:{name} .\n" for name in classes if name not in extended
+    )
+    sentences = [sentence for _, sentence in _validate(_graph(text, "urn:alone:"))]
+    assert [message for severity, message in sentences if severity == "Violation"] == []
