@@ -1,8 +1,7 @@
 """What one decision of each policy machine costs, in nanoseconds.
 
-Run it from the top of a checkout: ``PYTHONPATH=src:. python tests/benchmarks/policies.py``.
-The figure is the best of
-seven runs with the call through a bound method, as the proxy makes it; the cost of an empty call is shown, not taken off.
+Run it from the top of a checkout: ``PYTHONPATH=src:. python tests/benchmarks/policies.py``. A figure is the best of
+seven runs with the call through a closure; the cost of an empty call is shown, not taken off.
 """
 
 from __future__ import annotations

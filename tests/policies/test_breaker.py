@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,6 +12,7 @@ from api_gateway_service_mesh.policies.breaker import TRANSITIONS, BreakerState,
 from api_gateway_service_mesh.policies.cells import CellStore
 from api_gateway_service_mesh.policies.lock import SharedLock
 from tests.support.clock import Clock
+from tests.support.processes import in_processes
 
 CLOSED, OPEN, HALF_OPEN = BreakerState
 
@@ -155,19 +154,18 @@ def test_two_holders_of_the_cells_are_one_breaker() -> None:
 def test_processes_share_one_row_of_failures_and_one_probe() -> None:
     store = CellStore.shared(64)
     machine = CircuitBreaker(Breaker("ex:breaker", 3000, 10.0, 1), store.view, 0, SharedLock.create())
-    children = []
-    for worker in (1, 2, 3):
-        pid = os.fork()
-        if not pid:
-            for _ in range(1000):
-                machine.record(machine.admit(1.0), False, 1.0)
-            while machine.state(1.0) is not OPEN:
-                pass
-            store.view[7 + worker] = float(sum(bool(machine.admit(20.0)) for _ in range(1000)))
-            os._exit(0)
-        children.append(pid)
-    assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
+
+    def fail(worker: int) -> None:
+        for _ in range(1000):
+            machine.record(machine.admit(1.0), False, 1.0)
+
+    def probe(worker: int) -> None:
+        store.view[7 + worker] = float(sum(bool(machine.admit(20.0)) for _ in range(1000)))
+
+    in_processes(fail, range(1, 4))
+    assert machine.state(1.0) is OPEN
     assert machine.opened_total == 1
+    in_processes(probe, range(1, 4))
     assert sum(store.view[8:11].tolist()) == 1.0
     store.close()
 

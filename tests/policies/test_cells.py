@@ -34,6 +34,7 @@ from api_gateway_service_mesh.policies.cells import (
     cells_needed,
     layout_for,
 )
+from tests.support.processes import in_processes
 
 
 def _mesh() -> Mesh:
@@ -84,12 +85,13 @@ def test_an_attached_store_is_the_same_memory() -> None:
 
 def test_another_process_writes_to_the_same_memory() -> None:
     store = CellStore.shared(64)
-    assert store.fd is not None
-    pid = os.fork()
-    if not pid:
-        CellStore.attach(store.fd, 64).view[3] = 7.0
-        os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
+    fd = store.fd
+    assert fd is not None
+
+    def write(number: int) -> None:
+        CellStore.attach(fd, 64).view[number] = 7.0
+
+    in_processes(write, range(3, 4))
     assert store.view[3] == 7.0
     store.close()
 

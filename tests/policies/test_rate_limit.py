@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from fractions import Fraction
 from itertools import pairwise
 
@@ -24,6 +23,7 @@ from api_gateway_service_mesh.policies.rate_limit import (
     token_bucket,
 )
 from tests.support.clock import Clock
+from tests.support.processes import in_processes
 
 
 class NaiveBucket:
@@ -225,15 +225,11 @@ def test_workers_together_get_the_rate_of_one() -> None:
     store = CellStore.shared(8)
     lock = SharedLock.create()
     limit = TokenBucket(RateLimit("ex:limit", 0.001, 500), store.view, 0, lock)
-    children = []
-    for worker in (1, 2, 3):
-        pid = os.fork()
-        if not pid:
-            admitted = sum(limit.take(1000.0) == 0.0 for _ in range(400))
-            store.view[worker] = float(admitted)
-            os._exit(0)
-        children.append(pid)
-    assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
+
+    def take(worker: int) -> None:
+        store.view[worker] = float(sum(limit.take(1000.0) == 0.0 for _ in range(400)))
+
+    in_processes(take, range(1, 4))
     assert sum(store.view[1:4].tolist()) == 500.0
     store.close()
 

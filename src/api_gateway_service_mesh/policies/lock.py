@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 __all__ = ["NO_LOCK", "Lock", "NoLock", "SharedLock"]
 
-TAKEOVER_SECONDS = 0.05
+TAKEOVER_SECONDS = 0.25
+"""Longer than a container over its CPU quota is held back (a period is 0.1 s): slow is not dead."""
 
 
 class Lock(Protocol):
