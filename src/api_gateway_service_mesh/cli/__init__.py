@@ -79,7 +79,9 @@ def agw() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     try:
-        status: Any = agw.main(args=list(arguments) if arguments is not None else None, prog_name="agw", standalone_mode=False)
+        status: Any = agw.main(
+            args=list(arguments) if arguments is not None else None, prog_name="agw", standalone_mode=False
+        )
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:

@@ -67,18 +67,24 @@ def command(keep: bool, port: int) -> int:
 
 
 def _tell(mesh: Mesh, backends: dict[str, Backend], address: tuple[str, int], admin: str, copy: Path) -> None:
-    click.echo(f"The shop's configuration is {resources.examples() / 'shop' / 'gateway.ttl'}: Turtle, checked, compiled, serving.")
+    click.echo(
+        f"The shop's configuration is {resources.examples() / 'shop' / 'gateway.ttl'}: Turtle, checked, compiled, serving."
+    )
     _heading("1. Its routes, in the order in which they are tried")
     _show_routes(copy)
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     _show_limiter(_first(mesh, "rate limit", lambda route: bool(route.rate_limits) and not route.splits), address)
     _show_canary(_first(mesh, "traffic split", lambda route: bool(route.splits)), upstreams, address)
-    _show_breaker(_first(mesh, "circuit breaker", lambda route: route.breaker is not None and not route.splits), backends, address)
+    _show_breaker(
+        _first(mesh, "circuit breaker", lambda route: route.breaker is not None and not route.splits), backends, address
+    )
     _show_answer(admin)
 
 
 def _show_routes(copy: Path) -> None:
-    subprocess.run([sys.executable, "-m", "api_gateway_service_mesh", "routes", str(copy)], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "api_gateway_service_mesh", "routes", str(copy)], check=True, stderr=subprocess.DEVNULL
+    )
 
 
 def _show_limiter(route: Route, address: tuple[str, int]) -> None:
@@ -90,7 +96,9 @@ def _show_limiter(route: Route, address: tuple[str, int]) -> None:
     for status, headers in _requests(address, route, limit.burst * 2 + 20):
         statuses[status] += 1
         retry_after = headers.get("Retry-After", retry_after)
-    click.echo(f"   {sum(statuses.values())} requests as fast as they go: {_counts(statuses)}; refusals say Retry-After: {retry_after} s")
+    click.echo(
+        f"   {sum(statuses.values())} requests as fast as they go: {_counts(statuses)}; refusals say Retry-After: {retry_after} s"
+    )
 
 
 def _show_canary(route: Route, upstreams: dict[str, Upstream], address: tuple[str, int]) -> None:
@@ -100,14 +108,19 @@ def _show_canary(route: Route, upstreams: dict[str, Upstream], address: tuple[st
     served: Counter[str] = Counter()
     for status, headers in _requests(address, route, 400):
         served[headers.get("X-Backend") or str(status)] += 1
-    click.echo(f"   {sum(served.values())} requests: " + ", ".join(f"{count} answered by {name}" for name, count in served.most_common()))
+    click.echo(
+        f"   {sum(served.values())} requests: "
+        + ", ".join(f"{count} answered by {name}" for name, count in served.most_common())
+    )
 
 
 def _show_breaker(route: Route, backends: dict[str, Backend], address: tuple[str, int]) -> None:
     breaker = route.breaker
     assert breaker is not None
     path = _path(route)
-    _heading(f"4. A circuit breaker: {path} opens after {breaker.failure_threshold} failures in a row, for {breaker.open_seconds:g} s")
+    _heading(
+        f"4. A circuit breaker: {path} opens after {breaker.failure_threshold} failures in a row, for {breaker.open_seconds:g} s"
+    )
     behind = [backend for key, backend in backends.items() if key.split(" ")[0] == route.upstream]
     for backend in behind:
         backend.failing = True
@@ -127,7 +140,9 @@ def _show_answer(admin: str) -> None:
     time.sleep(0.3)  # live state is at most 0.2 s old in an answer
     result = json.loads(_get(f"{admin}/sparql", QUESTION.encode(), "application/sparql-query"))
     names = result["head"]["vars"]
-    rows = [[_short(row[name]["value"]) if name in row else "-" for name in names] for row in result["results"]["bindings"]]
+    rows = [
+        [_short(row[name]["value"]) if name in row else "-" for name in names] for row in result["results"]["bindings"]
+    ]
     print_table([f"   {names[0]}", *names[1:]], [[f"   {row[0]}", *row[1:]] for row in rows])
     click.echo()
 
@@ -145,7 +160,10 @@ def _heading(text: str) -> None:
 
 
 def _counts(statuses: Counter[int]) -> str:
-    return ", ".join(f"{count} x {status} {http.client.responses.get(status, '')}".rstrip() for status, count in sorted(statuses.items()))
+    return ", ".join(
+        f"{count} x {status} {http.client.responses.get(status, '')}".rstrip()
+        for status, count in sorted(statuses.items())
+    )
 
 
 def _short(value: str) -> str:
@@ -194,7 +212,9 @@ def _rebound(text: str, mesh: Mesh, backends: dict[str, Backend]) -> str:
     """The configuration with each service's address replaced by its backend's, and the listener left to --port."""
     for upstream in mesh.upstreams:
         for endpoint in upstream.endpoints:
-            text = text.replace(f'"{endpoint.authority}"', f'"{backends[f"{upstream.iri} {endpoint.authority}"].address}"')
+            text = text.replace(
+                f'"{endpoint.authority}"', f'"{backends[f"{upstream.iri} {endpoint.authority}"].address}"'
+            )
     return text
 
 
@@ -206,7 +226,9 @@ def _gateway(copy: Path, port: int) -> Iterator[tuple[tuple[str, int], str]]:
     arguments = ["serve", str(copy), "--host", "127.0.0.1", "--port", str(port), "--admin-port", str(admin_port)]
     log = copy.with_name("serve.log")
     with log.open("wb") as sink:
-        process = subprocess.Popen([sys.executable, "-m", "api_gateway_service_mesh", *arguments], stdout=sink, stderr=sink)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api_gateway_service_mesh", *arguments], stdout=sink, stderr=sink
+        )
     admin = f"http://127.0.0.1:{admin_port}"
     try:
         deadline = time.monotonic() + 15

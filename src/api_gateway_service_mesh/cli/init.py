@@ -55,7 +55,9 @@ def command(folder: Path) -> int:
         with path.open("x", encoding="utf-8") as file:
             file.write(SCAFFOLD.format(name=path))
     except FileExistsError:
-        raise AgwError(f"{path} is there already and stays as it is", remedy="name another folder, or move the file away") from None
+        raise AgwError(
+            f"{path} is there already and stays as it is", remedy="name another folder, or move the file away"
+        ) from None
     click.echo(f"wrote {path}")
     click.echo(f"next: agw validate {path} && agw serve {path}")
     return 0

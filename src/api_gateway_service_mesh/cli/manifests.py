@@ -16,7 +16,9 @@ __all__ = ["command"]
 @files_argument
 @gateway_option
 @click.option("--target", type=click.Choice(("istio", "kubernetes")), required=True, help="Whose manifests.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to; else standard output.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to; else standard output."
+)
 def command(files: tuple[Path, ...], gateway: str | None, target: str, output: Path | None) -> int:
     """Write the same routes and policies as manifests.
 

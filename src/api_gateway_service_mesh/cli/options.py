@@ -26,12 +26,21 @@ def files_argument(command: Command) -> Command:
 
 def gateway_option(command: Command) -> Command:
     """``--gateway IRI`` picks one agw:ApiGateway where a graph holds several."""
-    return click.option("--gateway", metavar="IRI", help="Which agw:ApiGateway to take, where there are several.")(command)
+    return click.option("--gateway", metavar="IRI", help="Which agw:ApiGateway to take, where there are several.")(
+        command
+    )
 
 
 def format_option(*formats: str) -> Callable[[Command], Command]:
     """``--format``: the first one named is the default."""
-    return click.option("--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="Form of the answer.")
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Form of the answer.",
+    )
 
 
 def build_files(files: tuple[Path, ...], gateway: str | None = None) -> Build:

@@ -53,7 +53,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     for number, row in enumerate(cells):
         line = "  ".join(
-            cell if i == len(row) - 1 else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell if i == len(row) - 1 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         if number == 0 and coloured(sys.stdout):
             line = click.style(line, bold=True)

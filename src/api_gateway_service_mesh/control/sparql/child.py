@@ -1,8 +1,9 @@
 """The process that parses and evaluates callers' queries. It is meant to be killed.
 
-Run by path, alone: nothing of agw is imported, only pyoxigraph and the standard library. Frames on one socket, both ways:
-two lengths (network order), a JSON head, a body. It owns no open file besides that socket and cannot open another: after
-start-up RLIMIT_NOFILE is the lowest free descriptor, so SERVICE, LOAD and every file read fail whatever a text says.
+Run by path, alone: nothing of agw is imported, only pyoxigraph and the standard library. Frames on one socket, both
+ways: two lengths (network order), a JSON head, a body. It owns no open file besides that socket and cannot open
+another: after start-up RLIMIT_NOFILE is the lowest free descriptor, so SERVICE, LOAD and every file read fail
+whatever a text says.
 
 The store's default graph is the RDF merge of the graphs named in ``load`` (several default graphs at query time would
 answer a triple once per graph).
@@ -75,8 +76,8 @@ class Dataset:
         self.prefixes: dict[str, str] = {}
 
     def load(self, head: dict[str, Any], body: bytes) -> None:
-        """Replace everything with the N-Quads in `body`; ``default`` names the graphs that make the default graph, together
-        with the one that ``runtime`` names."""
+        """Replace everything with the N-Quads in `body`; ``default`` names the graphs that make the default graph,
+        together with the one that ``runtime`` names."""
         self.store = ox.Store()
         self.runtime = set()
         self.prefixes = head["prefixes"]
@@ -101,13 +102,14 @@ class Dataset:
         self.runtime = live
 
     def query(self, head: dict[str, Any], text: str) -> tuple[dict[str, Any], bytes]:
-        """Evaluate one query; the head of the answer says ``ok``, ``syntax``, ``not-acceptable``, ``too-large`` or ``error``."""
+        """Evaluate one query; the head of the answer says ``ok``, ``syntax``, ``not-acceptable``, ``too-large`` or
+        ``error``."""
         dataset: dict[str, Any] = {}
         if head["default_graphs"] is not None:
             dataset["default_graph"] = [ox.NamedNode(iri) for iri in head["default_graphs"]]
             dataset["named_graphs"] = [ox.NamedNode(iri) for iri in head["named_graphs"]]
         try:
-            results = self.store.query(text, **dataset)
+            results = self.store.query(text, prefixes=self.prefixes, **dataset)
         except SyntaxError as error:
             return syntax_answer(str(error)), b""
         kind = kind_of(results)

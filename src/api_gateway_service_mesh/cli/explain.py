@@ -1,0 +1,73 @@
+"""``agw explain``."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from .live import ask
+from .options import build_files, format_option, gateway_option
+from .output import print_json, print_report
+
+__all__ = ["command"]
+
+
+@click.command("explain")
+@click.argument("arguments", nargs=-1, required=True, metavar="[FILE...] METHOD URL")
+@click.option(
+    "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header; several allowed."
+)
+@click.option("--live", metavar="ADMIN_URL", help="Ask a running gateway instead of files.")
+@gateway_option
+@format_option("human", "json")
+def command(
+    arguments: tuple[str, ...], headers: tuple[str, ...], live: str | None, gateway: str | None, form: str
+) -> int:
+    """Say which route takes a request: the candidates, each predicate's verdict, the winner, its policies, and the
+    triples behind them with file and line.
+
+    Exit status 1 when no route takes the request.
+    """
+    if len(arguments) < (2 if live else 3):
+        raise click.UsageError("say METHOD and URL" + ("" if live else ", after the files"))
+    *names, method, url = arguments
+    if live:
+        if names:
+            raise click.UsageError("files and --live exclude each other")
+        return _live(live, method, url, headers, form)
+    parts = urlsplit(url)
+    if not parts.path.startswith("/"):
+        raise click.UsageError(f"{url!r} is no URL: write http://host/path, or /path for any host")
+
+    from ..routing import ExplainRequest, explain, explanation_json, render_explanation
+
+    built = build_files(tuple(Path(name) for name in names), gateway)
+    print_report(built.report)
+    request = ExplainRequest(method.upper(), parts.hostname or "", parts.path, parts.query, dict(map(_header, headers)))
+    explanation = explain(built.table, request)
+    if form == "json":
+        print_json(explanation_json(explanation, built.inferred.locate))
+    else:
+        click.echo(render_explanation(explanation, built.inferred.locate).rstrip("\n"))
+    return 0 if explanation.winner is not None else 1
+
+
+def _live(admin: str, method: str, url: str, headers: tuple[str, ...], form: str) -> int:
+    query = urllib.parse.urlencode(
+        [("method", method.upper()), ("url", url), *(("header", header) for header in headers)]
+    )
+    accept = "application/json" if form == "json" else "text/plain"
+    click.echo(ask(admin, f"/explain?{query}", accept=accept).body.decode().rstrip("\n"))
+    return 0
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise click.UsageError(f"{text!r} is no header: write 'Name: value'")
+    return name.strip(), value.strip()

@@ -1,0 +1,70 @@
+"""``agw serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from .options import files_argument, gateway_option
+from .output import coloured
+
+__all__ = ["command"]
+
+
+@click.command("serve")
+@files_argument
+@click.option("--host", help="Address to listen on, in place of the listener's.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on, in place of the listener's; 0: a free one."
+)
+@click.option("--admin-host", default="127.0.0.1", show_default=True, help="Address of the admin port.")
+@click.option(
+    "--admin-port", type=click.IntRange(0, 65535), default=9901, show_default=True, help="Port of the admin side."
+)
+@click.option("--workers", type=click.IntRange(1, 256), help="Data-plane processes (default: one a core).")
+@click.option("--watch/--no-watch", default=True, show_default=True, help="Reload when the files change.")
+@click.option(
+    "--drain-seconds",
+    type=click.FloatRange(0, 3600),
+    default=10.0,
+    show_default=True,
+    help="How long running requests may end after SIGTERM.",
+)
+@gateway_option
+def command(
+    files: tuple[Path, ...],
+    host: str | None,
+    port: int | None,
+    admin_host: str,
+    admin_port: int,
+    workers: int | None,
+    watch: bool,
+    drain_seconds: float,
+    gateway: str | None,
+) -> int:
+    """Serve a configuration: one worker a core, a control process, and an admin port.
+
+    A good edit is live without a dropped request; a bad one changes nothing and prints its report. SIGHUP reloads,
+    SIGTERM drains and ends. AGW_ADMIN_TOKEN lets the admin port be opened off loopback.
+    """
+    from ..control.options import ServeOptions
+    from ..control.serve import serve
+
+    options = ServeOptions(
+        files=files,
+        host=host,
+        port=port,
+        admin_host=admin_host,
+        admin_port=admin_port,
+        admin_token=os.environ.get("AGW_ADMIN_TOKEN"),
+        workers=workers,
+        watch=watch,
+        gateway=gateway,
+        drain_seconds=drain_seconds,
+        colour=coloured(sys.stderr),
+    )
+    return asyncio.run(serve(options))
