@@ -20,11 +20,18 @@ FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common"}
 
 def test_floors_hold() -> None:
     """import-linter's contracts in pyproject.toml: imports go down, and each library has its rooms."""
-    command = shutil.which("lint-imports", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    command = shutil.which(
+        "lint-imports", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    )
     if command is None:
         pytest.skip("import-linter is not installed (pip install '.[dev]')")
     result = subprocess.run(
-        [command, "--no-cache"], cwd=ROOT, env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True, check=False
+        [command, "--no-cache"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -69,4 +76,7 @@ def test_every_module_has_a_test_in_the_same_place() -> None:
 
 
 def _imported_by_tests(folder: Path, stem: str) -> bool:
-    return any(f".{stem} import" in test.read_text() or f"import {stem}" in test.read_text() for test in folder.rglob("test_*.py"))
+    return any(
+        f".{stem} import" in test.read_text() or f"import {stem}" in test.read_text()
+        for test in folder.rglob("test_*.py")
+    )

@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(out), str(ROOT)], check=True, capture_output=True
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(out), str(ROOT)],
+        check=True,
+        capture_output=True,
     )
     return next(out.glob("*.whl"))
 
@@ -38,17 +40,26 @@ def test_installed_command_validates_outside_the_checkout(wheel: Path, tmp_path:
     venv.create(environment, with_pip=False, symlinks=True)
     site = next(environment.glob("lib/python*/site-packages"))
     dependencies = next(path for path in sys.path if path.endswith("site-packages"))
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)], check=True
+    )
     (site / "dependencies.pth").write_text(dependencies + "\n")
     python = environment / "bin" / "python"
 
     def agw(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(python), "-P", "-m", "api_gateway_service_mesh", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60
+            [str(python), "-P", "-m", "api_gateway_service_mesh", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     where = subprocess.run(
-        [str(python), "-P", "-c", "import api_gateway_service_mesh as p; print(p.__file__)"], cwd=tmp_path, capture_output=True, text=True
+        [str(python), "-P", "-c", "import api_gateway_service_mesh as p; print(p.__file__)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert str(site) in where.stdout
     assert agw("init", "first").returncode == 0

@@ -4,7 +4,7 @@ Rules of this module:
 
 - Every error says its *origin* (who has to act), whether trying again can help, and the HTTP status it maps to.
   Only ``proxy.problem`` and ``control.admin`` turn one into HTTP (RFC 9457 problem details).
-- A configuration is refused with a `Report`: a list of `Finding`s, each with place, value, what is allowed and a remedy.
+- A configuration is refused with a `Report`: `Finding`s, each with place, value, what is allowed and a remedy.
   Findings are plain data, so the command line, the admin port and the tests show the same words.
 """
 

@@ -22,7 +22,7 @@ def _root() -> Path:
     checkout = _PACKAGE.parents[1]
     if (checkout / "ontology").is_dir():
         return checkout
-    raise FileNotFoundError(f"agw's ontology is neither in {packaged} nor in {checkout}: the installation is incomplete")
+    raise FileNotFoundError(f"agw's ontology is neither in {packaged} nor in {checkout}: incomplete installation")
 
 
 def ontology() -> Path:

@@ -68,7 +68,7 @@ def command(keep: bool, port: int) -> int:
 
 def _tell(mesh: Mesh, backends: dict[str, Backend], address: tuple[str, int], admin: str, copy: Path) -> None:
     click.echo(
-        f"The shop's configuration is {resources.examples() / 'shop' / 'gateway.ttl'}: Turtle, checked, compiled, serving."
+        f"The shop's configuration, checked, compiled and serving: {resources.examples() / 'shop' / 'gateway.ttl'}"
     )
     _heading("1. Its routes, in the order in which they are tried")
     _show_routes(copy)
@@ -97,7 +97,8 @@ def _show_limiter(route: Route, address: tuple[str, int]) -> None:
         statuses[status] += 1
         retry_after = headers.get("Retry-After", retry_after)
     click.echo(
-        f"   {sum(statuses.values())} requests as fast as they go: {_counts(statuses)}; refusals say Retry-After: {retry_after} s"
+        f"   {sum(statuses.values())} requests as fast as they go: {_counts(statuses)}; "
+        f"refusals say Retry-After: {retry_after} s"
     )
 
 
@@ -119,7 +120,8 @@ def _show_breaker(route: Route, backends: dict[str, Backend], address: tuple[str
     assert breaker is not None
     path = _path(route)
     _heading(
-        f"4. A circuit breaker: {path} opens after {breaker.failure_threshold} failures in a row, for {breaker.open_seconds:g} s"
+        f"4. A circuit breaker: {path} opens after {breaker.failure_threshold} failures in a row, "
+        f"for {breaker.open_seconds:g} s"
     )
     behind = [backend for key, backend in backends.items() if key.split(" ")[0] == route.upstream]
     for backend in behind:

@@ -32,10 +32,12 @@ ex:users a agw:Route ;
     agw:routePath "/api/v1/users/{{id}}" ;
     agw:httpMethod "GET" ;
     agw:hasBackendService ex:usersService ;
-    agw:hasRateLimiter [ a agw:RateLimiter ; agw:requestsPerSecond 50 ; agw:burstSize 100 ; agw:limitKey "client-address" ] ;
+    agw:hasRateLimiter [ a agw:RateLimiter ;
+        agw:requestsPerSecond 50 ; agw:burstSize 100 ; agw:limitKey "client-address" ] ;
     agw:hasRetryPolicy [ a agw:RetryPolicy ; agw:retryAttempts 2 ; agw:initialDelayMs 25 ; agw:backoffMultiplier 2.0 ] ;
     agw:hasTimeout [ a agw:Timeout ; agw:timeoutSeconds 2 ] ;
-    agw:hasCircuitBreaker [ a agw:CircuitBreaker ; agw:failureThreshold 5 ; agw:timeoutSeconds 10 ; agw:halfOpenRequests 1 ] .
+    agw:hasCircuitBreaker [ a agw:CircuitBreaker ;
+        agw:failureThreshold 5 ; agw:timeoutSeconds 10 ; agw:halfOpenRequests 1 ] .
 
 ex:helloService a agw:BackendService ; agw:address "127.0.0.1:9001" .
 

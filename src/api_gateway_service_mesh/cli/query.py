@@ -53,7 +53,7 @@ def command(
     timeout: float,
     gateway: str | None,
 ) -> int:
-    """Ask SPARQL questions about configurations: config, inferences and ontology; of a running gateway its live state, too.
+    """Ask SPARQL questions about configurations, their inferences, the ontology, and a running gateway's live state.
 
     The prefixes agw: and those of the files need no declaration in -q.
     """

@@ -1,8 +1,8 @@
 """The typed model: frozen dataclasses, the meeting point of compiler, proxy and manifests.
 
 Rules of this package: no RDF, HTTP, YAML or network types; names are the trade's; units stand in the field's name
-(``…_seconds``, ``…_bytes``); a thing with runtime state has an ``iri``, because state outlives a reload by IRI. Defaults
-here are the defaults of the ontology (each property's comment states it).
+(``…_seconds``, ``…_bytes``); a thing with runtime state has an ``iri``, because state outlives a reload by IRI.
+Defaults here are the defaults of the ontology (each property's comment states it).
 """
 
 from .balancer import Algorithm, Balancer

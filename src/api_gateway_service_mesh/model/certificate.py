@@ -9,8 +9,8 @@ __all__ = ["Certificate"]
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Absolute paths of PEM files; ``private_key_ref`` is ``file:PATH`` or ``env:NAME``. ``rotation_seconds`` is how long
-    a certificate is used before it is replaced."""
+    """Absolute paths of PEM files; ``private_key_ref`` is ``file:PATH`` or ``env:NAME``. ``rotation_seconds`` is how
+    long a certificate is used before it is replaced."""
 
     iri: str
     certificate_file: str | None = None

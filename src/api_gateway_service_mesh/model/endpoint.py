@@ -9,7 +9,7 @@ __all__ = ["Endpoint"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect. ``tls`` is True for ``https://`` addresses and for upstreams with mTLS. ``weight`` 0: no traffic."""
+    """Where to connect. ``tls``: an ``https://`` address or an upstream with mTLS. ``weight`` 0: no traffic."""
 
     iri: str
     host: str

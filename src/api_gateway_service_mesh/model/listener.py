@@ -28,7 +28,7 @@ class Listener:
 
     iri: str
     port: int
-    bind_address: str = "0.0.0.0"  # noqa: S104 - a gateway's listener is public unless told otherwise
+    bind_address: str = "0.0.0.0"
     certificate: Certificate | None = None
     mtls_mode: MtlsMode | None = None
     limits: Limits = Limits()

@@ -28,7 +28,7 @@ class ValueKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PathMatch:
     """A path predicate. ``text`` is normal: a template keeps its ``{names}``, a prefix has no trailing ``/*`` or ``/``
-    (the prefix of everything is the empty string), a regular expression is RE2 and is matched against the whole path."""
+    (the prefix of everything is the empty string), a regular expression is RE2 and must match the whole path."""
 
     kind: PathKind
     text: str

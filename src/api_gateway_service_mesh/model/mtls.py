@@ -11,9 +11,9 @@ __all__ = ["MtlsMode", "MutualTls"]
 
 
 class MtlsMode(StrEnum):
-    """``agw:mtlsMode``. STRICT: only TLS with a verified client certificate. PERMISSIVE: plain text and TLS on one port,
-    client certificates verified when shown. DISABLE: no client certificates (plain text, or one-way TLS when the
-    listener has a certificate)."""
+    """``agw:mtlsMode``. STRICT: only TLS with a verified client certificate. PERMISSIVE: plain text and TLS on one
+    port, client certificates verified when shown. DISABLE: no client certificates (plain text, or one-way TLS when
+    the listener has a certificate)."""
 
     STRICT = "STRICT"
     PERMISSIVE = "PERMISSIVE"

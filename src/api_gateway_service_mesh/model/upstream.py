@@ -36,9 +36,9 @@ class UpstreamTls:
 class Upstream:
     """One backend service.
 
-    ``mtls_mode`` is the service's ``agw:hasMutualTLS``. ``in_mesh``: a sidecar next to agw carries the mTLS, so agw speaks
-    plain HTTP to it. STRICT without a certificate and outside a mesh cannot be honoured: such an upstream is refused at
-    request time (503), never spoken to in plain text; `plaintext_forbidden` says so.
+    ``mtls_mode`` is the service's ``agw:hasMutualTLS``. ``in_mesh``: a sidecar next to agw carries the mTLS, so agw
+    speaks plain HTTP to it. STRICT without a certificate and outside a mesh cannot be honoured: such an upstream
+    is refused at request time (503), never spoken to in plain text; `plaintext_forbidden` says so.
     """
 
     iri: str
