@@ -1,6 +1,7 @@
 """The live state of what is served, read from the cells: nobody is asked, nothing is stopped.
 
-Everything that shows live state (``/metrics``, ``/routes``, the runtime graph) reads it here, so that all tell the same.
+Everything that shows live state (``/metrics``, ``/routes``, the runtime graph) reads it here, so that all tell the
+same.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ which would import the user's main module again in every worker.
 from __future__ import annotations
 
 import os
-from _multiprocessing import SemLock, sem_unlink
+from _multiprocessing import SemLock, sem_unlink  # type: ignore[import-not-found]
 
 from api_gateway_service_mesh.policies.lock import SharedLock
 

@@ -25,10 +25,11 @@ def default_workers() -> int:
 class ServeOptions:
     """Options of `supervisor.serve`; each has the name of the command line's.
 
-    ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the address of
-    the configuration's listener; with neither a listener nor an override the gateway listens on 0.0.0.0:8080. Port 0
-    takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default: ``AGW_ADMIN_TOKEN``) lets the admin
-    port be opened off loopback. ``drain_seconds`` bounds how long running requests may end after SIGTERM.
+    ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the
+    address of the configuration's listener; with neither a listener nor an override the gateway listens on
+    0.0.0.0:8080. Port 0 takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default:
+    ``AGW_ADMIN_TOKEN``) lets the admin port be opened off loopback. ``drain_seconds`` bounds how long running
+    requests may end after SIGTERM.
     """
 
     files: tuple[Path, ...] = ()

@@ -1,7 +1,7 @@
 """The named questions: ``queries/report/*.rq``, with parameters bound from a query string.
 
-A parameter is a variable of the question; its value becomes a VALUES row at the start of the WHERE group, written by the RDF
-library's own serialiser, never glued in as text.
+A parameter is a variable of the question; its value becomes a VALUES row at the start of the WHERE group, written by
+the RDF library's own serialiser, never glued in as text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When to load again: a file changed, or SIGHUP.
 
-Folders are watched, not files: editors replace files, and Kubernetes swaps a ConfigMap by renaming a symbolic link beside
-it. What counts is whether a file, followed through its links, is another one or has other content than before.
+Folders are watched, not files: editors replace files, and Kubernetes swaps a ConfigMap by renaming a symbolic link
+beside it. What counts is whether a file, followed through its links, is another one or has other content than before.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def _mark(file: Path) -> tuple[str, int, int, int] | None:
 
 
 async def changes(files: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
-    """Once for every change to any of `files`, at most every 50 ms, until `stop`. A folder that does not exist, or goes,
-    is looked for again."""
+    """Once for every change to any of `files`, at most every 50 ms, until `stop`. A folder that does not exist, or
+    goes, is looked for again."""
     watched = [file.absolute() for file in files]
     folders = {file.parent for file in watched}
     folders |= {Path(mark[0]).parent for mark in fingerprint(watched) if mark is not None}

@@ -83,7 +83,8 @@ def _announcement(supervisor: Supervisor, admin: AdminServer | None, seconds: fl
     places = ", ".join(f"{scheme}://{_bracketed(host)}:{port}" for scheme, host, port in supervisor.addresses)
     workers = f"{supervisor.workers} worker{'s' if supervisor.workers != 1 else ''}"
     side = f", admin {admin.url}" if admin is not None else ""
-    return f"serving {routes} route{'s' if routes != 1 else ''} on {places} with {workers}{side}, loaded in {seconds:.2f} s"
+    counted = f"{routes} route{'s' if routes != 1 else ''}"
+    return f"serving {counted} on {places} with {workers}{side}, loaded in {seconds:.2f} s"
 
 
 def _bracketed(host: str) -> str:

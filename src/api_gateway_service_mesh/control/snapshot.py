@@ -1,7 +1,8 @@
 """A mesh on its way to the workers: cut into frames small enough that decoding one never holds up requests.
 
-Order of frames: ``table`` (all but routes, upstreams and slots), then any number of ``routes``, ``upstreams`` and ``slots``,
-then ``commit``. A snapshot is taken in whole or not at all: a ``table`` frame drops what an unfinished one left.
+Order of frames: ``table`` (all but routes, upstreams and slots), then any number of ``routes``, ``upstreams`` and
+``slots``, then ``commit``. A snapshot is taken in whole or not at all: a ``table`` frame drops what an unfinished one
+left.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The control process: owns the source, builds, ships to the workers, reloads, drains.
 
-A configuration goes live in steps that each may refuse it without harm: build (in a thread), ports, workers, and only then
-the rest of the world hears of it. Whatever refuses it, the one before stays in force, and the report is kept and printed.
+A configuration goes live in steps that each may refuse it without harm: build (in a thread), ports, workers, and only
+then the rest of the world hears of it. Whatever refuses it, the one before stays in force, and the report is kept and
+printed.
 """
 
 from __future__ import annotations
@@ -261,7 +262,8 @@ class Supervisor:
             self._say(f"revision {number} is live after {seconds:.2f} s: {changed}")
 
     async def _open(self, wanted: dict[tuple[str, int], Listener], fresh: dict[tuple[str, int], Reservation]) -> None:
-        """Open new ports, and renew what changed on open ones. A port that fails leaves those opened before it closed."""
+        """Open new ports, and renew what changed on open ones. A port that fails leaves those opened before it
+        closed."""
         opened: list[tuple[str, int]] = []
         try:
             for place, listener in wanted.items():

@@ -1,10 +1,10 @@
 """A data-plane worker: ``python -m api_gateway_service_mesh.control.worker``, started by `control.workers`.
 
-It holds a compiled table and the policies' cells, and knows no RDF. All it is told comes over one channel; when that ends
-the control process is gone, and the worker drains and ends as well.
+It holds a compiled table and the policies' cells, and knows no RDF. All it is told comes over one channel; when that
+ends the control process is gone, and the worker drains and ends as well.
 
-A new table is taken in without holding up requests: it comes in small frames with turns of the loop between, is compiled
-in a thread that has to give way every half millisecond, and goes live in one step between two requests.
+A new table is taken in without holding up requests: it comes in small frames with turns of the loop between, is
+compiled in a thread that has to give way every half millisecond, and goes live in one step between two requests.
 """
 
 from __future__ import annotations
@@ -191,8 +191,8 @@ class Worker:
             port.opened.close()
 
     def _settle(self) -> None:
-        """Take the new table out of the collector's sight: a full collection over it would hold up requests. Once in a while
-        all is shown to it again, so that what old tables left in cycles does not stay for ever."""
+        """Take the new table out of the collector's sight: a full collection over it would hold up requests. Once in
+        a while all is shown to it again, so that what old tables left in cycles does not stay for ever."""
         self._installs += 1
         if self._installs % _UNFREEZE_EVERY == 0:
             gc.unfreeze()

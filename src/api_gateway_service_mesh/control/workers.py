@@ -25,6 +25,7 @@ __all__ = ["Binding", "WorkerPool"]
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _INSTALL_SECONDS = 60.0
+_SEND_SECONDS = 10.0
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _STEADY_SECONDS = 10.0
@@ -125,8 +126,8 @@ class WorkerPool:
     async def _spread(self, frames: tuple[bytes, ...], revision: int) -> None:
         for worker in self._running():
             worker.failure = None
-            with contextlib.suppress(ChannelClosed):  # its keeper notices, and starts a new one with these frames
-                await worker.channel.send_frames(*frames)
+        # A worker that ends while it is sent to is started again by its keeper, with these frames.
+        await self._send(*frames)
         await self._until(
             lambda: all(worker is not None and worker.revision == revision for worker in self._processes),
             lambda: next(
@@ -146,8 +147,7 @@ class WorkerPool:
         for worker in self._running():
             worker.listening.discard(binding.key)
             worker.unbound.pop(binding.key, None)
-            with contextlib.suppress(ChannelClosed):
-                await worker.channel.send("listen", binding.key, binding.listener, binding.host, binding.port)
+        await self._send(_order(binding))
         try:
             await self._until(
                 lambda: all(worker is not None and binding.key in worker.listening for worker in self._processes),
@@ -166,15 +166,12 @@ class WorkerPool:
         self._bindings.pop(key, None)
         for worker in self._running():
             worker.listening.discard(key)
-            with contextlib.suppress(ChannelClosed):
-                await worker.channel.send("close", key)
+        await self._send(encode("close", key))
 
     async def drain(self, seconds: float) -> None:
         """End all workers, each after its running requests, at most `seconds` later."""
         self._stopping = True
-        for worker in self._running():
-            with contextlib.suppress(ChannelClosed):
-                await worker.channel.send("drain", seconds)
+        await self._send(encode("drain", seconds))
         _, late = await asyncio.wait(self._tasks, timeout=seconds + 2.0) if self._tasks else ((), ())
         if late:
             self.kill()
@@ -186,6 +183,25 @@ class WorkerPool:
         for worker in self._running():
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()
+
+    async def _send(self, *frames: bytes) -> None:
+        """Send frames to every worker that runs, to all at once. One that does not read for long is given up."""
+
+        async def to(worker: _Process) -> None:
+            try:
+                async with asyncio.timeout(_SEND_SECONDS):
+                    await worker.channel.send_frames(*frames)
+            except ChannelClosed:
+                pass
+            except TimeoutError:
+                self._say(f"worker (pid {worker.process.pid}) does not react any more")
+                with contextlib.suppress(ProcessLookupError):
+                    worker.process.kill()
+
+        await asyncio.gather(*map(to, self._running()))
+
+    def _ending(self) -> bool:
+        return self._stopping
 
     def _running(self) -> Iterable[_Process]:
         return [worker for worker in self._processes if worker is not None]
@@ -203,7 +219,7 @@ class WorkerPool:
     async def _keep(self, number: int) -> None:
         """Keep one worker running until the pool stops."""
         pause = _FIRST_PAUSE
-        while not self._stopping:
+        while not self._ending():
             worker = await self._spawn(number)
             try:
                 await self._listen_to(number, worker)
@@ -214,7 +230,7 @@ class WorkerPool:
             async with self._changed:
                 self._processes[number] = None
                 self._changed.notify_all()
-            if self._stopping:
+            if self._ending():
                 return
             self._on_crash(number)
             self.restarts_total += 1

@@ -1,7 +1,7 @@
 """The access log's way out: lines, written by a thread of its own.
 
-The event loop only appends to a bounded queue. A reader that is too slow (a full pipe) costs lines, never requests: what
-does not fit is dropped and counted in `AccessLog.dropped`.
+The event loop only appends to a bounded queue. A reader that is too slow (a full pipe) costs lines, never requests:
+what does not fit is dropped and counted in `AccessLog.dropped`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _BATCH = 256
 
 
 class AccessLog:
-    """Writes lines to a file descriptor (default: standard output), in order, a batch a system call. Call it with a line."""
+    """Writes lines to a file descriptor (default: standard output), in order, a batch a system call. Call it with a
+    line."""
 
     def __init__(self, fd: int | None = None, *, queue: int = _QUEUE) -> None:
         self.fd = sys.stdout.fileno() if fd is None else fd

@@ -20,7 +20,7 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any
+from typing import IO, Any, cast
 
 import pyoxigraph as ox
 
@@ -97,8 +97,8 @@ class Dataset:
             if not any(ox.Quad(subject, predicate, value, graph) in self.store for graph in self.merged):
                 self.store.remove(ox.Quad(subject, predicate, value))
         added = live - self.runtime
-        self.store.extend(ox.Quad(*triple, self.live) for triple in added)
-        self.store.extend(ox.Quad(*triple) for triple in added)
+        for graph in (self.live, ox.DefaultGraph()):
+            self.store.extend(ox.Quad(t.subject, t.predicate, t.object, graph) for t in added)
         self.runtime = live
 
     def query(self, head: dict[str, Any], text: str) -> tuple[dict[str, Any], bytes]:
@@ -117,11 +117,12 @@ class Dataset:
         if chosen is None:
             return {"status": "not-acceptable", "kind": kind}, b""
         buffer = BoundedBuffer(head["bytes"])
+        output = cast("IO[bytes]", buffer)
         try:
-            if kind == "graph":
-                ox.serialize(results, buffer, GRAPH_FORMATS[chosen], prefixes=self.prefixes)
+            if isinstance(results, ox.QueryTriples):
+                ox.serialize(results, output, GRAPH_FORMATS[chosen], prefixes=self.prefixes)
             else:
-                results.serialize(buffer, FORMATS[chosen])
+                results.serialize(output, FORMATS[chosen])
         except AnswerTooLarge:
             return {"status": "too-large", "kind": kind}, b""
         return {"status": "ok", "kind": kind, "format": chosen}, b"".join(buffer.parts)
@@ -243,7 +244,7 @@ def main() -> None:
     warm = Dataset()
     warm.load({"prefixes": {}, "default": ["urn:a"], "runtime": "urn:b"}, b"<urn:s> <urn:p> <urn:o> <urn:a> .\n")
     formats = {"solutions": "json", "boolean": "json", "graph": "turtle"}
-    head = {"default_graphs": None, "named_graphs": [], "formats": formats, "bytes": 10_000}
+    head: dict[str, Any] = {"default_graphs": None, "named_graphs": [], "formats": formats, "bytes": 10_000}
     for text in ("SELECT * WHERE { ?s ?p ?o }", "CONSTRUCT WHERE { ?s ?p ?o }", "ASK { ?s ?p ?o }", "SELECT"):
         warm.query(head, text)
     harden(int(sys.argv[2]))

@@ -48,6 +48,6 @@ def dataset_quads(store: ox.Store) -> bytes:
     # In the ontology and shapes an object of these is a term, not a value.
     hidden = {quad for quad in stated if isinstance(quad.object, ox.Literal)}
     if not hidden:
-        return store.dump(format=ox.RdfFormat.N_QUADS)
+        return store.dump(format=ox.RdfFormat.N_QUADS) or b""
     quads = (quad for quad in store if quad not in hidden)
-    return ox.serialize(quads, format=ox.RdfFormat.N_QUADS)
+    return ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""

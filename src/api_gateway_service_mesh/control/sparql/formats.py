@@ -29,10 +29,11 @@ GRAPH_TYPES: tuple[tuple[str, str], ...] = (
 
 
 def choose(accept: str, offered: Iterable[tuple[str, str]]) -> str | None:
-    """The key of the format that `accept` likes best among `offered` (key, media type); None when it takes none of them.
+    """The key of the format that `accept` likes best among `offered` (key, media type); None when it takes none of
+    them.
 
-    An absent or unreadable field accepts everything. The most specific range decides for each type; ties go to the order
-    of `offered`."""
+    An absent or unreadable field accepts everything. The most specific range decides for each type; ties go to the
+    order of `offered`."""
     ranges = _ranges(accept)
     best: tuple[float, int] = (0.0, 0)
     chosen = None

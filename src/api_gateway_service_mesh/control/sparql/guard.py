@@ -1,8 +1,8 @@
 """What is looked at before a query text reaches a parser: length, nesting, size, and what it may not ask for.
 
-The parser behind it recurses natively and plans without a time limit: a few thousand brackets or some hundred patterns are
-enough to crash or occupy it. The child process makes that harmless; this check makes it rare, and gives a sentence
-instead of a broken query. It counts tokens, knows no grammar, and errs on the side of refusing.
+The parser behind it recurses natively and plans without a time limit: a few thousand brackets or some hundred
+patterns are enough to crash or occupy it. The child process makes that harmless; this check makes it rare, and gives
+a sentence instead of a broken query. It counts tokens, knows no grammar, and errs on the side of refusing.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ class QueryRefused(ClientError):
         super().__init__(message, remedy=remedy)
         self.status = status
         self.problem = problem
-        self.line, self.column = place if place else (None, None)
+        self.line: int | None = place[0] if place else None
+        self.column: int | None = place[1] if place else None
 
 
 @dataclass(frozen=True, slots=True)
 class GuardLimits:
-    """Bounds on one query text. ``patterns`` counts triple patterns in one group, ``all_patterns`` in the whole text."""
+    """Bounds on one query text. ``patterns`` counts triple patterns in one group, ``all_patterns`` in the whole
+    text."""
 
     bytes: int = 64 * 1024
     depth: int = 100
@@ -58,7 +60,8 @@ class GuardLimits:
 def check_query(text: str, limits: GuardLimits | None = None) -> None:
     """Return if `text` may be parsed; raise `QueryRefused` with a sentence if not.
 
-    Both readings of ``\\u`` escapes are checked, because SPARQL decodes them before parsing and parsers differ in where."""
+    Both readings of ``\\u`` escapes are checked, because SPARQL decodes them before parsing and parsers differ in
+    where."""
     limits = limits or GuardLimits()
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > limits.bytes:
@@ -74,7 +77,8 @@ def check_query(text: str, limits: GuardLimits | None = None) -> None:
 
 
 def where_group(text: str) -> int:
-    """The offset just after the ``{`` that opens a query's WHERE group (for named questions, which get a VALUES there)."""
+    """The offset just after the ``{`` that opens a query's WHERE group (for named questions, which get a VALUES
+    there)."""
     depth, form = 0, ""
     last = -1
     for token in tokens(text):
@@ -92,8 +96,9 @@ def where_group(text: str) -> int:
 
 
 class _Counts:
-    """Counters over one text. A stack entry is an open bracket: the pattern count of a group, `_COLLECTION` (each member
-    becomes two patterns), or None where nothing is a pattern. ``values``: the next group is a VALUES block, data."""
+    """Counters over one text. A stack entry is an open bracket: the pattern count of a group, `_COLLECTION` (each
+    member becomes two patterns), or None where nothing is a pattern. ``values``: the next group is a VALUES block,
+    data."""
 
     __slots__ = ("all_patterns", "chain", "hidden", "operators", "stack", "values")
 
@@ -144,7 +149,8 @@ def _count(token: Token, word: str, before: Token | None, counts: _Counts, text:
     mark = token.text if token.kind == "mark" else ""
     stack = counts.stack
     if token.kind == "iri":
-        # `?a <((((1))))>?b` looks like an IRI and can be parsed as a comparison: what it may hide is counted as nesting.
+        # `?a <((((1))))>?b` looks like an IRI and can be parsed as a comparison: what it may hide is counted as
+        # nesting.
         counts.hidden += token.text.count("(") + token.text.count("!")
         if len(token.text) > limits.iri_characters:
             _too_much("an IRI", len(token.text), limits.iri_characters, "characters", token, text)

@@ -1,6 +1,7 @@
 """The SPARQL 1.1 Protocol's query operation over HTTP, in its three request shapes, and the service description.
 
-(https://www.w3.org/TR/sparql11-protocol/ §2.1, https://www.w3.org/TR/sparql11-service-description/). Updates are refused.
+(https://www.w3.org/TR/sparql11-protocol/ §2.1, https://www.w3.org/TR/sparql11-service-description/). Updates are
+refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The children that evaluate queries: started, fed, bounded and killed from here.
 
-Two children by default: two queries at a time, and while one is being replaced the other answers. A child that passes its
-deadline or dies is killed and replaced at once; whoever waited for it gets 503 with Retry-After. Nothing of a query is
-parsed in this process.
+Two children by default: two queries at a time, and while one is being replaced the other answers. A child that passes
+its deadline or dies is killed and replaced at once; whoever waited for it gets 503 with Retry-After. Nothing of a
+query is parsed in this process.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A tokeniser for SPARQL 1.1 texts, just deep enough to count what could hurt (`guard`).
 
 It knows what can hide brackets and keywords: comments, IRIs, the four string forms, prefixed names with escapes
-(SPARQL 1.1 §19.8, productions 139 to 173). It never fails: a character that starts no token is a token of its own, so that a
-text the parser would refuse is still counted. Runs of name characters are cut at 200 where the expression would
-otherwise look ahead again and again, and nothing after an unclosed quote is looked at (no parser gets past it): the cost
-stays linear in the text.
+(SPARQL 1.1 §19.8, productions 139 to 173). It never fails: a character that starts no token is a token of its own, so
+that a text the parser would refuse is still counted. Runs of name characters are cut at 200 where the expression would
+otherwise look ahead again and again, and nothing after an unclosed quote is looked at (no parser gets past it): the
+cost stays linear in the text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 
 
 class Token(NamedTuple):
-    """``kind`` is ``iri string rest variable blank name language number word mark``; ``start`` an offset in characters."""
+    """``kind`` is ``iri string rest variable blank name language number word mark``; ``start`` an offset in
+    characters."""
 
     kind: str
     text: str
@@ -53,7 +54,8 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def decode_escapes(text: str) -> str:
-    r"""`text` with ``\uXXXX`` and ``\UXXXXXXXX`` replaced, as SPARQL 1.1 §19.2 has it done before anything is parsed."""
+    r"""`text` with ``\uXXXX`` and ``\UXXXXXXXX`` replaced, as SPARQL 1.1 §19.2 has it done before anything is
+    parsed."""
 
     def character(match: re.Match[str]) -> str:
         code = int(match.group(1) or match.group(2), 16)
