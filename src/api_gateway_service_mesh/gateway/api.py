@@ -1,0 +1,384 @@
+"""`ApiGateway`: build a configuration, ask it, serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, RdfFormat, Triple
+
+from api_gateway_service_mesh.control.build import Build, build
+from api_gateway_service_mesh.errors import ClientError, ConfigError, Finding
+from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.graph.terms import Term, lexical
+from api_gateway_service_mesh.vocabulary import (
+    AGW,
+    GRAPH_CONFIG,
+    GRAPH_INFERRED,
+    GRAPH_ONTOLOGY,
+    GRAPH_RUNTIME,
+    IMPLIED_GATEWAY,
+    PREFIXES,
+    RDF_TYPE,
+)
+
+from .answer import Answer
+from .config import RouteConfig, ServiceMeshConfig
+from .explained import Explained, explain_url
+from .triples import NAMESPACE, mesh_triples, route_iri, route_triples, service_iri, service_triples
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from rdflib import Graph
+
+    from .serving import Address, Serving, State
+
+__all__ = ["ApiGateway"]
+
+_PREFIXES = {"agw": PREFIXES["agw"], "gw": NAMESPACE}
+_RUNTIME = NamedNode(GRAPH_RUNTIME)
+_ASKED: list[NamedNode | BlankNode | DefaultGraph] = [
+    NamedNode(GRAPH_CONFIG),
+    NamedNode(GRAPH_INFERRED),
+    NamedNode(GRAPH_ONTOLOGY),
+    _RUNTIME,
+]
+
+
+class ApiGateway:
+    """A gateway in this process.
+
+    Its configuration is triples: start with none, or with `from_turtle` or `from_graph`, and add routes at any time,
+    also while it serves. Methods may be called from any thread.
+
+    Args:
+        config: the service mesh that the services of added routes live in; None: in none.
+    """
+
+    def __init__(self, config: ServiceMeshConfig | None = None) -> None:
+        base = tuple(mesh_triples(config)) if config is not None else ()
+        self._begin(SourceGraph.of(base, _PREFIXES), None)
+        self._in_mesh = config is not None
+
+    def _begin(self, source: SourceGraph, chosen: str | None) -> None:
+        self._source = source
+        self._chosen = chosen
+        self._in_mesh = False
+        self._built: Build | None = None
+        self._added: dict[tuple[str, str], str] = {}
+        self._state: State | None = None
+        self._servings: list[Serving] = []
+        self._slots: Mapping[tuple[str, str], int] = {}
+        self._installs = 0
+        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._lock = threading.RLock()
+
+    @classmethod
+    def from_turtle(cls, source: str | Path, *more: str | Path, gateway: str | None = None) -> ApiGateway:
+        """A gateway from Turtle: files, or one text (told by holding a line break, or no such path's characters).
+
+        Args:
+            gateway: IRI of the gateway meant, where the graph holds several.
+
+        Raises:
+            ConfigError: with the whole report.
+        """
+        if isinstance(source, str) and not more and ("\n" in source or "{" in source or "<" in source):
+            return cls._of(SourceGraph.parse(source, base_dir=Path.cwd()), gateway)
+        return cls._of(SourceGraph.load([source, *more]), gateway)
+
+    @classmethod
+    def from_graph(cls, graph: Graph, *, gateway: str | None = None) -> ApiGateway:
+        """A gateway from an rdflib graph, which is copied.
+
+        Raises:
+            ConfigError: with the whole report.
+        """
+        return cls._of(SourceGraph.from_rdflib(graph), gateway)
+
+    @classmethod
+    def _of(cls, source: SourceGraph, chosen: str | None) -> ApiGateway:
+        made = cls.__new__(cls)
+        made._begin(source, chosen)
+        made._built = build(source, chosen)
+        return made
+
+    # -- the configuration
+
+    def add_route(self, route: RouteConfig) -> str:
+        """Write a route's triples and return its IRI. A backend that is there already is shared.
+
+        A gateway that serves takes requests on the new route from then on.
+
+        Raises:
+            ConfigError: the route is refused; the gateway is as it was.
+        """
+        return self.add_routes((route,))[0]
+
+    def add_routes(self, routes: Iterable[RouteConfig]) -> tuple[str, ...]:
+        """Add several routes, all or none.
+
+        Raises:
+            ConfigError: one of them is refused; the gateway is as it was.
+        """
+        with self._lock:
+            added = dict(self._added)
+            draft: list[Triple] = []
+            iris = tuple(self._draft(route, added, draft) for route in routes)
+            # Alone first: that costs the same however many routes there are, and finds all that is wrong with these.
+            build(SourceGraph.of(dict.fromkeys((*self._context(draft), *draft))))
+            before = self._source, self._built
+            self._source = self._extended(draft)
+            self._built = None
+            if self._servings:
+                try:
+                    self._install()
+                except BaseException:
+                    self._source, self._built = before
+                    raise
+            self._added = added
+            return iris
+
+    def _draft(self, config: RouteConfig, added: dict[tuple[str, str], str], draft: list[Triple]) -> str:
+        method, path = config.method.upper(), config.path
+        if (method, path) in added:
+            raise ConfigError(
+                Finding(
+                    "conflicting-routes",
+                    f"there is a route for {method} {path} already: {added[method, path]}",
+                    subject=added[method, path],
+                    predicate=AGW.routePath,
+                    value=path,
+                    remedy="change its path or method; shares of one route's traffic are said with agw:hasTrafficSplit",
+                )
+            )
+        taken = {triple.subject.value for triple in draft if isinstance(triple.subject, NamedNode)} | self._subjects()
+        service = self._service_at(config.backend_service, draft)
+        if service is None:
+            service = service_iri(config.backend_service, taken)
+            draft += service_triples(service, config.backend_service, in_mesh=self._in_mesh)
+            taken.add(service)
+        iri = added[method, path] = route_iri(config, taken)
+        draft += route_triples(iri, config, service, self._gateway_iri())
+        return iri
+
+    def _context(self, draft: Iterable[Triple]) -> Iterator[Triple]:
+        """What the source says of things that `draft` speaks of or points at, and of what those point at in turn."""
+        known: dict[Term, list[Triple]] = {}
+        for triple in self._source.triples:
+            known.setdefault(triple.subject, []).append(triple)
+        todo: list[Term] = [term for triple in draft for term in (triple.subject, triple.object)]
+        while todo:
+            for triple in known.pop(todo.pop(), ()):
+                if triple.predicate.value != AGW.hasRoute:  # the other routes have been judged
+                    yield triple
+                    todo.append(triple.object)
+
+    def _subjects(self) -> set[str]:
+        return {subject.value for subject, _, _ in self._source.rows if isinstance(subject, NamedNode)}
+
+    def _service_at(self, address: str, draft: Iterable[Triple]) -> str | None:
+        stated = Literal(address)
+        for triple in (*draft, *self._source.triples):
+            if triple.object == stated and triple.predicate.value == AGW.address:
+                return lexical(triple.subject)
+        return None
+
+    def _gateway_iri(self) -> str | None:
+        gateways = {
+            subject.value
+            for subject, predicate, value in self._source.rows
+            if (predicate.value, value) == (RDF_TYPE, NamedNode(AGW.ApiGateway)) and isinstance(subject, NamedNode)
+        }
+        if self._chosen is not None:
+            return self._chosen
+        return next(iter(gateways)) if len(gateways) == 1 else None
+
+    def _extended(self, draft: Iterable[Triple]) -> SourceGraph:
+        """The source with more triples; those it had keep their places."""
+        more = SourceGraph.of(draft)
+        return replace(
+            self._source,
+            rows=tuple(dict.fromkeys((*self._source.rows, *more.rows))),
+            triples=tuple(dict.fromkeys((*self._source.triples, *more.triples))),
+            prefixes={**_PREFIXES, **self._source.prefixes},
+        )
+
+    @property
+    def build(self) -> Build:
+        """The configuration with every stage it went through, from triples to table; ``build.report`` has the warnings.
+
+        Raises:
+            ConfigError: with the whole report.
+        """
+        with self._lock:
+            if self._built is None:
+                self._built = build(self._source, self._chosen)
+            return self._built
+
+    @property
+    def graph(self) -> Graph:
+        """The configuration as an rdflib graph: a copy, whose changes do not change the gateway (see `from_graph`)."""
+        return self._source.to_rdflib()
+
+    def query(self, sparql: str) -> Answer:
+        """Ask the configuration, what follows from it, the ontology and, once it serves, the live state.
+
+        ``for row in gateway.query("SELECT ?path WHERE { ?r agw:routePath ?path }"): print(row.path)``. The prefixes of
+        the configuration and the usual ones need no declaration. Blank nodes of the source have IRIs here.
+
+        Raises:
+            ClientError: it is not a SPARQL query.
+        """
+        made = self.build
+        store = made.validated.store
+        prefixes = {**PREFIXES, **made.source.prefixes}
+        with self._lock:
+            runtime = self._runtime()
+            if runtime:
+                store.clear_graph(_RUNTIME)
+                store.load(runtime, format=RdfFormat.N_TRIPLES, to_graph=_RUNTIME)
+            try:
+                return Answer(store.query(sparql, prefixes=prefixes, default_graph=_ASKED))
+            except (SyntaxError, ValueError) as error:
+                raise ClientError(f"the query is not SPARQL: {error}", remedy="see SPARQL 1.1 Query Language") from None
+
+    def _runtime(self) -> bytes:
+        if self._state is None or self._built is None or not self._slots:
+            return b""
+        return self._state.runtime(self._built.mesh, self._slots, self._installs)
+
+    def explain(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Explained:
+        """Which route takes a request, why, and the triples behind it with file and line; ``print`` it.
+
+        Args:
+            url: ``http://host/path?query``, or ``/path?query`` for a request that names no host.
+
+        Raises:
+            ClientError: `url` is neither.
+            ConfigError: the configuration is refused.
+        """
+        return explain_url(self.build, method, url, headers)
+
+    # -- serving
+
+    def run(self, host: str | None = None, port: int | None = None, *, drain_seconds: float = 10.0) -> None:
+        """Serve in this process until SIGINT, SIGTERM or `stop`; then let requests in flight end, and return.
+
+        Without `host` and `port` the gateway listens where the graph says, else on 0.0.0.0:8080. For workers on all
+        cores, reload and the admin port there is ``agw serve``.
+
+        Raises:
+            ConfigError: the configuration is refused.
+            AgwError: the port is in use or not allowed.
+        """
+        factory = None
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            factory = uvloop.new_event_loop
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(self._serve_until_stopped(host, port, drain_seconds))
+
+    def stop(self) -> None:
+        """End `run`, from whatever thread."""
+        if self._stop is not None:
+            loop, event = self._stop
+            loop.call_soon_threadsafe(event.set)
+
+    async def _serve_until_stopped(self, host: str | None, port: int | None, drain_seconds: float) -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._stop = (loop, stopped)
+        try:
+            async with self._serving(host, port, drain_seconds) as addresses:
+                if threading.current_thread() is threading.main_thread():
+                    for number in (signal.SIGINT, signal.SIGTERM):
+                        loop.add_signal_handler(number, stopped.set)
+                routes = len(self.build.mesh.routes)
+                urls = ", ".join(address.url for address in addresses)
+                print(f"agw: {routes} routes on {urls}; Ctrl-C to stop", file=sys.stderr, flush=True)
+                await stopped.wait()
+        finally:
+            self._stop = None
+
+    @contextlib.asynccontextmanager
+    async def serving(
+        self, host: str = "127.0.0.1", port: int = 0, *, drain_seconds: float = 1.0
+    ) -> AsyncIterator[Address]:
+        """Serve on the running loop while the block runs: ``async with gateway.serving() as address: address.url``.
+
+        Port 0 takes a free one.
+
+        Raises:
+            ConfigError: the configuration is refused.
+            AgwError: the port is in use or not allowed.
+        """
+        async with self._serving(host, port, drain_seconds) as addresses:
+            yield addresses[0]
+
+    @contextlib.asynccontextmanager
+    async def _serving(
+        self, host: str | None, port: int | None, drain_seconds: float
+    ) -> AsyncIterator[tuple[Address, ...]]:
+        from .serving import listeners_of
+
+        listeners = listeners_of(self.build.mesh, host, port)
+        serving = self._new_serving()
+        self._start(serving)
+        try:
+            yield tuple([await serving.listen(listener) for listener in listeners])
+        finally:
+            await self._end(serving, drain_seconds)
+
+    def app(self, *, drain_seconds: float = 1.0) -> web.Application:
+        """The gateway as an aiohttp application, to be mounted or run by aiohttp.
+
+        Raises:
+            ConfigError: the configuration is refused.
+        """
+        _ = self.build
+        return self._new_serving().app(self._start, lambda serving: self._end(serving, drain_seconds))
+
+    def _new_serving(self) -> Serving:
+        from .serving import Serving, State
+
+        with self._lock:
+            if self._state is None:
+                self._state = State()
+            return Serving(self._state)
+
+    def _start(self, serving: Serving) -> None:
+        serving.begin()
+        with self._lock:
+            self._servings.append(serving)
+            try:
+                self._install()
+            except BaseException:
+                self._servings.remove(serving)
+                raise
+
+    async def _end(self, serving: Serving, drain_seconds: float) -> None:
+        with self._lock:
+            self._servings.remove(serving)
+        await serving.stop(drain_seconds)
+
+    def _install(self) -> None:
+        made = self.build
+        assert self._state is not None
+        self._slots = self._state.slots_for(made.mesh)
+        self._installs += 1
+        for serving in self._servings:
+            serving.install(made, self._slots)
+
+    def __repr__(self) -> str:
+        state = "serving" if self._servings else "idle"
+        name = self._built.table if self._built is not None else f"{len(self._source.rows)} triples"
+        return f"<ApiGateway {self._gateway_iri() or IMPLIED_GATEWAY}: {name}, {state}>"
