@@ -8,22 +8,33 @@ defined in one place, `routing.precedence`. This package knows no RDF, no HTTP l
 from .effect import Citation, Part
 from .entry import RouteEntry
 from .explain import Candidate, ExplainRequest, Explanation, explain
-from .precedence import Precedence
+from .host import ANY_HOST, HostKey, host_text
+from .index import HostGroup, Leaf
+from .path import ANY_SEGMENT, PathPattern
+from .precedence import MethodRank, Precedence
 from .render import explanation_json, locate_citation, render_explanation, render_table
 from .table import RoutingTable, compile_table
 
 __all__ = [
+    "ANY_HOST",
+    "ANY_SEGMENT",
     "Candidate",
     "Citation",
     "ExplainRequest",
     "Explanation",
+    "HostGroup",
+    "HostKey",
+    "Leaf",
+    "MethodRank",
     "Part",
+    "PathPattern",
     "Precedence",
     "RouteEntry",
     "RoutingTable",
     "compile_table",
     "explain",
     "explanation_json",
+    "host_text",
     "locate_citation",
     "render_explanation",
     "render_table",

@@ -194,8 +194,9 @@ class HostGroup:
         return found
 
     def all_leaves(self) -> Iterator[Leaf]:
-        """Every leaf of this host."""
-        yield from self.exact.values()
+        """Every leaf of this host, in precedence order."""
+        for _, leaf in sorted(self.exact.items()):
+            yield leaf
         yield from self._shapes
         yield from self._expressions
 

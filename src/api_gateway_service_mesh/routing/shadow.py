@@ -48,7 +48,7 @@ class _Seen:
 def table_findings(table: RoutingTable) -> tuple[Finding, ...]:
     """All warnings about the routes of `table`, in table order."""
     seen = _Seen()
-    for group in table.all_groups:
+    for group in (chain[0] for chain in table.chains):
         for leaf in group.all_leaves():
             covers = _covers(group, leaf) if leaf.entries[0].path.kind is PathKind.REGULAR_EXPRESSION else []
             if len(leaf.entries) == 1 and not covers:

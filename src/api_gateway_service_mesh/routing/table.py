@@ -98,10 +98,10 @@ class RoutingTable:
         return self._only or self._exact.get(host) or self._chain(host)
 
     @property
-    def all_groups(self) -> tuple[HostGroup, ...]:
-        """Every host group, best first."""
-        chains = (*self._exact.values(), *self._wildcards.values(), *((self._any,) if self._any else ()))
-        return tuple(sorted((chain[0] for chain in chains), key=lambda group: group.host))
+    def chains(self) -> tuple[tuple[HostGroup, ...], ...]:
+        """For every stated host its group and those that hold for it too, best first; the table's hosts best first."""
+        found = (*self._exact.values(), *self._wildcards.values(), *((self._any,) if self._any else ()))
+        return tuple(sorted(found, key=lambda chain: chain[0].host))
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -1,0 +1,168 @@
+"""DestinationRules: one for each host that routes send to.
+
+Breaker and balancer hang on routes in agw and on hosts in Istio: where the routes of a host differ, the stricter
+breaker and the first balancer are written, and the report says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api_gateway_service_mesh.manifests.document import Document
+from api_gateway_service_mesh.manifests.gap import differs, lost
+from api_gateway_service_mesh.manifests.name import duration, metadata, name_of
+from api_gateway_service_mesh.model import Algorithm, Balancer, Breaker, KeyKind, MtlsMode, Route, Upstream
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .context import Context, is_address
+
+__all__ = ["destination_rules"]
+
+_SIMPLE = {
+    Algorithm.ROUND_ROBIN: "ROUND_ROBIN",
+    Algorithm.WEIGHTED: "ROUND_ROBIN",  # the weights stand at the ServiceEntry's endpoints
+    Algorithm.LEAST_CONNECTIONS: "LEAST_REQUEST",
+    Algorithm.RANDOM: "RANDOM",
+}
+
+
+def destination_rules(context: Context) -> list[Document]:
+    """All DestinationRules, by the order of the upstreams."""
+    by_host: dict[str, dict[int, Upstream]] = {}
+    for iri, there in context.destinations.items():
+        ports = by_host.setdefault(there.host, {})
+        other = ports.setdefault(there.port, context.upstreams[iri])
+        if other.iri != iri:
+            message = (
+                f"{context.upstreams[iri].name} and {other.name} are one host and port; Istio has one set of policies"
+            )
+            context.findings.append(differs(iri, AGW.address, message))
+    made: list[Document] = []
+    for ports in by_host.values():
+        upstreams = list(ports.values())
+        host = context.destinations[upstreams[0].iri].host
+        policies = {port: _policy(context, upstream) for port, upstream in sorted(ports.items())}
+        if len(policies) == 1:
+            (policy,) = policies.values()
+        else:
+            policy = {"portLevelSettings": [{"port": {"number": port}, **each} for port, each in policies.items()]}
+        made.append(
+            {
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "DestinationRule",
+                "metadata": metadata(
+                    context.upstream_names[upstreams[0].iri],
+                    context.namespace,
+                    gateway=context.mesh.iri,
+                    service=[upstream.iri for upstream in upstreams],
+                ),
+                "spec": {"host": host, "trafficPolicy": policy},
+            }
+        )
+    return made
+
+
+def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
+    pool = upstream.pool
+    policy: dict[str, Any] = {
+        "connectionPool": {
+            "tcp": {"maxConnections": pool.max_connections, "connectTimeout": duration(pool.connect_timeout_seconds)},
+            "http": {"idleTimeout": duration(pool.idle_timeout_seconds)},
+        }
+    }
+    routes = context.used[upstream.iri]
+    breaker = _breaker(context, upstream, routes)
+    if breaker is not None:
+        policy["outlierDetection"] = {
+            "consecutive5xxErrors": breaker.failure_threshold,
+            "interval": duration(min(10.0, breaker.open_seconds)),  # how often an ejection's end is looked for
+            "baseEjectionTime": duration(breaker.open_seconds),
+            "maxEjectionPercent": 100,  # a breaker opens for the last endpoint too
+        }
+    balancer = _balancer(context, upstream, routes)
+    if balancer is not None:
+        policy["loadBalancer"] = balancer
+    tls = _tls(context, upstream)
+    if tls is not None:
+        policy["tls"] = tls
+    if upstream.health is not None:
+        message = f"{upstream.name}: Istio does not check health itself; a pod's readiness probe does"
+        context.findings.append(differs(upstream.iri, AGW.hasHealthCheck, message))
+    return policy
+
+
+def _breaker(context: Context, upstream: Upstream, routes: list[Route]) -> Breaker | None:
+    stated = [route.breaker for route in routes if route.breaker is not None]
+    if not stated:
+        return None
+    strictest = min(stated, key=lambda breaker: (breaker.failure_threshold, -breaker.open_seconds, breaker.iri))
+    if len(stated) < len(routes) or len({(b.failure_threshold, b.open_seconds) for b in stated}) > 1:
+        message = f"{upstream.name}: Istio has one breaker a service; {strictest.iri} counts for all its routes"
+        context.findings.append(differs(strictest.iri, AGW.hasCircuitBreaker, message))
+    message = f"{upstream.name}: Istio ejects single endpoints, each time for longer, and has no half-open state"
+    context.findings.append(differs(strictest.iri, AGW.halfOpenRequests, message))
+    return strictest
+
+
+def _balancer(context: Context, upstream: Upstream, routes: list[Route]) -> dict[str, Any] | None:
+    stated = [route.balancer for route in routes if route.balancer is not None]
+    if not stated:
+        return None
+    first = stated[0]
+    if len({(balancer.algorithm, balancer.hash_key) for balancer in stated}) > 1:
+        message = f"{upstream.name}: Istio has one load balancer a service; {first.iri} counts for all its routes"
+        context.findings.append(differs(first.iri, AGW.hasLoadBalancer, message))
+    if first.algorithm is not Algorithm.CONSISTENT_HASH:
+        return {"simple": _SIMPLE[first.algorithm]}
+    return _consistent_hash(context, upstream, first)
+
+
+def _consistent_hash(context: Context, upstream: Upstream, balancer: Balancer) -> dict[str, Any] | None:
+    key = balancer.hash_key
+    if key is None or key.kind is KeyKind.CLIENT_ADDRESS:
+        return {"consistentHash": {"useSourceIp": True}}
+    if key.kind is KeyKind.HEADER:
+        return {"consistentHash": {"httpHeaderName": key.name}}
+    message = f"{upstream.name}: Istio cannot hash by {key}"
+    context.findings.append(lost(balancer.iri, AGW.hashKey, message, "hash by client-address or header:NAME"))
+    return None
+
+
+def _tls(context: Context, upstream: Upstream) -> dict[str, Any] | None:
+    tls = upstream.tls
+    if tls is not None and tls.certificate is not None and tls.certificate.certificate_file is not None:
+        certificate = tls.certificate
+        secret = name_of(certificate.iri)
+        made: dict[str, Any] = {"mode": "MUTUAL", "credentialName": secret}
+        message = (
+            f"{upstream.name}: its client certificate is read from the Secret {secret!r} (tls.crt, tls.key, ca.crt), "
+            "which is not among the manifests"
+        )
+        remedy = (
+            f"kubectl create secret generic {secret} --from-file=tls.crt=… --from-file=tls.key=… --from-file=ca.crt=…"
+        )
+        context.findings.append(differs(certificate.iri, AGW.hasCertificate, message, remedy))
+    elif tls is not None or any(endpoint.tls for endpoint in upstream.endpoints):
+        made = {"mode": "SIMPLE"}
+        if tls is not None and tls.certificate is not None and tls.certificate.trust_bundle_file is not None:
+            secret = name_of(tls.certificate.iri)
+            made["credentialName"] = secret
+            message = (
+                f"{upstream.name}: it is verified by ca.crt of the Secret {secret!r}, which is not among the manifests"
+            )
+            context.findings.append(differs(tls.certificate.iri, AGW.trustBundleFile, message))
+    elif upstream.mtls_mode is MtlsMode.STRICT:
+        return {"mode": "ISTIO_MUTUAL"}
+    elif upstream.mtls_mode is MtlsMode.DISABLE:
+        return {"mode": "DISABLE"}
+    else:
+        return None  # PERMISSIVE or unstated: Istio finds out what the other side can
+    if tls is None and not all(endpoint.tls for endpoint in upstream.endpoints):
+        message = f"{upstream.name}: Istio speaks TLS to all of a service's addresses or to none; here to all"
+        context.findings.append(differs(upstream.iri, AGW.hasInstance, message))
+    stated = tls.server_name if tls is not None else None
+    verified = [stated] if stated else list(dict.fromkeys(endpoint.host for endpoint in upstream.endpoints))
+    if len(verified) == 1 and not is_address(verified[0]):
+        made["sni"] = verified[0]
+    made["subjectAltNames"] = verified
+    return made

@@ -1,0 +1,181 @@
+"""VirtualServices: one for each set of hosts that sees the same routes.
+
+Envoy takes the most specific host and never looks at a less specific one, while agw's order goes on to it: so a host's
+list holds its own routes, then those of each wider host. The list is in agw's order; the first that holds wins in both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api_gateway_service_mesh.manifests.document import Document
+from api_gateway_service_mesh.manifests.gap import differs, lost
+from api_gateway_service_mesh.manifests.name import duration, metadata, name_of, names
+from api_gateway_service_mesh.model import Retry, RetryCondition, Route, Timeout
+from api_gateway_service_mesh.routing import ANY_HOST, HostGroup, HostKey, host_text
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .context import Context
+from .match import Item, catches_all, items, matches
+
+__all__ = ["virtual_services"]
+
+# RFC 9110 §9.2.2, without CONNECT, which is no route's business.
+_IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")
+
+# Envoy's names; its "reset" covers an upstream that does not answer in the time of one try.
+_RETRY_ON = {
+    RetryCondition.CONNECT_FAILURE: "connect-failure",
+    RetryCondition.RESET: "reset",
+    RetryCondition.GATEWAY_ERROR: "gateway-error",
+    RetryCondition.SERVER_ERROR: "5xx",
+    RetryCondition.TIMEOUT: "reset",
+}
+_UNSENT = "connect-failure,refused-stream"
+
+
+def virtual_services(context: Context) -> list[Document]:
+    """All VirtualServices, best host first."""
+    lists: dict[tuple[Item, ...], list[HostKey]] = {}
+    for chain in context.table.chains:
+        lists.setdefault(_listed(chain), []).append(chain[0].host)
+    for entry in context.table.entries:
+        _report(context, entry.route)
+    made: list[Document] = []
+    called = names((host_text(hosts[0]), f"{context.name} {_host_name(hosts[0])}") for hosts in lists.values())
+    for listed, hosts in lists.items():
+        name = context.name if len(lists) == 1 else called[host_text(hosts[0])]
+        spec: dict[str, Any] = {"hosts": [host_text(host) for host in hosts]}
+        if context.gateway_bound:
+            spec["gateways"] = [context.name]
+        spec["http"] = [http for item in listed for http in _http(context, item)]
+        made.append(
+            {
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "VirtualService",
+                "metadata": metadata(
+                    name,
+                    context.namespace,
+                    gateway=context.mesh.iri,
+                    routes=[entry.route.iri for entry, _ in listed],
+                ),
+                "spec": spec,
+            }
+        )
+    return made
+
+
+def _host_name(host: HostKey) -> str:
+    if host == ANY_HOST:
+        return "any"
+    return ("", "below ")[host[0]] + host[2].replace(":", "-")
+
+
+def _listed(chain: tuple[HostGroup, ...]) -> tuple[Item, ...]:
+    listed: list[Item] = []
+    for group in chain:
+        for leaf in group.all_leaves():
+            for item in items(leaf):
+                listed.append(item)
+                if catches_all(item):
+                    return tuple(listed)
+    return tuple(listed)
+
+
+def _http(context: Context, item: Item) -> list[dict[str, Any]]:
+    """The HTTP routes of one item: two when only its idempotent methods may be tried again after bytes were sent."""
+    entry, methods = item
+    route = entry.route
+    retry = route.retry
+    if retry is None or retry.attempts == 0 or retry.retry_non_idempotent or _only_unsent(retry):
+        return [_one(context, item, _retry_on(retry))]
+    safe = tuple(method for method in methods or _IDEMPOTENT if method in _IDEMPOTENT)
+    if safe == methods:
+        return [_one(context, item, _retry_on(retry))]
+    rest = tuple(method for method in methods if method not in _IDEMPOTENT)
+    unsent = _UNSENT if RetryCondition.CONNECT_FAILURE in retry.conditions else ""
+    last = _one(context, (entry, rest), unsent)
+    return [_one(context, (entry, safe), _retry_on(retry)), last] if safe else [last]
+
+
+def _only_unsent(retry: Retry) -> bool:
+    return retry.conditions <= {RetryCondition.CONNECT_FAILURE}
+
+
+def _retry_on(retry: Retry | None) -> str:
+    if retry is None:
+        return ""
+    if _only_unsent(retry):
+        return _UNSENT if retry.conditions else ""
+    return ",".join(sorted({_RETRY_ON[condition] for condition in retry.conditions}))
+
+
+def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
+    entry, _ = item
+    route = entry.route
+    http: dict[str, Any] = {"name": route.iri}
+    found = matches(item, context.findings)
+    if found:
+        http["match"] = found
+    destinations = _destinations(context, route)
+    if not destinations:
+        http["directResponse"] = {"status": 503}
+        return http
+    http["route"] = destinations
+    timeout, retry = route.timeout, route.retry
+    retried = retry is not None and retry.attempts > 0 and retry_on != ""
+    bound = _bound(timeout, retried=retried)
+    if bound is not None:
+        http["timeout"] = duration(bound)
+    http["retries"] = {"attempts": 0}  # Istio's own default is two more tries
+    if retry is not None and retried:
+        http["retries"] = {"attempts": retry.attempts}
+        if timeout is not None and timeout.per_attempt_seconds is not None:
+            http["retries"]["perTryTimeout"] = duration(timeout.per_attempt_seconds)
+        http["retries"]["retryOn"] = retry_on
+        http["retries"]["backoff"] = duration(retry.initial_delay_seconds)
+    return http
+
+
+def _bound(timeout: Timeout | None, *, retried: bool) -> float | None:
+    """The whole time; without retries the one try's bound is the whole's too."""
+    if timeout is None:
+        return None
+    bounds = [timeout.total_seconds, None if retried else timeout.per_attempt_seconds]
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def _destinations(context: Context, route: Route) -> list[dict[str, Any]]:
+    if not route.splits:
+        there = context.destinations.get(route.upstream or "")
+        return [{"destination": {"host": there.host, "port": {"number": there.port}}}] if there else []
+    made: list[dict[str, Any]] = []
+    for split in route.splits:
+        there = context.destinations.get(split.upstream)
+        if there is not None:
+            destination: dict[str, Any] = {"host": there.host, "port": {"number": there.port}}
+        else:  # a host that Istio does not know answers 503, as agw does
+            destination = {"host": name_of(split.upstream)}
+        made.append({"destination": destination, "weight": split.weight})
+    return made
+
+
+def _report(context: Context, route: Route) -> None:
+    """What of a route's policies Istio says otherwise or not at all."""
+    found = context.findings
+    for limit in route.rate_limits:
+        message = f"{route.name}: its rate limit of {limit.requests_per_second:g}/s is missing; Istio's API has none"
+        found.append(lost(route.iri, AGW.hasRateLimiter, message, "keep agw in front, or add an EnvoyFilter by hand"))
+    retry = route.retry
+    if retry is not None and retry.attempts:
+        if retry.multiplier != 2.0:
+            message = f"{route.name}: Envoy's backoff always doubles; the multiplier {retry.multiplier:g} is left out"
+            found.append(differs(retry.iri, AGW.backoffMultiplier, message))
+        timed = RetryCondition.TIMEOUT in retry.conditions
+        if timed and RetryCondition.RESET not in retry.conditions and not _only_unsent(retry):
+            message = f"{route.name}: Envoy tries again after a try's timeout only together with resets"
+            found.append(differs(retry.iri, AGW.retryOn, message))
+    for split in route.splits:
+        if split.upstream not in context.destinations:
+            message = f"{route.name}: {split.weight} % go to a service without an address and will answer 503"
+            found.append(differs(route.iri, AGW.hasTrafficSplit, message))
