@@ -1,12 +1,10 @@
 """The closed list of terms: every IRI the code may name.
 
-`AGW.routePath` is the full IRI as a plain `str`; a name that the ontology does not define raises and fails
-type checking.
-``tests/test_sync.py`` holds this list and ``ontology/*.ttl`` together, both ways. No other module spells an IRI.
+`AGW.routePath` is the full IRI as a plain `str`; a name that the ontology does not define raises, and mypy refuses it.
+``tests/test_sync.py`` holds this list and ``ontology/*.ttl`` together, both ways.
 """
 
-# Attribute names are the ontology's own local names.
-# ruff: noqa: N815
+# ruff: noqa: N815 - attributes are named as the ontology names its terms
 
 from __future__ import annotations
 
@@ -333,13 +331,7 @@ class XSD(metaclass=_Closed):
 class SH(metaclass=_Closed):
     """SHACL Core, SHACL-SPARQL and the validation report; names that are Python keywords end in an underscore."""
 
-    BlankNode: Final = f"{_SH}BlankNode"
-    BlankNodeOrIRI: Final = f"{_SH}BlankNodeOrIRI"
-    BlankNodeOrLiteral: Final = f"{_SH}BlankNodeOrLiteral"
-    IRI: Final = f"{_SH}IRI"
-    IRIOrLiteral: Final = f"{_SH}IRIOrLiteral"
     Info: Final = f"{_SH}Info"
-    Literal: Final = f"{_SH}Literal"
     NodeShape: Final = f"{_SH}NodeShape"
     PropertyShape: Final = f"{_SH}PropertyShape"
     ValidationReport: Final = f"{_SH}ValidationReport"
@@ -350,9 +342,6 @@ class SH(metaclass=_Closed):
     class_: Final = f"{_SH}class"
     conforms: Final = f"{_SH}conforms"
     datatype: Final = f"{_SH}datatype"
-    deactivated: Final = f"{_SH}deactivated"
-    description: Final = f"{_SH}description"
-    detail: Final = f"{_SH}detail"
     disjoint: Final = f"{_SH}disjoint"
     equals: Final = f"{_SH}equals"
     flags: Final = f"{_SH}flags"
@@ -376,7 +365,6 @@ class SH(metaclass=_Closed):
     nodeKind: Final = f"{_SH}nodeKind"
     not_: Final = f"{_SH}not"
     or_: Final = f"{_SH}or"
-    order: Final = f"{_SH}order"
     path: Final = f"{_SH}path"
     pattern: Final = f"{_SH}pattern"
     property: Final = f"{_SH}property"
@@ -386,8 +374,6 @@ class SH(metaclass=_Closed):
     resultSeverity: Final = f"{_SH}resultSeverity"
     select: Final = f"{_SH}select"
     severity: Final = f"{_SH}severity"
-    sourceConstraint: Final = f"{_SH}sourceConstraint"
-    sourceConstraintComponent: Final = f"{_SH}sourceConstraintComponent"
     sourceShape: Final = f"{_SH}sourceShape"
     sparql: Final = f"{_SH}sparql"
     targetClass: Final = f"{_SH}targetClass"

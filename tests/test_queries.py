@@ -1,0 +1,219 @@
+"""The queries people ask, and the rules that carry meaning, on configurations as people write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyoxigraph import Literal, NamedNode, QuerySolutions, QueryTriples, RdfFormat, Store
+
+from api_gateway_service_mesh import resources
+from api_gateway_service_mesh.graph import SourceGraph, infer
+from api_gateway_service_mesh.vocabulary import AGW
+from tests.support.shape_cases import PREFIXES
+
+HEAD = PREFIXES + "@prefix ex: <urn:ex:> .\n"
+
+# As published files are written: integers, plain strings, xsd:duration.
+PUBLISHED = (
+    HEAD
+    + """
+ex:gateway a agw:ApiGateway ; agw:hasRoute ex:products , ex:orders .
+ex:products a agw:Route ; agw:routePath "/api/v1/products" ; agw:httpMethod "GET" ;
+    agw:hasBackendService ex:productsService ; agw:hasRateLimiter ex:limiter ; agw:hasCircuitBreaker ex:breaker .
+ex:orders a agw:Route ; agw:routePath "/api/v1/orders" ; agw:httpMethod "POST" ; agw:hasBackendService ex:ordersService .
+ex:limiter a agw:RateLimiter ; agw:requestsPerSecond 200 ; agw:burstSize 400 .
+ex:breaker a agw:CircuitBreaker ; agw:failureThreshold 5 ; agw:timeoutSeconds 30 .
+ex:productsService a agw:BackendService ; agw:hasMutualTLS ex:strict ; agw:hasHealthCheck ex:check .
+ex:ordersService a agw:BackendService ; agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "PERMISSIVE" ] .
+ex:strict a agw:MutualTLS ; agw:mtlsMode "STRICT" .
+ex:check a agw:HealthCheck ; agw:healthCheckInterval "PT10S"^^xsd:duration ; agw:healthCheckPath "/health" ;
+    agw:failureThresholdHealth 3 .
+"""
+)
+
+ASKED = {
+    "rate-limited-routes": "SELECT ?route ?path ?ratelimit WHERE { ?route a agw:Route ; agw:routePath ?path ; "
+    "agw:hasRateLimiter ?rl . ?rl agw:requestsPerSecond ?ratelimit . }",
+    "strict-mtls-services": "SELECT ?service ?mtlsMode WHERE { ?service agw:hasMutualTLS ?mtls . "
+    '?mtls agw:mtlsMode ?mtlsMode . FILTER(?mtlsMode = "STRICT") }',
+    "circuit-breakers": "SELECT ?route ?failureThreshold ?timeout WHERE { ?route agw:hasCircuitBreaker ?cb . "
+    "?cb agw:failureThreshold ?failureThreshold ; agw:timeoutSeconds ?timeout . }",
+    "health-checks": "SELECT ?service ?interval ?path ?failureThreshold WHERE { ?service agw:hasHealthCheck ?hc . "
+    "?hc agw:healthCheckInterval ?interval ; agw:healthCheckPath ?path ; agw:failureThresholdHealth ?failureThreshold . }",
+}
+
+ANSWERED = {
+    "rate-limited-routes": ["urn:ex:products", "/api/v1/products", "200"],
+    "strict-mtls-services": ["urn:ex:productsService", "STRICT"],
+    "circuit-breakers": ["urn:ex:products", "5", "30"],
+    "health-checks": ["urn:ex:productsService", "PT10S", "/health", "3"],
+}
+
+LIVE = (
+    HEAD
+    + """
+ex:products a agw:Route ; agw:routePath "/products" ; agw:httpMethod "GET" ; agw:hasBackendService ex:productsService ;
+    agw:hasRateLimiter ex:limiter ; agw:hasCircuitBreaker ex:breaker ; agw:requestTotal 90 ; agw:errorTotal 4 .
+ex:orders a agw:Route ; agw:routePath "/orders" ; agw:requestTotal 10 ; agw:hasTrafficSplit ex:stable , ex:canary .
+ex:stable a agw:TrafficSplit ; agw:weight 90 ; agw:targetService ex:productsService .
+ex:canary a agw:TrafficSplit ; agw:weight 10 ; agw:targetService ex:next .
+ex:limiter a agw:RateLimiter ; agw:requestsPerSecond 5 ; agw:rejectedTotal 17 ; agw:admittedTotal 50 .
+ex:calm a agw:RateLimiter ; agw:rejectedTotal 1 ; agw:admittedTotal 5000 .
+ex:breaker a agw:CircuitBreaker ; agw:breakerState "OPEN" ; agw:openedTotal 2 .
+ex:closed a agw:CircuitBreaker ; agw:breakerState "CLOSED" ; agw:openedTotal 0 .
+ex:productsService a agw:BackendService ; agw:hasInstance ex:one , ex:two .
+ex:one a agw:ServiceInstance ; agw:address "one:80" ; agw:healthState "UNHEALTHY" ; agw:activeRequests 0 .
+ex:two a agw:ServiceInstance ; agw:address "two:80" ; agw:healthState "HEALTHY" ; agw:activeRequests 3 .
+ex:next a agw:BackendService ; agw:address "next:80" ; agw:healthState "UNKNOWN" .
+ex:spare a agw:BackendService ; agw:address "spare:80" .
+ex:old a agw:Certificate ; agw:certificateFile "old.pem" ; agw:certificateExpiry "2020-01-01T00:00:00Z"^^xsd:dateTime .
+ex:fine a agw:Certificate ; agw:certificateFile "fine.pem" ; agw:certificateExpiry "2999-01-01T00:00:00Z"^^xsd:dateTime .
+ex:web a agw:Listener ; agw:hasCertificate ex:fine .
+ex:gateway a agw:ApiGateway ; agw:configurationRevision "9f2c" ; agw:workerCount 2 .
+"""
+)
+
+SEEN = {
+    ("report", "routes"): [
+        ["urn:ex:orders", "/orders", None, None],
+        ["urn:ex:products", "/products", "GET", None],
+    ],
+    ("report", "services"): [
+        ["urn:ex:next", "next:80", "1"],
+        ["urn:ex:productsService"],
+        ["urn:ex:spare", "spare:80", "0"],
+    ],
+    ("report", "unused-services"): [["urn:ex:spare"]],
+    ("report", "unprotected-routes"): [["urn:ex:orders", "/orders"]],
+    ("report", "splits"): [
+        ["urn:ex:orders", "/orders", "90", "urn:ex:productsService"],
+        ["urn:ex:orders", "/orders", "10", "urn:ex:next"],
+    ],
+    ("report", "policies"): [
+        ["urn:ex:orders", "/orders", "traffic split", "urn:ex:canary"],
+        ["urn:ex:orders", "/orders", "traffic split", "urn:ex:stable"],
+        ["urn:ex:products", "/products", "circuit breaker", "urn:ex:breaker"],
+        ["urn:ex:products", "/products", "rate limiter", "urn:ex:limiter"],
+    ],
+    ("report", "busiest-routes"): [
+        ["urn:ex:products", "/products", "90", "4"],
+        ["urn:ex:orders", "/orders", "10", None],
+    ],
+    ("report", "breakers-open"): [["urn:ex:breaker", "OPEN", "urn:ex:products", "/products", "2"]],
+    ("report", "limiter-rejections"): [
+        ["urn:ex:limiter", "17", "50", "5", "/products"],
+        ["urn:ex:calm", "1", "5000", None, None],
+    ],
+    ("report", "certificates"): [
+        ["urn:ex:old", None, "old.pem", "2020-01-01T00:00:00Z"],
+        ["urn:ex:fine", "urn:ex:web", "fine.pem", "2999-01-01T00:00:00Z"],
+    ],
+    ("report", "endpoints"): [
+        ["urn:ex:next", "urn:ex:next", "next:80", "UNKNOWN", None],
+        ["urn:ex:productsService", "urn:ex:one", "one:80", "UNHEALTHY", "0"],
+        ["urn:ex:productsService", "urn:ex:two", "two:80", "HEALTHY", "3"],
+    ],
+    ("report", "gateway"): [["urn:ex:gateway", "9f2c", None, "2"]],
+    ("doctor", "breaker-open"): [["urn:ex:products", "/products", "urn:ex:breaker", "OPEN", "urn:ex:productsService"]],
+    ("doctor", "limiter-too-tight"): [["urn:ex:limiter", "17", "50", "5", None]],
+    ("doctor", "endpoints-unhealthy"): [["urn:ex:productsService", "urn:ex:one", "one:80", "1"]],
+    ("doctor", "certificates-expiring"): [["urn:ex:old", "2020-01-01T00:00:00Z", "old.pem"]],
+}
+
+Row = list[str | None]
+
+
+def _rows(store: Store, query: str) -> list[Row]:
+    answer = store.query(query, use_default_graph_as_union=True)
+    assert isinstance(answer, QuerySolutions)
+    return [[term.value if isinstance(term, (Literal, NamedNode)) else None for term in row] for row in answer]
+
+
+def _text(kind: str, name: str) -> str:
+    return (resources.queries(kind) / f"{name}.rq").read_text()
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_published_question_is_shipped_as_published_and_answers(name: str) -> None:
+    lines = _text("report", name).splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [f"PREFIX agw: <{AGW.Route[:-5]}>", ASKED[name]]
+    store = infer(SourceGraph.parse(PUBLISHED)).store
+    assert _rows(store, _text("report", name)) == [ANSWERED[name]]
+
+
+@pytest.mark.parametrize(("kind", "name"), SEEN, ids=[f"{kind}/{name}" for kind, name in SEEN])
+def test_a_question_is_answered_from_configuration_and_live_state(kind: str, name: str) -> None:
+    store = Store()
+    store.load(LIVE.encode(), format=RdfFormat.TURTLE)
+    rows, wanted = _rows(store, _text(kind, name)), SEEN[kind, name]
+    assert [row[: len(want)] for row, want in zip(rows, wanted, strict=True)] == wanted
+
+
+def test_every_question_of_a_running_gateway_is_asked_above() -> None:
+    asked = {*SEEN, *(("report", name) for name in ASKED)}
+    shipped = {(kind, file.stem) for kind in ("report", "doctor") for file in resources.queries(kind).glob("*.rq")}
+    assert asked == shipped
+
+
+CLASSES = """
+ex:Public rdfs:subClassOf agw:Route ; agw:{term} ex:general .
+ex:Payments rdfs:subClassOf ex:Public ; agw:{term} ex:strict .
+ex:Refunds rdfs:subClassOf ex:Payments .
+ex:a a ex:Public . ex:b a ex:Payments . ex:c a ex:Refunds . ex:d a ex:Refunds ; agw:{term} ex:own . ex:e a agw:Route .
+ex:f a ex:Payments , ex:Public .
+"""
+INHERITED = {
+    "Route": "hasRateLimiter hasCircuitBreaker hasRetryPolicy hasTimeout hasLoadBalancer hasAuthentication "
+    "hasBackendService hasTrafficSplit",
+    "BackendService": "hasMutualTLS hasHealthCheck hasConnectionPool hasServiceMesh hasSidecar",
+}
+
+
+@pytest.mark.parametrize(
+    ("root", "term"), [(root, term) for root, terms in INHERITED.items() for term in terms.split()]
+)
+def test_a_class_hands_its_policies_to_members_the_nearest_first(root: str, term: str) -> None:
+    text = HEAD + CLASSES.format(term=term).replace("agw:Route", f"agw:{root}")
+    index = infer(SourceGraph.parse(text)).index
+    held = {
+        name: {value.value for value in index.values(NamedNode(f"urn:ex:{name}"), NamedNode(getattr(AGW, term)))}
+        for name in "abcdef"
+    }
+    general, strict, own = {"urn:ex:general"}, {"urn:ex:strict"}, {"urn:ex:own"}
+    assert held == {"a": general, "b": strict, "c": strict, "d": own, "e": set(), "f": strict}
+
+
+def test_there_is_a_test_for_every_rule() -> None:
+    named = {term for terms in INHERITED.values() for term in terms.split()}
+    texts = [file.read_text() for file in resources.queries("infer").glob("*.rq")]
+    assert len(texts) == len(named)
+    assert all(any(f"?member agw:{term} ?value" in text for text in texts) for term in named)
+
+
+def test_two_unrelated_classes_both_hand_down_what_they_state() -> None:
+    """Which a shape then refuses where only one is allowed, instead of choosing silently."""
+    text = HEAD + (
+        "ex:A rdfs:subClassOf agw:Route ; agw:hasTimeout ex:one . ex:B rdfs:subClassOf agw:Route ; agw:hasTimeout ex:two ."
+        "ex:r a ex:A , ex:B ."
+    )
+    index = infer(SourceGraph.parse(text)).index
+    assert len(set(index.values(NamedNode("urn:ex:r"), NamedNode(AGW.hasTimeout)))) == 2
+
+
+def test_classes_that_contain_each_other_do_not_lose_what_they_state() -> None:
+    text = (
+        HEAD + "ex:A rdfs:subClassOf ex:B , agw:Route . ex:B rdfs:subClassOf ex:A ; agw:hasTimeout ex:t . ex:r a ex:A ."
+    )
+    index = infer(SourceGraph.parse(text)).index
+    assert {value.value for value in index.values(NamedNode("urn:ex:r"), NamedNode(AGW.hasTimeout))} == {"urn:ex:t"}
+
+
+@pytest.mark.parametrize("file", sorted(resources.queries("infer").glob("*.rq")), ids=lambda file: file.stem)
+def test_a_rule_takes_nothing_from_the_root_class(file: Path) -> None:
+    """agw:Route itself is the ontology's, not a class of somebody's routes."""
+    store = Store()
+    store.load((HEAD + "agw:Route agw:hasTimeout ex:t . ex:r a agw:Route .").encode(), format=RdfFormat.TURTLE)
+    answer = store.query(file.read_text())
+    assert isinstance(answer, QueryTriples)
+    assert list(answer) == []
