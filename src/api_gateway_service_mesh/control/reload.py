@@ -34,16 +34,20 @@ def _mark(file: Path) -> tuple[str, int, int, int] | None:
     return (str(real), status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-async def changes(files: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
-    """Once for every change to any of `files`, at most every 50 ms, until `stop`. A folder that does not exist, or
-    goes, is looked for again."""
+async def changes(files: Iterable[Path], since: Fingerprint, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Once for every change to any of `files` after the state `since`, at most every 50 ms, until `stop`. A folder that
+    does not exist, or goes, is looked for again."""
     watched = [file.absolute() for file in files]
     folders = {file.parent for file in watched}
-    folders |= {Path(mark[0]).parent for mark in fingerprint(watched) if mark is not None}
-    last = fingerprint(watched)
+    last = since
     while not stop.is_set():
+        folders |= _folders(last)
         there = sorted(folder for folder in folders if folder.is_dir())
+        if not there:
+            await asyncio.sleep(_POLL_SECONDS)
+            continue
         try:
+            # It also wakes up once a second: what changed before the watch stood is found then.
             async for _ in awatch(
                 *there,
                 watch_filter=None,
@@ -58,8 +62,11 @@ async def changes(files: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[N
                 if now != last:
                     last = now
                     yield
-                    folders |= {Path(mark[0]).parent for mark in now if mark is not None}
-                    if {folder for folder in folders if folder.is_dir()} != set(there):
-                        break
-        except (OSError, RuntimeError):
+                if sorted(folder for folder in folders | _folders(now) if folder.is_dir()) != there:
+                    break
+        except (OSError, RuntimeError):  # no such folder any more, or no watches left
             await asyncio.sleep(_POLL_SECONDS)
+
+
+def _folders(marks: Fingerprint) -> set[Path]:
+    return {Path(mark[0]).parent for mark in marks if mark is not None}

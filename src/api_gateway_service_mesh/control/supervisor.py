@@ -30,7 +30,7 @@ from .lock import create_lock, remove_lock
 from .metrics import ControlCounters
 from .options import ServeOptions, default_workers
 from .ports import Reservation, reserve
-from .reload import changes
+from .reload import changes, fingerprint
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
 from .sparql.dataset import DEFAULT_GRAPHS, dataset_quads
@@ -78,6 +78,7 @@ class Supervisor:
         self._bindings: dict[tuple[str, int], Binding] = {}
         self._loading = asyncio.Lock()
         self._wanted = asyncio.Event()
+        self._seen = fingerprint(options.files)
         self._number = 0
         self._reloads = 0
         self._rejected = 0
@@ -159,7 +160,7 @@ class Supervisor:
                 watching.cancel()
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        async for _ in changes(self.options.files, stop):
+        async for _ in changes(self.options.files, self._seen, stop):
             self._wanted.set()
 
     async def reload(self) -> bool:
