@@ -185,8 +185,9 @@ def test_who_may_be_picked(algorithm: Algorithm, weights: list[int], unhealthy: 
     for index in range(len(weights)):
         rig.set_health(index, HealthState.UNHEALTHY if unhealthy >> index & 1 else HealthState(index % 2))
     balancer, rng = rig.balancer(), random.Random(seed)
-    untried = {index for index, weight in enumerate(weights) if weight and not tried >> index & 1}
-    allowed = {index for index in untried if not unhealthy >> index & 1} or untried
+    usable = {index for index, weight in enumerate(weights) if weight}
+    healthy = {index for index in usable if not unhealthy >> index & 1} or usable
+    allowed = {index for index in healthy if not tried >> index & 1} or healthy
     for n in range(5):
         index = balancer.pick(0.0, rng.random(), key_hash(str(seed + n)), tried)
         assert (index in allowed) if allowed else (index == -1)
@@ -213,7 +214,16 @@ def test_when_all_are_unhealthy_all_are_used() -> None:
         rig.set_health(index, HealthState.UNHEALTHY)
     assert rig.picks(rig.balancer(), 4) == [0, 1, 0, 1]
     assert rig.balancer().pick(0.0, tried=0b01) == 1
-    assert rig.balancer().pick(0.0, tried=0b11) == -1
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_when_all_were_tried_it_begins_anew(algorithm: Algorithm) -> None:
+    rig = Rig(algorithm, [1, 1, 0])
+    rig.set_health(1, HealthState.UNHEALTHY)
+    assert rig.balancer().pick(0.0, tried=0b001) == 0, "rather the healthy one again than one known to be ill"
+    rig.set_health(1, HealthState.HEALTHY)
+    assert rig.balancer().pick(0.0, tried=0b001) == 1
+    assert rig.balancer().pick(0.0, tried=0b011) in {0, 1}
 
 
 def test_status_line() -> None:

@@ -28,6 +28,7 @@ from api_gateway_service_mesh.model import (
 )
 from api_gateway_service_mesh.policies.cells import (
     ALIGNMENT,
+    DEFAULT_CELLS,
     CellLayout,
     CellsExhausted,
     CellStore,
@@ -64,7 +65,7 @@ def test_a_store_begins_at_zero_and_costs_only_what_is_touched() -> None:
     store = CellStore.shared()
     try:
         assert store.fd is not None
-        assert len(store.view) == store.cells == 64 * 1024 * 1024 // 8
+        assert len(store.view) == store.cells == DEFAULT_CELLS
         assert store.view[0] == store.view[store.cells - 1] == 0.0
         store.view[4096] = 1.0
         assert os.fstat(store.fd).st_blocks * 512 < 1024 * 1024

@@ -2,10 +2,11 @@
 
 Rules:
 
-- Candidates are the endpoints with a weight above 0, not UNHEALTHY, and not yet tried for this request. When none of
-  those not yet tried is healthy, all of them are candidates (panic: better a doubtful endpoint than a sure 503).
-- `pick` decides from its arguments and the cells alone; it returns an index into the upstream's endpoints, -1 when
-  there is nothing left to pick.
+- Candidates are the endpoints with a weight above 0 that are not UNHEALTHY; when there is none, all with a weight
+  (panic: better a doubtful endpoint than a sure 503). Of these, the ones not yet tried for this request; when all were
+  tried, it begins anew with all (a retry may find well again what failed).
+- `pick` decides from its arguments and the cells alone; it returns an index into the upstream's endpoints, or -1 when
+  no endpoint has a weight.
 - ROUND_ROBIN goes through the endpoints in order. WEIGHTED is the smooth weighted round robin of nginx. RANDOM draws
   evenly. LEAST_CONNECTIONS takes the fewest active requests per weight, over all workers; of many endpoints, the better
   of two drawn. CONSISTENT_HASH walks a ring of `POINTS` points per weight: adding one of N endpoints moves about 1/N of
@@ -121,9 +122,10 @@ class EndpointBalancer:
     def candidates(self, tried: int = 0) -> list[int]:
         """The endpoints in question, in order (see the module's rules)."""
         view, health = self._view, self._health
-        untried = [index for index in self._usable if not tried >> index & 1] if tried else self._usable
-        healthy = [index for index in untried if view[health[index]] != UNHEALTHY]
-        return healthy or untried
+        usable = [index for index in self._usable if view[health[index]] != UNHEALTHY] or self._usable
+        if not tried:
+            return usable
+        return [index for index in usable if not tried >> index & 1] or usable
 
     def active(self, index: int) -> float:
         """Active requests of an endpoint over all workers."""

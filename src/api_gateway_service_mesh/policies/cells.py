@@ -45,7 +45,9 @@ __all__ = [
 ]
 
 CELL_BYTES = 8
-DEFAULT_CELLS = 64 * 1024 * 1024 // CELL_BYTES
+DEFAULT_CELLS = 1024 * 1024 * 1024 // CELL_BYTES
+"""1 GiB of address space: room for 8,000 keyed rate limits. Memory it takes only where something is written."""
+
 ALIGNMENT = 8
 """Cells in a cache line. Slots and per-worker columns begin on one, so that workers do not slow each other down."""
 
@@ -74,8 +76,9 @@ class CellStore:
         self.view: memoryview[float] = memoryview(memory).cast("d")
 
     @classmethod
-    def local(cls, cells: int = DEFAULT_CELLS) -> CellStore:
-        """Private zeroed memory of this process."""
+    def local(cls, cells: int = DEFAULT_CELLS // 4) -> CellStore:
+        """Private zeroed memory of this process. By default less than `shared`: a kernel that counts every private page
+        as if it were used may grant less."""
         return cls(mmap.mmap(-1, cells * CELL_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), cells, None)
 
     @classmethod
@@ -177,7 +180,7 @@ class CellLayout:
             raise CellsExhausted(
                 f"no room for the state of {key[0]} {key[1]}: it needs {size} cells, "
                 f"{self._store.cells - base} of {self._store.cells} are left",
-                remedy="Restart the gateway: it sizes its memory by the configuration it starts with.",
+                remedy="let routes share rate limiters that have a key: each holds a table of callers",
             )
         self._next = base + size
         return base
