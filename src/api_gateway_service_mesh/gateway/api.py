@@ -7,32 +7,30 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, RdfFormat, Triple
+from pyoxigraph import BlankNode, DefaultGraph, NamedNode, RdfFormat, Triple
 
 from api_gateway_service_mesh.control.build import Build, build
-from api_gateway_service_mesh.errors import ClientError, ConfigError, Finding
+from api_gateway_service_mesh.errors import ClientError
 from api_gateway_service_mesh.graph import SourceGraph
-from api_gateway_service_mesh.graph.terms import Term, lexical
 from api_gateway_service_mesh.vocabulary import (
-    AGW,
     GRAPH_CONFIG,
     GRAPH_INFERRED,
     GRAPH_ONTOLOGY,
     GRAPH_RUNTIME,
     IMPLIED_GATEWAY,
     PREFIXES,
-    RDF_TYPE,
 )
 
 from .answer import Answer
 from .config import RouteConfig, ServiceMeshConfig
+from .draft import Draft, gateways_of
 from .explained import Explained, explain_url
-from .triples import NAMESPACE, mesh_triples, route_iri, route_triples, service_iri, service_triples
+from .triples import NAMESPACE, mesh_triples
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -129,13 +127,11 @@ class ApiGateway:
             ConfigError: one of them is refused; the gateway is as it was.
         """
         with self._lock:
-            added = dict(self._added)
-            draft: list[Triple] = []
-            iris = tuple(self._draft(route, added, draft) for route in routes)
-            # Alone first: that costs the same however many routes there are, and finds all that is wrong with these.
-            build(SourceGraph.of(dict.fromkeys((*self._context(draft), *draft))))
+            draft = Draft(self._source, self._added, self._gateway_iri(), in_mesh=self._in_mesh)
+            iris = tuple(draft.add(route) for route in routes)
+            build(draft.alone())
             before = self._source, self._built
-            self._source = self._extended(draft)
+            self._source = self._extended(draft.triples)
             self._built = None
             if self._servings:
                 try:
@@ -143,63 +139,14 @@ class ApiGateway:
                 except BaseException:
                     self._source, self._built = before
                     raise
-            self._added = added
+            self._added = draft.added
             return iris
 
-    def _draft(self, config: RouteConfig, added: dict[tuple[str, str], str], draft: list[Triple]) -> str:
-        method, path = config.method.upper(), config.path
-        if (method, path) in added:
-            raise ConfigError(
-                Finding(
-                    "conflicting-routes",
-                    f"there is a route for {method} {path} already: {added[method, path]}",
-                    subject=added[method, path],
-                    predicate=AGW.routePath,
-                    value=path,
-                    remedy="change its path or method; shares of one route's traffic are said with agw:hasTrafficSplit",
-                )
-            )
-        taken = {triple.subject.value for triple in draft if isinstance(triple.subject, NamedNode)} | self._subjects()
-        service = self._service_at(config.backend_service, draft)
-        if service is None:
-            service = service_iri(config.backend_service, taken)
-            draft += service_triples(service, config.backend_service, in_mesh=self._in_mesh)
-            taken.add(service)
-        iri = added[method, path] = route_iri(config, taken)
-        draft += route_triples(iri, config, service, self._gateway_iri())
-        return iri
-
-    def _context(self, draft: Iterable[Triple]) -> Iterator[Triple]:
-        """What the source says of things that `draft` speaks of or points at, and of what those point at in turn."""
-        known: dict[Term, list[Triple]] = {}
-        for triple in self._source.triples:
-            known.setdefault(triple.subject, []).append(triple)
-        todo: list[Term] = [term for triple in draft for term in (triple.subject, triple.object)]
-        while todo:
-            for triple in known.pop(todo.pop(), ()):
-                if triple.predicate.value != AGW.hasRoute:  # the other routes have been judged
-                    yield triple
-                    todo.append(triple.object)
-
-    def _subjects(self) -> set[str]:
-        return {subject.value for subject, _, _ in self._source.rows if isinstance(subject, NamedNode)}
-
-    def _service_at(self, address: str, draft: Iterable[Triple]) -> str | None:
-        stated = Literal(address)
-        for triple in (*draft, *self._source.triples):
-            if triple.object == stated and triple.predicate.value == AGW.address:
-                return lexical(triple.subject)
-        return None
-
     def _gateway_iri(self) -> str | None:
-        gateways = {
-            subject.value
-            for subject, predicate, value in self._source.rows
-            if (predicate.value, value) == (RDF_TYPE, NamedNode(AGW.ApiGateway)) and isinstance(subject, NamedNode)
-        }
         if self._chosen is not None:
             return self._chosen
-        return next(iter(gateways)) if len(gateways) == 1 else None
+        gateways = set(gateways_of(self._source))
+        return gateways.pop() if len(gateways) == 1 else None
 
     def _extended(self, draft: Iterable[Triple]) -> SourceGraph:
         """The source with more triples; those it had keep their places."""

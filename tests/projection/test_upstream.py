@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from api_gateway_service_mesh.errors import Severity
+from api_gateway_service_mesh.model import ConnectionPool, Upstream, UpstreamTls
+from tests.support.configuration import EX, assembled, mesh_of, only_finding
+
+CERTIFICATE = "ex:c a agw:Certificate . "
+
+
+def upstream(stated: str, *more: str) -> Upstream:
+    text = f"{CERTIFICATE} ex:s a agw:BackendService {stated} . {' '.join(more)}"
+    (found,) = assembled(text).mesh.upstreams
+    return found
+
+
+def mtls(mode: str, certificate: bool = False) -> str:
+    return f'; agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "{mode}" {"; agw:hasCertificate ex:c" if certificate else ""} ]'
+
+
+def test_pools() -> None:
+    found = upstream(
+        "; agw:hasConnectionPool ex:p",
+        """ex:p a agw:ConnectionPool ; agw:maxConnections 9 ;
+        agw:maxIdleConnections 4 ; agw:idleTimeout "PT1M"^^xsd:dayTimeDuration ; agw:connectTimeout "PT0.5S"^^xsd:dayTimeDuration .""",
+    )
+    assert found.pool == ConnectionPool(EX + "p", 9, 4, 60.0, 0.5)
+    assert upstream("").pool == ConnectionPool()
+
+
+def test_an_https_address_is_verified_one_way() -> None:
+    found = upstream('; agw:address "https://s" ; agw:serverName "s.example.com"')
+    assert found.tls == UpstreamTls(None, "s.example.com")
+    assert found.endpoints[0].tls
+
+
+@pytest.mark.parametrize("mode", ["STRICT", "PERMISSIVE"])
+def test_with_a_certificate_agw_itself_does_mtls_on_every_endpoint(mode: str) -> None:
+    found = upstream('; agw:address "s:80"' + mtls(mode, certificate=True))
+    assert found.tls and found.tls.certificate
+    assert found.endpoints[0].tls
+    assert not found.plaintext_forbidden
+
+
+def test_disabled_mtls_is_none_even_with_a_certificate() -> None:
+    found = upstream('; agw:address "s:80"' + mtls("DISABLE", certificate=True))
+    assert found.tls is None and not found.endpoints[0].tls
+
+
+@pytest.mark.parametrize("carrier", ["agw:hasServiceMesh ex:m", "agw:hasSidecar ex:m"])
+def test_in_a_mesh_the_sidecar_carries_it(carrier: str) -> None:
+    found = upstream('; agw:address "s:80" ; ' + carrier + mtls("STRICT"), "ex:m a agw:ServiceMesh , agw:Sidecar .")
+    assert found.in_mesh and found.tls is None and not found.plaintext_forbidden
+
+
+@pytest.mark.parametrize("address", ["s:80", "https://s"])
+def test_strict_that_nothing_can_carry_is_never_watered_down(address: str) -> None:
+    text = f'ex:s a agw:BackendService ; agw:address "{address}" {mtls("STRICT")} .'
+    found = assembled(text)
+    assert found.mesh.upstreams[0].plaintext_forbidden
+    finding = only_finding(found)
+    assert (finding.code, finding.severity) == ("mtls-without-certificate", Severity.WARNING)
+
+
+def test_sorted_by_iri() -> None:
+    text = " ".join(f'ex:{name} a agw:BackendService ; agw:address "{name}:80" .' for name in "cab")
+    assert [found.name for found in mesh_of(text).upstreams] == ["a", "b", "c"]
