@@ -13,7 +13,7 @@ import re2
 from pyoxigraph import BlankNode, Literal, NamedNode, Triple
 
 from .terms import RDF_TYPE, SH, Term
-from .values import compare, is_lexical
+from .values import compare, comparer, lexical_test
 
 if TYPE_CHECKING:
     from .shacl import Run
@@ -166,12 +166,15 @@ def conditions(name: str, value: Term, flags: str = "") -> Callable[[Term], bool
             return lambda term: not isinstance(term, BlankNode) and len(_text(term)) >= number
         return lambda term: not isinstance(term, BlankNode) and len(_text(term)) <= number
     accepted = {"minInclusive": (0, 1), "minExclusive": (1,), "maxInclusive": (-1, 0), "maxExclusive": (-1,)}[name]
-    return lambda term: compare(term, value) in accepted
+    against = comparer(value)
+    return lambda term: against(term) in accepted
 
 
 def _datatype(wanted: Term) -> Callable[[Term], bool]:
-    iri = _text(wanted)
-    return lambda term: isinstance(term, Literal) and term.datatype == wanted and is_lexical(term.value, iri)
+    valid = lexical_test(_text(wanted))
+    if valid is None:
+        return lambda term: isinstance(term, Literal) and term.datatype == wanted
+    return lambda term: isinstance(term, Literal) and term.datatype == wanted and valid(term.value)
 
 
 def _node_kind(kind: str) -> Callable[[Term], bool]:

@@ -23,9 +23,13 @@ __all__ = ["Parsed", "parse_document"]
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What one document holds: its triples in document order, and the prefixes it declares."""
+    """What one document holds: its triples in document order and the prefixes it declares.
+
+    ``triples`` are as the parser made them (labels without scope), ``rows`` taken apart.
+    """
 
     rows: Sequence[Row]
+    triples: Sequence[Triple]
     prefixes: Mapping[str, str]
 
 
@@ -51,11 +55,11 @@ def parse_document(document: Document, scope: str = "") -> Parsed:
             )
         ) from None
     reader = parse(document.text.encode(), format=document.format, base_iri=document.base)
-    rows: list[Row] = []
+    triples: list[Triple] = []
     errors: list[SyntaxError] = []
     while True:
         try:
-            rows.extend((subject, predicate, value) for subject, predicate, value, _ in reader)
+            triples.extend(quad.triple for quad in reader)
             break
         except SyntaxError as error:  # the reader goes on after an error; what follows may be its echo
             errors.append(error)
@@ -63,7 +67,7 @@ def parse_document(document: Document, scope: str = "") -> Parsed:
                 break
     if errors:
         raise ConfigError(Report().merged(syntax_findings(document, errors, reader.prefixes)))
-    if not rows:
+    if not triples:
         raise ConfigError(
             Finding(
                 "empty",
@@ -72,9 +76,10 @@ def parse_document(document: Document, scope: str = "") -> Parsed:
                 remedy="write at least one route, or run `agw init` for a first one",
             )
         )
+    rows: list[Row] = [(subject, predicate, value) for subject, predicate, value in triples]
     if scope:
         rows = [_scoped(row, scope) for row in rows]
-    return Parsed(rows, dict(reader.prefixes))
+    return Parsed(rows, triples, dict(reader.prefixes))
 
 
 def _scoped(row: Row, scope: str) -> Row:

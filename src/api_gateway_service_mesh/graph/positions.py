@@ -22,6 +22,7 @@ from .document import Document
 from .skolem import rename, skolem_names
 from .terms import RDF, RDF_FIRST, RDF_NIL, RDF_REST, RDF_TYPE, XSD, Row, Term, lexical
 from .tokens import NUMBER_TYPES, tokens
+from .values import canonical, compare
 
 __all__ = ["PositionIndex", "Span", "Spot", "walk"]
 
@@ -278,9 +279,9 @@ class PositionIndex:
         entries = self._properties.get(iri, {}).get(predicate, [])
         if value is None:
             return entries[0] if entries else None
-        if isinstance(value, str):
-            return next((entry for entry in entries if lexical(entry[0]) == value), None)
-        return next((entry for entry in entries if entry[0] == value), None)
+        return next((e for e in entries if e[0] == value), None) or next(
+            (e for e in entries if _same(e[0], value)), None
+        )
 
     def _spot(self, number: int, span: Span) -> Spot:
         document, lines = self._documents[number], self._lines[number]
@@ -288,6 +289,13 @@ class PositionIndex:
         location = Location(document.name, line, span[0] - lines[line - 1] + 1)
         first_line = document.text[span[0] : span[1]].partition("\n")[0]
         return Spot(document, location, span[0], max(1, len(first_line)))
+
+
+def _same(stated: Term, wanted: Term | str) -> bool:
+    """Whether a stated value is the wanted one though spelt otherwise: stores rewrite ``05`` to ``5``."""
+    if isinstance(wanted, str):
+        return lexical(stated) == wanted or (isinstance(stated, Literal) and canonical(stated) == wanted)
+    return isinstance(wanted, Literal) and isinstance(stated, Literal) and compare(stated, wanted) == 0
 
 
 def _scoped(entry: Placed, scope: str) -> Placed:

@@ -32,8 +32,8 @@ class PropertyPath:
 class ValidationResult:
     """One failed constraint on one focus node.
 
-    ``component`` is a constraint component (``sh:MinCountConstraintComponent``); ``parameter`` what the shape demands (the
-    bound, the class, the pattern …); ``constraint`` the node of a ``sh:sparql``.
+    ``component`` is a constraint component (``sh:MinCountConstraintComponent``); ``parameter`` what the shape demands
+    (the bound, the class, the pattern …); ``constraint`` the node of a ``sh:sparql``.
     """
 
     focus: Term

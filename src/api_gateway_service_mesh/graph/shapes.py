@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from pyoxigraph import Literal, NamedNode
+from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Severity
 
@@ -144,6 +145,11 @@ class ShapesGraph:
                 self._shape(subject)
         self._refuse_recursion()
         self.targeted = tuple(shape for shape in self._shapes.values() if shape.targets and not shape.deactivated)
+
+    @cached_property
+    def ntriples(self) -> bytes:
+        """The triples of the shapes as N-Triples."""
+        return serialize((Triple(*row) for row in self.rows), format=RdfFormat.N_TRIPLES) or b""
 
     def shape(self, node: Term) -> Shape:
         """The shape of this name."""

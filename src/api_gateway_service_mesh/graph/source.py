@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyoxigraph import RdfFormat, Triple, serialize
+from pyoxigraph import BlankNode, NamedNode, RdfFormat, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Location, Report, Severity
 
@@ -35,6 +36,7 @@ class SourceGraph:
     """
 
     rows: tuple[Row, ...] = field(repr=False)
+    triples: tuple[Triple, ...] = field(repr=False)
     documents: tuple[Document, ...] = ()
     prefixes: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -73,21 +75,20 @@ class SourceGraph:
         """A configuration built with rdflib; its triples have no places."""
         from .rdflib_bridge import rows_from
 
-        rows = rows_from(graph)
-        names = skolem_names(rows)
         prefixes = {prefix: str(iri) for prefix, iri in graph.namespaces()}
-        return cls(tuple(dict.fromkeys(_named(row, names) for row in rows)), (), prefixes)
+        return cls._merged(rows_from(graph), [], prefixes)
 
     @classmethod
     def of(cls, triples: Iterable[Triple], prefixes: Mapping[str, str] | None = None) -> SourceGraph:
         """A configuration made of triples, for example by the Python API; they have no places."""
-        rows: list[Row] = [(subject, predicate, value) for subject, predicate, value in triples]
-        names = skolem_names(rows)
-        return cls(tuple(dict.fromkeys(_named(row, names) for row in rows)), (), dict(prefixes or {}))
+        found = list(triples)
+        rows: list[Row] = [(subject, predicate, value) for subject, predicate, value in found]
+        return cls._merged(rows, found, dict(prefixes or {}))
 
     @classmethod
     def _of(cls, documents: Sequence[Document], broken: list[Finding]) -> SourceGraph:
         rows: list[Row] = []
+        triples: list[Triple] = []
         prefixes: dict[str, str] = {}
         for number, document in enumerate(documents):
             try:
@@ -96,19 +97,27 @@ class SourceGraph:
                 broken += error.report.findings
             else:
                 rows += parsed.rows
+                triples += parsed.triples
                 prefixes = {**parsed.prefixes, **prefixes}
         if broken:
             raise ConfigError(Report().merged(broken))
-        names = skolem_names(rows)
-        merged = tuple(dict.fromkeys(_named(row, names) for row in rows) if names else dict.fromkeys(rows))
-        source = cls(merged, tuple(documents), prefixes, tuple(f for document in documents for f in document.findings))
-        imports = _imports(source)
-        return cls(merged, source.documents, prefixes, (*source.findings, *imports)) if imports else source
+        return cls._merged(rows, triples, prefixes, documents)
 
-    @cached_property
-    def triples(self) -> tuple[Triple, ...]:
-        """All triples, in the order of the files."""
-        return tuple(Triple(*row) for row in self.rows)
+    @classmethod
+    def _merged(
+        cls, rows: list[Row], triples: list[Triple], prefixes: Mapping[str, str], documents: Sequence[Document] = ()
+    ) -> SourceGraph:
+        """Name the blank nodes and drop doubles; `triples`, when given, are `rows` as the parser made them."""
+        names = skolem_names(rows)
+        merged: dict[Row, Triple] = {}
+        for row, triple in zip_longest(rows, triples):
+            named = _named(row, names) if names else row
+            if named not in merged:
+                merged[named] = triple if triple is not None and named is row else Triple(*named)
+        findings = tuple(finding for document in documents for finding in document.findings)
+        source = cls(tuple(merged), tuple(merged.values()), tuple(documents), prefixes, findings)
+        imports = _imports(source)
+        return replace(source, findings=(*findings, *imports)) if imports else source
 
     @cached_property
     def ntriples(self) -> bytes:
@@ -164,9 +173,11 @@ class SourceGraph:
         return graph_of(self.rows, self.prefixes)
 
 
-def _named(row: Row, names: Mapping) -> Row:  # type: ignore[type-arg]
+def _named(row: Row, names: dict[BlankNode, NamedNode]) -> Row:
     subject, predicate, value = row
-    return rename(subject, names), predicate, rename(value, names)  # type: ignore[arg-type,return-value]
+    if type(subject) is NamedNode and type(value) not in (BlankNode, Triple):
+        return row
+    return rename(subject, names), predicate, rename(value, names)  # type: ignore[return-value]
 
 
 def _imports(source: SourceGraph) -> list[Finding]:

@@ -1,7 +1,7 @@
 """``sh:sparql``: a SELECT query whose every row is a violation (SHACL section 5).
 
-The standard runs the query once per focus node with ``$this`` bound. Where that makes no difference (see `_joins`) it is
-run once for all and its rows are sorted by ``?this``, which for 1,000 routes is 1,000 times cheaper.
+The standard runs the query once per focus node with ``$this`` bound. Where that makes no difference (see `_joins`) it
+is run once for all and its rows are sorted by ``?this``, which for 1,000 routes is 1,000 times cheaper.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ class SparqlConstraint:
 def _joins(query: str) -> bool:
     """Whether binding ``$this`` beforehand gives the same rows as joining on it afterwards.
 
-    It does when every group that speaks of it begins with a pattern about it (OPTIONAL and EXISTS see it from outside), and nothing counts over all of them."""
+    It does when every group that speaks of it begins with a pattern about it (OPTIONAL and EXISTS see it
+    from outside), and nothing counts over all of them.
+    """
     text = _NOISE.sub(" ", query)
     if re.search(r"\b(?:LIMIT|OFFSET|MINUS|VALUES)\b", text, re.IGNORECASE):
         return False
@@ -103,6 +105,9 @@ def _joins(query: str) -> bool:
         return False
     begins: list[bool] = []
     position = 0
+    outermost = re.search(r"\{\s*(?:[?$](\w+))?", text)
+    if not outermost or outermost[1] != "this":
+        return False
     for found in _OPENING.finditer(text):
         speaks = re.search(r"[?$]this\b", text[position : found.start()])
         if speaks and begins and not begins[-1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pyoxigraph import RdfFormat, Store, Triple, serialize
+from pyoxigraph import RdfFormat, Store
 
 from api_gateway_service_mesh.errors import ConfigError, Location, Report
 
@@ -52,9 +52,5 @@ def validate(inferred: InferredGraph, shapes: ShapesGraph | None = None) -> Vali
     report = check(inferred, shapes)
     if not report.conforms:
         raise ConfigError(report)
-    inferred.store.load(_ntriples(shapes), format=RdfFormat.N_TRIPLES, to_graph=SHAPES_GRAPH)
+    inferred.store.load(shapes.ntriples, format=RdfFormat.N_TRIPLES, to_graph=SHAPES_GRAPH)
     return ValidatedGraph(inferred, report, inferred.store)
-
-
-def _ntriples(shapes: ShapesGraph) -> bytes:
-    return serialize((Triple(*row) for row in shapes.rows), format=RdfFormat.N_TRIPLES) or b""

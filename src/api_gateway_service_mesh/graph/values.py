@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TypeAlias
 
-from pyoxigraph import Literal
+from pyoxigraph import Literal, NamedNode, Quad, Store
 
 from .terms import XSD, Term
 
-__all__ = ["compare", "day_time_seconds", "is_lexical"]
+__all__ = ["canonical", "compare", "comparer", "day_time_seconds", "is_lexical", "lexical_test"]
 
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\Z")
@@ -40,6 +40,7 @@ _INTEGERS: dict[str, tuple[int | None, int | None]] = {
     "unsignedShort": (0, 2**16 - 1),
     "unsignedByte": (0, 255),
 }
+_ANY = NamedNode("urn:x:any")
 _DIGITS = 4000  # Python refuses to read longer integers; no such number is a setting
 
 
@@ -104,6 +105,19 @@ def is_lexical(text: str, datatype: str) -> bool:
     return valid is None or valid(text)
 
 
+def lexical_test(datatype: str) -> Callable[[str], bool] | None:
+    """The test behind `is_lexical` for one datatype; None when every text passes."""
+    return _VALID.get(datatype)
+
+
+def canonical(literal: Literal) -> str:
+    """The lexical form pyoxigraph's store gives a literal: ``05`` becomes ``5``, ``PT60S`` becomes ``PT1M``."""
+    store = Store()
+    store.add(Quad(_ANY, _ANY, literal))
+    term = next(iter(store)).object
+    return term.value if isinstance(term, Literal) else literal.value
+
+
 def day_time_seconds(text: str) -> Decimal | None:
     """The seconds of a duration of days and time only; None for anything else (also for months and years)."""
     found = _DAY_TIME.match(text)
@@ -120,7 +134,16 @@ _Comparable: TypeAlias = Decimal | float | str | bool | datetime | date | time
 def compare(left: Term, right: Term) -> int | None:
     """-1, 0 or 1 as ``<``, ``=``, ``>`` of SPARQL 1.1 section 17.3 say (days-and-time durations added); None when the
     two cannot be compared (malformed, of different kinds, only one with a time zone, NaN)."""
-    one, two = _value(left), _value(right)
+    return _compare(_value(left), _value(right))
+
+
+def comparer(right: Term) -> Callable[[Term], int | None]:
+    """`compare` with the second value fixed, which is then read only once."""
+    fixed = _value(right)
+    return lambda left: _compare(_value(left), fixed)
+
+
+def _compare(one: tuple[str, _Comparable] | None, two: tuple[str, _Comparable] | None) -> int | None:
     if one is None or two is None or one[0] != two[0]:
         return None
     a, b = one[1], two[1]
