@@ -21,11 +21,12 @@ EDGE = [
     *wrong("port", (f"{UNPORTED} .", "needs one port"), ("ex:gateway agw:port 8080 .", "Only an agw:Listener")),
     *warned("listener", ("ex:web a agw:Listener ; agw:port 80 .", "No gateway names this listener")),
     *right(
-        "bindAddress", *(f'{LISTENER} ; agw:bindAddress "{a}" .' for a in ("127.0.0.1", "::", "localhost", "fe80::1"))
+        "bindAddress", *(f'{LISTENER} ; agw:bindAddress "{a}" .' for a in ("127.0.0.1", "::", "0.0.0.0", "fe80::1"))
     ),
     *wrong(
         "bindAddress",
         (f'{LISTENER} ; agw:bindAddress "eth0" .', "one IP address"),
+        (f'{LISTENER} ; agw:bindAddress "localhost" .', "one IP address"),
         (f'{LISTENER} ; agw:bindAddress "0.0.0.0:80" .', "one IP address"),
     ),
     *right(
@@ -52,7 +53,9 @@ EDGE = [
         f'{LISTENER} ; agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "DISABLE" ] .',
         f"ex:service agw:hasMutualTLS {CERTIFIED} . {CERTIFICATE} ; {FILES} .",
         f"ex:service agw:hasMutualTLS {STRICT} ; agw:hasServiceMesh ex:mesh . {MESH} .",
-        f"ex:payments rdfs:subClassOf agw:BackendService ; agw:hasMutualTLS {STRICT} .",
+        f"ex:Payments rdfs:subClassOf agw:BackendService ; agw:hasMutualTLS {STRICT} .",
+        f"ex:Payments rdfs:subClassOf agw:BackendService ; agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode 'DISABLE' ] ."
+        f"ex:service a ex:Payments ; agw:hasMutualTLS {STRICT} ; agw:hasServiceMesh ex:mesh . {MESH} .",
     ),
     *wrong(
         "tls",
@@ -65,6 +68,11 @@ EDGE = [
             "nothing to verify them with",
         ),
         ('ex:service agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "strict" ] .', "agw:mtlsMode must be"),
+        (
+            f"ex:Payments rdfs:subClassOf agw:BackendService ; agw:hasMutualTLS {STRICT} . ex:service a ex:Payments ; "
+            'agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "DISABLE" ] .',
+            "never taken away silently",
+        ),
         ('ex:service agw:mtlsMode "PERMISSIVE" .', "belongs to an agw:MutualTLS"),
         (f"{LISTENER} ; agw:hasMutualTLS {STRICT} .", "no certificate of its own"),
         (f"ex:service agw:hasCertificate ex:certificate . {CERTIFICATE} ; {FILES} .", "For a service write"),

@@ -56,9 +56,12 @@ ROUTES = [
         "httpMethod",
         ('ex:route agw:httpMethod "GET,POST" .', "Write several as several values"),
         ('ex:route agw:httpMethod "" .', "one method name"),
-        ('ex:route agw:httpMethod "get" .', "case-sensitive"),
     ),
-    *warned("httpMethod", ('ex:route agw:httpMethod "TRACE" .', "never matches")),
+    *warned(
+        "httpMethod",
+        ('ex:route agw:httpMethod "get" .', "case-sensitive"),
+        ('ex:route agw:httpMethod "TRACE" .', "never matches"),
+    ),
     *right("hostname", 'ex:route agw:hostname "api.example.com" , "*.example.com" , "localhost" , "[::1]" .'),
     *wrong(
         "hostname",
