@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from api_gateway_service_mesh.model import (
     Endpoint,
@@ -20,8 +21,10 @@ from api_gateway_service_mesh.proxy.engine import Engine
 from api_gateway_service_mesh.routing import compile_table
 from tests.support.strict_backend import read_answer
 
-__all__ = ["Gateway"]
+__all__ = ["MUTATIONS", "SEED", "Gateway"]
 
+MUTATIONS = int(os.environ.get("AGW_HOSTILE_MUTATIONS", "3000"))
+SEED = int(os.environ.get("AGW_HOSTILE_SEED", "20260"))
 LIMITS = Limits(header_timeout_seconds=5.0)
 
 

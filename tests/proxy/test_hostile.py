@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator
 from random import Random
 
@@ -14,12 +13,9 @@ import pytest
 from tests.support.strict_backend import Answer, SeenRequest, StrictBackend, read_answer
 
 from .hostile_cases import REQUESTS
-from .hostile_gateway import Gateway
+from .hostile_gateway import MUTATIONS, SEED, Gateway
 from .hostile_mutations import mutated
 from .hostile_request import RequestCase, Seen
-
-MUTATIONS = int(os.environ.get("AGW_HOSTILE_MUTATIONS", "3000"))
-SEED = int(os.environ.get("AGW_HOSTILE_SEED", "20260"))
 
 
 @pytest.fixture

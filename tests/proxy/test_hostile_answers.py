@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from random import Random
 
 import pytest
 
 from tests.support.strict_backend import read_answer
 
 from .hostile_answers import ANSWERS, AnswerCase
-from .hostile_gateway import Gateway
+from .hostile_gateway import MUTATIONS, SEED, Gateway
+from .hostile_mutations import mutated
 
 _LATE_SECONDS = 0.02
 
@@ -23,6 +25,7 @@ class RudeBackend:
         self.case = AnswerCase("", b"")
         self.port = 0
         self.done = asyncio.Event()
+        self.mutants: dict[int, bytes] = {}
         self.reused = False
         """A request came on a connection whose answer had been wrong."""
         self._server: asyncio.Server | None = None
@@ -60,6 +63,10 @@ class RudeBackend:
                     self.done.set()
                     if self.case.closes:
                         return
+                elif target.startswith(b"/mutant/"):
+                    writer.write(self.mutants[int(target[8:])])
+                    await asyncio.sleep(_LATE_SECONDS)  # long enough for a wrong gateway to pool the connection
+                    return
                 else:
                     body = b"%b %b 0" % (method, target)
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
@@ -137,3 +144,32 @@ async def test_answers_are_judged_right(
     assert not wrong, "\n" + "\n".join(wrong)
     assert not trouble
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_mutated_answers_are_whole_refused_or_cut(gateway: Gateway, backend: RudeBackend) -> None:
+    """`AGW_HOSTILE_MUTATIONS` and `AGW_HOSTILE_SEED` choose another run."""
+    random = Random(SEED)
+    wires = [case.wire + case.late for group in ANSWERS.values() for case in group if len(case.wire) < 4096]
+    wrong: list[str] = []
+
+    async def one(number: int) -> None:
+        wire = backend.mutants[number] = mutated(wires, random)
+        reader, writer = await gateway.connect()
+        try:
+            writer.write(b"GET /mutant/%d HTTP/1.1\r\nHost: h.example\r\n\r\n" % number)
+            async with asyncio.timeout(5):
+                answer = await read_answer(reader)
+        except (TimeoutError, ValueError, OSError) as fault:
+            wrong.append(f"{type(fault).__name__} {fault}: {wire[:600]!r}")
+            return
+        finally:
+            writer.close()
+        if answer is None:
+            wrong.append(f"closed without an answer: {wire[:600]!r}")
+        trouble = await gateway.canary()
+        if trouble is not None:
+            wrong.append(f"{trouble}: {wire[:600]!r}")
+
+    for start in range(0, MUTATIONS, 64):
+        await asyncio.gather(*(one(number) for number in range(start, min(start + 64, MUTATIONS))))
+        assert not wrong, "\n" + "\n".join(wrong[:10])

@@ -159,6 +159,9 @@ class ClientConnection(asyncio.Protocol):
         """Begin the first request in `data`; what is left when it is over already, else nothing."""
         if data.startswith(b"\r\n"):  # RFC 9112 §2.2: one empty line before a request line is ignored
             data = data[2:]
+            if not data:
+                self._buffer = b""
+                return b""
         end = data.find(b"\r\n\r\n")
         if end < 0:
             check_unfinished(data, self._limits)

@@ -299,7 +299,7 @@ class HeadReader:
         reason = self._judge.verdict(
             raw,
             has_host=block.authority is not None,
-            has_body=block.chunked or block.length > 0 or block.upgrade is not None,
+            leaves_state=block.chunked or block.length > 0 or block.close or block.upgrade is not None,
         )
         if reason is not None:
             raise HeadError(400, "malformed-header", reason)

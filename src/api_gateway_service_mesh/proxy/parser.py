@@ -66,10 +66,12 @@ class BlockJudge:
             auto_decompress=False,
         )
 
-    def verdict(self, block: bytes, *, has_host: bool, has_body: bool) -> str | None:
+    def verdict(self, block: bytes, *, has_host: bool, leaves_state: bool) -> str | None:
         """Why the parser refuses `block` (header lines, each with CR LF), or None when it takes it.
 
-        The request line is agw's own to judge (`proxy.head`), so the parser gets a neutral one.
+        The request line is agw's own to judge (`proxy.head`), so the parser gets a neutral one. `leaves_state`: after
+        this block the parser waits for a body, another protocol, or (``Connection: close``) nothing at all, and must
+        not judge the next one.
         """
         start = b"POST / HTTP/1.1\r\n" if has_host else b"POST / HTTP/1.1\r\nHost: h\r\n"
         try:
@@ -80,7 +82,7 @@ class BlockJudge:
         except Exception as error:
             self._parser = self._fresh()
             return type(error).__name__
-        if has_body or len(messages) != 1 or rest:
+        if leaves_state or len(messages) != 1 or rest:
             self._parser = self._fresh()
             if len(messages) != 1 or rest:
                 return "the header block does not end where it seems to"
