@@ -102,6 +102,9 @@ def test_the_commands_of_its_readme_work(example: Path, monkeypatch: pytest.Monk
 
 def _run(arguments: list[str]) -> None:
     name, *rest = arguments
+    if "--name" in rest:
+        question = rest[rest.index("--name") + 1]
+        assert (resources.queries("report") / f"{question}.rq").exists(), arguments
     if name in ENDLESS or "--live" in rest:
         command = agw.get_command(click.Context(agw), name)
         assert command is not None, arguments

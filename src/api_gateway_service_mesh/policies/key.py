@@ -16,7 +16,7 @@ _INT64 = Struct("<q").unpack
 
 def key_hash(key: str | bytes) -> int:
     """A signed 64-bit hash of `key` (BLAKE2b). Equal text gives equal hashes in every process."""
-    data = key.encode("utf-8", "surrogateescape") if isinstance(key, str) else key
+    data = key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
     hashed: int = _INT64(blake2b(data, digest_size=8).digest())[0]
     return hashed
 
