@@ -217,14 +217,23 @@ def test_404_and_405() -> None:
     assert "✘ query q is present, got nothing" in render_explanation(told)
     told = explain(table, ExplainRequest("GET", "h", "/Users/7"))
     assert told.status == 404
-    assert [c.entry.route.name for c in explain(table, ExplainRequest("GET", "h", "/users/7/x")).candidates] == [
-        "ex:users", "ex:me"
-    ]  # fmt: skip
+
+
+def test_near_is_what_a_person_may_have_meant() -> None:
+    table = compile_table(mesh(route("u", "/v1/users/{id}"), route("p", "/v1/products/*"), route("o", "/orders")))
+
+    def near(path: str) -> list[str]:
+        return [c.entry.route.name for c in explain(table, ExplainRequest("GET", "h", path)).candidates]
+
+    assert near("/v1/users/7/x") == near("/V1/users/{ID}") == near("/v1/users") == near("/v1/user/7") == ["ex:u"]
+    assert near("/v1/product/7/8") == ["ex:p"]
+    assert near("/order") == ["ex:o"]
+    assert near("/") == near("/v2") == near("/v1/things/7") == []
 
 
 def test_candidates_are_bounded() -> None:
-    table = compile_table(mesh(*(route(f"r{i}", f"/a/{i}") for i in range(100))))
-    told = explain(table, ExplainRequest("GET", "h", "/a/x"))
+    table = compile_table(mesh(*(route(f"r{i:02}", "/a", methods=(f"M{i}",)) for i in range(100))))
+    told = explain(table, ExplainRequest("GET", "h", "/a"))
     assert len(told.candidates) == 20
     assert told.omitted == 80
 

@@ -19,7 +19,8 @@ _LONGEST_ANNOTATION = 128 << 10  # of 256 KiB that all annotations of an object 
 def name_of(text: str, *, longest: int = _LONGEST) -> str:
     """A DNS-1123 label from a name such as ``ex:products``: its local part, lower case, dashes for the rest."""
     local = re.split(r"[/#:]", text.rstrip("/#:"))[-1] or text
-    slug = re.sub(r"[^a-z0-9]+", "-", local.lower()).strip("-")
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", local)  # productsStable → products-stable
+    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
     if slug and len(slug) <= longest:
         return slug
     return f"{slug[: longest - 9].rstrip('-') or 'agw'}-{_mark(text)}"

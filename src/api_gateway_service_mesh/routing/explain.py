@@ -8,7 +8,8 @@ from .citation import match_citations
 from .decision import ExplainRequest, Verdict, reason, rung, verdicts
 from .effect import Citation, Part, effects
 from .entry import RouteEntry
-from .path import ANY_SEGMENT
+from .host import host_holds
+from .path import ANY_SEGMENT, path_holds
 from .precedence import Precedence
 from .table import RoutingTable
 
@@ -98,25 +99,46 @@ def _candidates(table: RoutingTable, request: ExplainRequest) -> tuple[tuple[Can
 def _distance(entry: RouteEntry, request: ExplainRequest) -> int | None:
     """How far a route that does not hold is from holding; None: it does not come near.
 
-    Near is a route whose path holds (1 for each other predicate that fails), or whose path differs only in case or in a
-    slash at the end, or that shares the leading segments (10 for each segment that differs, not all of them).
+    Near is a route whose path holds (1 for each other predicate that fails), and on the same host one whose path
+    differs in case or a slash at the end (5 more), has one segment more or less, or one that is spelt alike (10 more).
     """
-    failed = [verdict for verdict in verdicts(entry, request) if not verdict.held]
-    if not any(verdict.predicate.startswith("path") for verdict in failed):
-        return len(failed)
-    others = len(failed) - 1
+    if path_holds(entry.path, request.path):
+        return _failed(entry, request)
+    if not any(host_holds(key, request.host.lower()) for key in entry.hosts):
+        return None
     if entry.path.text.rstrip("/").lower() == request.path.rstrip("/").lower():
-        return 5 + others
+        return 4 + _failed(entry, request)
     wanted = entry.path.segments or tuple(entry.path.text.split("/")[1:])
     got = request.path.split("/")[1:]
-    shared = 0
-    for stated, segment in zip(wanted, got, strict=False):
-        if stated not in (segment, ANY_SEGMENT):
-            break
-        shared += 1
-    if shared == 0 or any(verdict.predicate == "host" for verdict in failed):
-        return None
-    return 10 * (max(len(wanted), len(got)) - shared) + others
+    missing = len(wanted) - len(got)
+    differing = [pair for pair in zip(wanted, got, strict=False) if pair[0] not in (pair[1], ANY_SEGMENT)]
+    if entry.path.open_ended and missing < 0:
+        missing = 0
+    near = (abs(missing) == 1 and not differing and max(len(wanted), len(got)) > 1) or (
+        missing == 0 and len(differing) == 1 and _one_slip(*differing[0])
+    )
+    return 9 + _failed(entry, request) if near else None
+
+
+def _failed(entry: RouteEntry, request: ExplainRequest) -> int:
+    return sum(not verdict.held for verdict in verdicts(entry, request))
+
+
+def _one_slip(stated: str, sent: str) -> bool:
+    """Whether two words differ by one character more, less, or other, or by two that changed places."""
+    start = _alike(stated, sent)
+    rest, other = stated[start:], sent[start:]
+    end = _alike(rest[::-1], other[::-1])
+    left, right = rest[: len(rest) - end], other[: len(other) - end]
+    if stated == ANY_SEGMENT or not (start or end):
+        return False
+    return max(len(left), len(right)) <= 1 or (len(left) == 2 and left == right[::-1])
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two words begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((position for position, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
 def _why(candidates: tuple[Candidate, ...], winner: RouteEntry | None) -> str:

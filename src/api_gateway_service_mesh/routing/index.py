@@ -2,12 +2,13 @@
 
 Cost of a look-up, by path kind: exact, one hash; templates and prefixes, one walk down a tree of segments (each segment
 one hash, and one more node for each level at which a parameter stands beside literal text); regular expressions, one
-scan of the path for all of them. None grows with the number of routes. Nothing here knows headers or queries.
+scan of the path for all of them. Many routes on one path are told apart by a switch. None grows with the number of
+routes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from api_gateway_service_mesh.model import PathKind
@@ -17,6 +18,7 @@ from .host import HostKey
 from .path import ANY_SEGMENT
 from .pattern import PatternSet
 from .precedence import MethodRank, PathKey
+from .switch import FEWEST, Switch, switch_for
 
 __all__ = ["Candidates", "HostGroup", "Leaf", "methods_of"]
 
@@ -29,7 +31,7 @@ _by_order = attrgetter("order")
 class Leaf(dict[str, Candidates]):
     """The routes of one host and one path, by method. ``leaf[method]`` answers for every method."""
 
-    __slots__ = ("entries", "order", "otherwise")
+    __slots__ = ("entries", "order", "otherwise", "switches")
 
     def __init__(self, entries: Sequence[RouteEntry], order: int) -> None:
         super().__init__()
@@ -38,6 +40,19 @@ class Leaf(dict[str, Candidates]):
         self.otherwise: Candidates = _reachable([entry for entry in entries if not entry.methods])
         for method in methods_of(entries):
             self[method] = _reachable(ranked(entries, method))
+        #: Where a path has many routes: by method ("" for one that none states) a switch over them.
+        self.switches: dict[str, Switch] | None = None
+        if len(entries) >= FEWEST:
+            made = {method: switch_for(listed) for method, listed in (*self.items(), ("", self.otherwise))}
+            self.switches = {method: switch for method, switch in made.items() if switch is not None} or None
+
+    def pick(self, method: str, headers: Mapping[str, str], query: str) -> Sequence[RouteEntry]:
+        """The routes for `method` that the request's headers and parameters leave."""
+        listed = self[method]
+        if self.switches is None:
+            return listed
+        switch = self.switches.get(method if method in self else "")
+        return listed if switch is None else switch.pick(headers, query)
 
     def __missing__(self, method: str) -> Candidates:
         return self.otherwise

@@ -64,16 +64,16 @@ class RoutingTable:
         for group in self._only or self._exact.get(host) or self._chain(host):
             leaf = group.exact.get(path)
             if leaf is not None:
-                for entry in leaf[method]:
+                for entry in leaf[method] if leaf.switches is None else leaf.pick(method, headers, query):
                     if entry.conditions is None or entry.conditions.hold(headers, query):
                         return entry
             if group.has_shapes:
                 for leaf in group.shaped(path):
-                    for entry in leaf[method]:
+                    for entry in leaf[method] if leaf.switches is None else leaf.pick(method, headers, query):
                         if entry.conditions is None or entry.conditions.hold(headers, query):
                             return entry
                 for leaf in group.expressions(path):
-                    for entry in leaf[method]:
+                    for entry in leaf[method] if leaf.switches is None else leaf.pick(method, headers, query):
                         if entry.conditions is None or entry.conditions.hold(headers, query):
                             return entry
         return None

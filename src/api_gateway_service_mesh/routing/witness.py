@@ -5,6 +5,7 @@ An example is never trusted on its own: whoever asks for one puts it to the tabl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ _HOSTS = ("example.com", "any.example.net")
 _LABELS = ("www", "any-host-below")
 _SEGMENTS = ("1", "any", "any-segment")
 _QUANTIFIERS = "*+?{"
+_GROUP = re.compile(r"\?(?:P?<\w+>|[a-zA-Z-]*:|[a-zA-Z-]*(?=\)))")  # what may stand behind a "(": name, flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +170,9 @@ class _Sampler:
         return "a" if char == "." else char
 
     def _group(self) -> str:
-        if self._text.startswith("?", self._at):  # (?:…), (?P<name>…), (?i:…)
-            end = min((i for sign in ":>" if (i := self._text.find(sign, self._at)) != -1), default=self._at)
-            closing = self._text.find(")", self._at)
-            if -1 < closing < end:  # (?i)
-                end = closing - 1
-            self._at = end + 1
+        opening = _GROUP.match(self._text, self._at)
+        if opening is not None:
+            self._at = opening.end()
         inner = self._alternative()
         self._at += 1
         return inner

@@ -1,4 +1,4 @@
-"""What runs agw in a cluster."""
+"""The objects fit each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import yaml
 
 from api_gateway_service_mesh.manifests import render
 from api_gateway_service_mesh.model import Mesh
-from tests.support.mesh_model import published, shop
+from tests.support.mesh_model import shop
 
 
 def objects(mesh: Mesh, **options: Any) -> dict[str, dict[str, Any]]:
@@ -36,43 +36,8 @@ def test_the_parts_fit_each_other() -> None:
     assert "replicas" not in found["Deployment"]["spec"]  # the autoscaler's
 
 
-def test_probes_ask_the_admin_port() -> None:
-    (container,) = objects(shop())["Deployment"]["spec"]["template"]["spec"]["containers"]
-    paths = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")}
-    assert paths == {
-        "startup": {"path": "/startupz", "port": "admin"},
-        "readiness": {"path": "/readyz", "port": "admin"},
-        "liveness": {"path": "/livez", "port": "admin"},
-    }
-    arguments = container["args"]
-    assert arguments[arguments.index("--admin-host") + 1] == "0.0.0.0"
-    assert container["env"] == [{"name": "AGW_ADMIN_TOKEN_FILE", "value": "/etc/agw-admin/token"}]
-
-
-def test_no_rights_that_it_does_not_need() -> None:
-    spec = objects(shop())["Deployment"]["spec"]["template"]["spec"]
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert spec["securityContext"]["sysctls"]  # port 80 without a capability
-    assert spec["automountServiceAccountToken"] is False
-    assert spec["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert "sysctls" not in objects(published())["Deployment"]["spec"]["template"]["spec"]["securityContext"]
-
-
-def test_the_configuration_comes_through_unchanged() -> None:
-    text = '@prefix ex: <https://example.org/> .\nex:a ex:b """\ttab: - "#\n  --- ' + "\u2028" + '1e3""" .\n'
-    found = objects(published(), config={"b.ttl": text, "a.ttl": "# nothing\n"})
-    assert found["ConfigMap"]["data"] == {"a.ttl": "# nothing\n", "b.ttl": text}
-    (container,) = found["Deployment"]["spec"]["template"]["spec"]["containers"]
-    assert container["args"][:3] == ["serve", "/etc/agw/a.ttl", "/etc/agw/b.ttl"]
-
-
 def test_what_has_to_be_made_by_hand_is_told() -> None:
     remedies = "\n".join(f.remedy or "" for f in render(shop(), "kubernetes").report.findings)
     assert "kubectl create configmap gateway-config" in remedies
     assert "kubectl create secret generic gateway-admin" in remedies
     assert "mount a Secret" in remedies
-
-
-def test_in_an_istio_mesh_the_pods_get_a_sidecar() -> None:
-    labels = objects(published())["Deployment"]["spec"]["template"]["metadata"]["labels"]
-    assert labels["sidecar.istio.io/inject"] == "true"

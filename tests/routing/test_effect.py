@@ -1,0 +1,71 @@
+"""What a route does, and the values that are cited for it."""
+
+from __future__ import annotations
+
+from api_gateway_service_mesh.model import (
+    Algorithm,
+    Balancer,
+    Breaker,
+    Endpoint,
+    KeyKind,
+    MtlsMode,
+    RateLimit,
+    RequestKey,
+    Retry,
+    RetryCondition,
+    Timeout,
+    Upstream,
+)
+from api_gateway_service_mesh.routing.effect import effects, number
+from api_gateway_service_mesh.vocabulary import NAMESPACE
+from tests.support.routes import EX, mesh, route
+
+
+def cited(part) -> list[tuple[str, str]]:
+    return [(c.predicate.removeprefix(NAMESPACE), c.object) for c in part.citations]
+
+
+def test_defaults_are_not_cited() -> None:
+    r = route("r", "/", breaker=Breaker(EX + "b"), retry=Retry(EX + "t"), rate_limits=(RateLimit(EX + "l", 5, 5),))
+    limit, breaker, retry, upstream = effects(mesh(r), r)
+    assert cited(limit) == [("hasRateLimiter", EX + "l"), ("requestsPerSecond", "5")]
+    assert cited(breaker) == [("hasCircuitBreaker", EX + "b")]
+    assert cited(retry) == [("hasRetryPolicy", EX + "t")]
+    assert upstream.text == "none: answers 503"
+
+
+def test_what_is_stated_is_cited() -> None:
+    service = Upstream(EX + "s", "ex:s", (Endpoint(EX + "i", "h", 1), Endpoint(EX + "j", "h", 2, weight=0)))
+    r = route(
+        "r",
+        "/",
+        upstream=service.iri,
+        rate_limits=(RateLimit(EX + "l", 0.5, 5, RequestKey(KeyKind.HEADER, "x-user")),),
+        retry=Retry(EX + "t", 1, 0.1, conditions=frozenset({RetryCondition.RESET}), retry_non_idempotent=True),
+        timeout=Timeout(EX + "o", None, 0.5),
+        balancer=Balancer(EX + "b", Algorithm.CONSISTENT_HASH, RequestKey(KeyKind.CLIENT_ADDRESS)),
+    )
+    parts = {part.name: part for part in effects(mesh(r, upstreams=(service,)), r)}
+    assert ("burstSize", "5") in cited(parts["rate limit"])
+    assert ("limitKey", "header:x-user") in cited(parts["rate limit"])
+    assert cited(parts["retry"])[1:] == [
+        ("retryAttempts", "1"),
+        ("initialDelayMs", "100"),
+        ("retryOn", "reset"),
+        ("retryNonIdempotent", "true"),
+    ]
+    assert parts["timeout"].text == "0.5 s each attempt"
+    assert parts["balancer"].text == "CONSISTENT_HASH by client-address"
+    assert parts["endpoint"].text == "http://h:2, weight 0"
+    assert cited(parts["endpoint"]) == [("hasInstance", EX + "j"), ("address", "h:2"), ("instanceWeight", "0")]
+
+
+def test_a_service_that_may_not_be_spoken_to_says_so() -> None:
+    service = Upstream(EX + "s", "ex:s", (Endpoint(EX + "s", "h", 1),), mtls_mode=MtlsMode.STRICT)
+    r = route("r", "/", upstream=service.iri)
+    (part,) = effects(mesh(r, upstreams=(service,)), r)
+    assert "answers 503" in part.text
+
+
+def test_numbers_as_people_write_them() -> None:
+    assert [number(n) for n in (5.0, 0.5, 1000000, 2.25)] == ["5", "0.5", "1000000", "2.25"]
