@@ -13,12 +13,10 @@ from api_gateway_service_mesh.projection.address import Address, parse_address
         ("products:8080", Address("products", 8080)),
         ("Products.Example.com.:80", Address("products.example.com", 80)),
         ("http://products:8080", Address("products", 8080)),
-        ("http://products:8080/", Address("products", 8080)),
-        ("https://products", Address("products", 443, tls=True)),
-        ("http://products", Address("products", 80)),
+        ("https://products:443", Address("products", 443, tls=True)),
         ("10.0.0.1:1", Address("10.0.0.1", 1)),
         ("[::1]:65535", Address("::1", 65535)),
-        ("https://[fd00::1]", Address("fd00::1", 443, tls=True)),
+        ("https://[fd00::1]:443", Address("fd00::1", 443, tls=True)),
         ("my_service.ns.svc:80", Address("my_service.ns.svc", 80)),
     ],
 )
@@ -29,7 +27,7 @@ def test_reads_addresses(text: str, address: Address) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "products", "products:", ":80", "products:0", "products:65536", "products:-1", "products:8o", "::1:80", "[::g]:80",
+        "", "products", "https://products", "http://products:80/", "products:", ":80", "products:0", "products:65536", "products:-1", "products:8o", "::1:80", "[::g]:80",
         "10.0.0.256:80", "10.0.0:80", "http://products:80/path", "http://user@products:80", "ftp://products:80", "a b:80",
         "products:80?x=1", "products:80#f", "-a:80", "a..b:80", "products:80\n", "http://", "[]:80", "x" * 64 + ":80",
     ],

@@ -16,7 +16,7 @@ SHOP = """ex:g a agw:ApiGateway ; agw:hasListener ex:l ; agw:trustedProxy "10.0.
     ex:b a agw:Route ; agw:routePath "/b/*" ; agw:hasTrafficSplit ex:x, ex:y .
     ex:x a agw:TrafficSplit ; agw:weight 50 ; agw:targetService ex:s . ex:y a agw:TrafficSplit ; agw:weight 50 ; agw:targetService ex:t .
     ex:s a agw:BackendService ; agw:hasInstance [ agw:address "s1:80" ] , [ agw:address "s2:80" ] .
-    ex:t a agw:UpstreamCluster ; agw:address "https://t" ."""
+    ex:t a agw:UpstreamCluster ; agw:address "https://t:443" ."""
 
 
 @settings(max_examples=15, deadline=None)

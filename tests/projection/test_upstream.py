@@ -30,7 +30,7 @@ def test_pools() -> None:
 
 
 def test_an_https_address_is_verified_one_way() -> None:
-    found = upstream('; agw:address "https://s" ; agw:serverName "s.example.com"')
+    found = upstream('; agw:address "https://s:443" ; agw:serverName "s.example.com"')
     assert found.tls == UpstreamTls(None, "s.example.com")
     assert found.endpoints[0].tls
 
@@ -54,7 +54,7 @@ def test_in_a_mesh_the_sidecar_carries_it(carrier: str) -> None:
     assert found.in_mesh and found.tls is None and not found.plaintext_forbidden
 
 
-@pytest.mark.parametrize("address", ["s:80", "https://s"])
+@pytest.mark.parametrize("address", ["s:80", "https://s:443"])
 def test_strict_that_nothing_can_carry_is_never_watered_down(address: str) -> None:
     text = f'ex:s a agw:BackendService ; agw:address "{address}" {mtls("STRICT")} .'
     found = assembled(text)

@@ -17,6 +17,7 @@ from pyoxigraph import Literal, RdfFormat, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
+from api_gateway_service_mesh.graph.excerpt import Excerpts
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.model.codec import encode
@@ -29,6 +30,7 @@ __all__ = ["STAGES", "Build", "Inspection", "build", "inspect", "render_stage"]
 
 STAGES = ("source", "inferred", "report", "rows", "model", "table")
 
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _SECRETS = frozenset({AGW.secretRef, AGW.privateKeyRef})
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.VIOLATION: 2}
 
@@ -118,29 +120,39 @@ def inspect(
 
 
 def _with(report: Report, more: Iterable[Finding], graph: InferredGraph) -> Report:
-    """`report` with what a later stage found, placed; without what an earlier stage said of the same property."""
-    said: dict[tuple[str | None, str], int] = {}
+    """`report` with what a later stage found, in its place; without what an earlier stage said of the same thing."""
+    said: dict[tuple[str | None, str | None], int] = {}
     for finding in report.findings:
-        if finding.predicate is not None:
-            key = (finding.subject, finding.predicate)
-            said[key] = max(said.get(key, 0), _RANK[finding.severity])
-    fresh = [
-        _placed(finding, graph)
-        for finding in more
-        if finding.predicate is None or said.get((finding.subject, finding.predicate), -1) < _RANK[finding.severity]
-    ]
-    return report.merged(fresh)
+        key = (finding.subject, finding.predicate)
+        said[key] = max(said.get(key, 0), _RANK[finding.severity])
+
+    def is_new(finding: Finding) -> bool:
+        if finding.subject is None:
+            return True
+        # A shape that judges a node as a whole names no property.
+        earlier = max(said.get((finding.subject, finding.predicate), -1), said.get((finding.subject, None), -1))
+        return earlier < _RANK[finding.severity]
+
+    excerpts = Excerpts(graph)
+    return report.merged(_shown(finding, graph, excerpts) for finding in more if is_new(finding))
 
 
-def _placed(finding: Finding, graph: InferredGraph) -> Finding:
-    if finding.location is not None or finding.subject is None:
+def _shown(finding: Finding, graph: InferredGraph, excerpts: Excerpts) -> Finding:
+    """A finding with its line and the ontology's definition, as those of the shapes have them."""
+    subject, predicate = finding.subject, finding.predicate
+    if subject is None or not _ABSOLUTE.match(subject):
         return finding
-    place = None
-    if finding.predicate is not None:
-        if finding.value is not None:
-            place = graph.locate(finding.subject, finding.predicate, finding.value)
-        place = place or graph.locate(finding.subject, finding.predicate)
-    return replace(finding, location=place or graph.locate(finding.subject))
+    spot = None
+    if predicate is not None:
+        spot = graph.spot(subject, predicate, finding.value) if finding.value is not None else None
+        spot = spot or graph.spot(subject, predicate)
+    spot = spot or graph.spot(subject)
+    return replace(
+        finding,
+        location=spot.location if spot else finding.location,
+        definition=finding.definition or (graph.ontology.definition(predicate) if predicate else None),
+        details=(*finding.details, *excerpts.details(spot)),
+    )
 
 
 def _nothing_to_serve(mesh: Mesh) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""``agw:address``: ``host:port``, ``http://host:port`` or ``https://host:port`` (whose port may be left out).
+"""``agw:address``: ``host:port``, ``http://host:port`` or ``https://host:port`` (TLS).
 
 A host is a name, an IPv4 address, or an IPv6 address in brackets. Nothing may follow the port: where a request goes
 below that is the route's to say.
@@ -13,14 +13,13 @@ from dataclasses import dataclass
 __all__ = ["Address", "parse_address"]
 
 _ADDRESS = re.compile(
-    r"(?:(?P<scheme>https?)://)?(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s/:?#@\[\]]+))(?::(?P<port>\d{1,5}))?/?\Z"
+    r"(?:(?P<scheme>https?)://)?(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s/:?#@\[\]]+)):(?P<port>\d{1,5})\Z"
 )
 # Underscores are no host name (RFC 952), but container networks resolve such names.
 _NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?\Z"
 )
 _DIGITS = re.compile(r"[\d.]+\Z")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,7 @@ def parse_address(text: str) -> Address | None:
     if not found:
         return None
     scheme, host = found["scheme"], found["six"] or found["host"]
-    if found["port"] is None and scheme is None:
-        return None
-    port = int(found["port"]) if found["port"] else _DEFAULT_PORTS[scheme]
+    port = int(found["port"])
     if not 1 <= port <= 65535:
         return None
     if found["six"] or _DIGITS.match(host):
