@@ -1,0 +1,151 @@
+"""Each command on good input: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+
+def test_init_writes_once_and_never_overwrites(agw: Run, tmp_path: Path) -> None:
+    assert agw("init", "first").returncode == 0
+    written = (tmp_path / "first" / "gateway.ttl").read_text()
+    again = agw("init", "first")
+    assert again.returncode == 1
+    assert "is there already and stays as it is" in again.stderr
+    assert (tmp_path / "first" / "gateway.ttl").read_text() == written
+
+
+def test_validate_says_what_it_found(agw: Run, gateway_file: Path) -> None:
+    result = agw("validate", "gateway.ttl")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("ok: 2 routes, 2 services, ")
+
+
+def test_validate_as_json(agw: Run, gateway_file: Path) -> None:
+    good = agw("validate", "gateway.ttl", "--format", "json")
+    assert good.returncode == 0
+    assert json.loads(good.stdout)["conforms"] is True
+    gateway_file.write_text(gateway_file.read_text().replace("requestsPerSecond 50", "requestsPerSecond -50"))
+    bad = agw("validate", "gateway.ttl", "--format", "json")
+    assert bad.returncode == 1
+    report = json.loads(bad.stdout)
+    assert report["conforms"] is False
+    assert [finding["code"] for finding in report["findings"]] == ["min-inclusive"]
+
+
+def test_routes_in_order(agw: Run, gateway_file: Path) -> None:
+    result = agw("routes", "gateway.ttl")
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert lines[1].split()[-1] == "users"
+    assert lines[2].split()[-1] == "hello"
+    as_json = json.loads(agw("routes", "gateway.ttl", "--format", "json").stdout)
+    assert [route["path"] for route in as_json] == ["/api/v1/users/{id}", "/hello"]
+
+
+@pytest.mark.parametrize("stage", ["source", "inferred", "report", "rows", "model", "table"])
+def test_show_prints_every_stage(agw: Run, gateway_file: Path, stage: str) -> None:
+    result = agw("show", "gateway.ttl", "--stage", stage)
+    assert (result.returncode, result.stderr) == (0, "")
+    if stage == "model":
+        assert len(json.loads(result.stdout)["routes"]) == 2
+    elif stage not in ("inferred", "report"):  # nothing to infer, nothing to report
+        assert "usersService" in result.stdout
+
+
+def test_explain_cites_file_and_line(agw: Run, gateway_file: Path) -> None:
+    result = agw("explain", "gateway.ttl", "GET", "http://shop.example/api/v1/users/7")
+    assert result.returncode == 0
+    line = next(
+        number for number, text in enumerate(gateway_file.read_text().splitlines(), 1) if "/api/v1/users/{id}" in text
+    )
+    assert f"gateway.ttl:{line}:" in result.stdout
+    nowhere = agw("explain", "gateway.ttl", "GET", "/nowhere")
+    assert nowhere.returncode == 1
+    assert "404" in nowhere.stdout
+    wrong_method = agw("explain", "gateway.ttl", "DELETE", "/api/v1/users/7")
+    assert "405" in wrong_method.stdout
+    assert "GET" in wrong_method.stdout
+
+
+def test_explain_sees_headers(agw: Run, tmp_path: Path) -> None:
+    (tmp_path / "g.ttl").write_text(
+        """@prefix agw: <https://ggen.ai/ontology/api-gateway#> . @prefix ex: <http://example.org/> .
+        ex:beta a agw:Route ; agw:routePath "/a" ; agw:hasBackendService ex:s ;
+            agw:matchesHeader [ a agw:HeaderMatch ; agw:headerName "X-Beta" ; agw:headerValue "yes" ] .
+        ex:plain a agw:Route ; agw:routePath "/a" ; agw:hasBackendService ex:s .
+        ex:s a agw:BackendService ; agw:address "127.0.0.1:9" ."""
+    )
+    with_header = agw("explain", "g.ttl", "GET", "/a", "-H", "X-Beta: yes", "--format", "json")
+    without = agw("explain", "g.ttl", "GET", "/a", "--format", "json")
+    assert "http://example.org/beta" in json.dumps(json.loads(with_header.stdout)["winner"])
+    assert "http://example.org/plain" in json.dumps(json.loads(without.stdout)["winner"])
+
+
+def test_query_text_names_and_formats(agw: Run, gateway_file: Path) -> None:
+    question = "SELECT ?route ?limit { ?route agw:hasRateLimiter/agw:requestsPerSecond ?limit }"
+    table = agw("query", "gateway.ttl", "-q", question)
+    assert table.stdout.splitlines() == ["route     limit", "ex:users  50"]
+    assert agw("query", "gateway.ttl", "-q", "-", stdin=question).stdout == table.stdout
+    rows = json.loads(agw("query", "gateway.ttl", "-q", question, "--format", "json").stdout)
+    assert rows["results"]["bindings"][0]["limit"]["value"] == "50"
+    assert agw("query", "gateway.ttl", "-q", "ASK { ?r a agw:Route }").stdout == "yes\n"
+    named = agw("query", "gateway.ttl", "--name", "rate-limited-routes")
+    assert "/api/v1/users/{id}" in named.stdout
+    graph = agw("query", "gateway.ttl", "-q", "CONSTRUCT { ?r a agw:Route } WHERE { ?r a agw:Route }")
+    assert "ex:users a agw:Route" in graph.stdout
+
+
+def test_query_lists_its_questions(agw: Run) -> None:
+    listed = agw("query", "--list").stdout
+    for name in ("rate-limited-routes", "strict-mtls-services", "circuit-breakers", "health-checks"):
+        assert name in listed
+
+
+def test_manifests_to_a_folder_and_to_standard_output(agw: Run, gateway_file: Path, tmp_path: Path) -> None:
+    written = agw("manifests", "gateway.ttl", "--target", "istio", "-o", "out")
+    assert written.returncode == 0, written.stderr
+    for line in written.stdout.splitlines():
+        assert (tmp_path / line).is_file()
+    assert "kind: VirtualService" in agw("manifests", "gateway.ttl", "--target", "istio").stdout
+    assert "kind: Deployment" in agw("manifests", "gateway.ttl", "--target", "kubernetes").stdout
+
+
+def test_certificates_can_be_pasted_into_a_configuration(agw: Run, tmp_path: Path) -> None:
+    assert agw("cert", "ca", "-d", "certs").returncode == 0
+    issued = agw("cert", "issue", "-d", "certs", "--name", "localhost", "--uri", "spiffe://shop.example/gateway")
+    assert issued.returncode == 0, issued.stderr
+    (tmp_path / "g.ttl").write_text(
+        """@prefix agw: <https://ggen.ai/ontology/api-gateway#> . @prefix ex: <http://example.org/> .
+        ex:g a agw:ApiGateway ; agw:hasListener [ a agw:Listener ; agw:port 8443 ; agw:hasCertificate ex:c ] .
+        ex:r a agw:Route ; agw:routePath "/a" ; agw:hasBackendService ex:s .
+        ex:s a agw:BackendService ; agw:address "127.0.0.1:9" .
+        ex:c a agw:Certificate ;\n"""
+        + issued.stdout
+    )
+    checked = agw("validate", "g.ttl")
+    assert checked.returncode == 0, checked.stderr
+    status = agw("cert", "status", "-d", "certs")
+    assert "spiffe://shop.example/gateway" in status.stdout
+    assert agw("cert", "ca", "-d", "certs").returncode == 1
+
+
+def test_demo_shows_limits_breaker_canary_and_an_answer(agw: Run) -> None:
+    result = agw("demo")
+    assert result.returncode == 0, result.stderr
+    text = result.stdout
+    assert "429 Too Many Requests" in text
+    assert "503 Service Unavailable" in text
+    assert "answered by productsNext" in text
+    assert "OPEN" in text.split("5. Ask the running gateway")[1]
+
+
+def test_help_names_every_command(agw: Run) -> None:
+    shown = agw("--help").stdout
+    for name in ("demo", "init", "validate", "serve", "routes", "explain", "query", "show", "manifests", "cert"):
+        assert f"\n  {name} " in shown
+        assert agw(name, "--help").returncode == 0
