@@ -9,7 +9,7 @@ from api_gateway_service_mesh.routing.entry import RouteEntry
 from tests.support.routes import Request, header, oracle, parameter, requests, route, route_sets
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(route_sets(max_size=1), requests())
 def test_all_verdicts_hold_exactly_when_the_route_holds(routes, asked: Request) -> None:
     request = ExplainRequest(asked.method, asked.host, asked.path, asked.query, asked.fields)

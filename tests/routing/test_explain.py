@@ -34,7 +34,7 @@ def asked(request: Request) -> ExplainRequest:
     return ExplainRequest(request.method, request.host, request.path, request.query, request.fields)
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(route_sets(), requests())
 def test_the_winner_is_what_the_table_finds(routes, request_: Request) -> None:
     table = compile_table(mesh(*routes))
@@ -78,7 +78,7 @@ def _deletions(r: Route):
         )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(route_sets(max_size=5), requests())
 def test_deleting_a_cited_triple_changes_the_decision_and_deleting_another_does_not(routes, request_: Request) -> None:
     routes = tuple(_with_own_fields(r) for r in routes)

@@ -12,7 +12,7 @@ from api_gateway_service_mesh.routing.path import ANY_SEGMENT, path_holds, path_
 from tests.support.routes import path_matches, requests
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(path_matches(), requests())
 def test_path_holds_says_what_the_index_says(path: PathMatch, request_) -> None:
     entry = RouteEntry(Route("urn:r", "r", RouteMatch(path)))

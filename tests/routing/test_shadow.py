@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -9,7 +10,18 @@ from hypothesis import given, settings
 
 from api_gateway_service_mesh.errors import Finding, Severity
 from api_gateway_service_mesh.routing import compile_table
-from tests.support.routes import Request, header, mesh, oracle, parameter, requests, route, route_sets
+from tests.support.routes import (
+    Request,
+    header,
+    mesh,
+    oracle,
+    parameter,
+    random_request,
+    random_routes,
+    requests,
+    route,
+    route_sets,
+)
 
 
 def findings(*routes) -> list[tuple[str, str]]:
@@ -23,7 +35,7 @@ def only(*routes) -> Finding:
     return finding
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(route_sets(), requests())
 def test_a_route_reported_dead_never_answers(routes, request_: Request) -> None:
     table = compile_table(mesh(*routes))
@@ -31,6 +43,20 @@ def test_a_route_reported_dead_never_answers(routes, request_: Request) -> None:
     dead |= {f.subject for f in table.findings if f.code == "tied-routes" and "never does" in f.message}
     winner = oracle(routes, request_)
     assert winner is None or winner.iri not in dead
+
+
+def test_what_is_reported_is_true_in_many_random_tables() -> None:
+    rng = random.Random(11)
+    reported = 0
+    for _ in range(400):
+        routes = random_routes(rng, 12)
+        table = compile_table(mesh(*routes))
+        dead = {f.subject for f in table.findings if f.code != "tied-routes" or "never does" in f.message}
+        reported += len(dead)
+        for _ in range(20):
+            winner = oracle(routes, random_request(rng))
+            assert winner is None or winner.iri not in dead
+    assert reported > 100
 
 
 def test_tied_routes_name_a_witness() -> None:

@@ -12,7 +12,9 @@ from tests.support.routes import Request
 
 
 def objects(rendering: Rendering, kind: str) -> list[dict[str, Any]]:
-    documents = [yaml.safe_load(manifest.text) for manifest in rendering]
+    documents = [
+        yaml.load(manifest.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) for manifest in rendering
+    ]
     return [document for document in documents if document["kind"] == kind]
 
 

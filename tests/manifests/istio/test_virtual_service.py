@@ -12,7 +12,7 @@ from tests.support.mesh_model import published, shop
 from tests.support.routes import EX, mesh, route, route_sets
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(route_sets(max_size=10))
 def test_every_route_that_can_answer_stands_in_precedence_order(routes) -> None:
     table = compile_table(mesh(*routes))
