@@ -12,7 +12,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, QueryTriples, RdfFormat, Store, Triple, serialize
+from pyoxigraph import (
+    BlankNode,
+    DefaultGraph,
+    Literal,
+    NamedNode,
+    Quad,
+    QueryTriples,
+    RdfFormat,
+    Store,
+    Triple,
+    serialize,
+)
 
 from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.errors import ConfigError, Finding, InternalError, Location
@@ -213,7 +224,12 @@ def _run(rule: Rule, store: Store, index: TripleIndex) -> list[Row]:
     if not isinstance(found, QueryTriples):
         raise InternalError(f"inference rule {rule.name} is no CONSTRUCT query")
     rows: list[Row] = [(s, p, o) for s, p, o in found]
-    return [row for row in dict.fromkeys(rows) if row not in index]
+    return [row for row in dict.fromkeys(rows) if row not in index and not _respelt(row, store)]
+
+
+def _respelt(row: Row, store: Store) -> bool:
+    """Whether a derived triple is one the source states, its literal spelt as the store does (``5`` for ``05``)."""
+    return isinstance(row[2], Literal) and Quad(*row, CONFIG_GRAPH) in store
 
 
 def _store(store: Store, rows: Iterable[Row]) -> None:

@@ -234,15 +234,15 @@ class ShapesGraph:
         if path is None:
             return None
         inverse = self._index.value(path, _sh("inversePath"))
-        if isinstance(inverse, NamedNode):
+        if isinstance(inverse, NamedNode) and not self._complex(inverse):
             return PropertyPath(inverse, inverse=True)
-        if not isinstance(path, NamedNode) or self._index.properties(path).get(RDF_FIRST) or self._complex(path):
+        if not isinstance(path, NamedNode) or self._complex(path):
             raise _refused(node, "only a predicate or sh:inversePath of a predicate is supported as sh:path")
         return PropertyPath(path)
 
     def _complex(self, path: Term) -> bool:
         names = ("inversePath", "alternativePath", "zeroOrMorePath", "oneOrMorePath", "zeroOrOnePath")
-        return any(self._index.values(path, _sh(name)) for name in names)
+        return any(self._index.values(path, p) for p in (RDF_FIRST, *map(_sh, names)))
 
     def _message(self, node: Term) -> str | None:
         messages = self._index.values(node, _sh("message"))

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pyoxigraph import NamedNode, QuerySolutions, Variable
+from pyoxigraph import NamedNode, QuerySolutions, Store, Variable
 
 from .index import TripleIndex
 from .results import PropertyPath
@@ -49,7 +49,8 @@ class SparqlConstraint:
 
     @classmethod
     def read(cls, index: TripleIndex, node: Resource, path: PropertyPath | None) -> SparqlConstraint:
-        """Raises ValueError when the node has no ``sh:select``, or ``$PATH`` has nothing to stand for."""
+        """Raises ValueError when the node has no ``sh:select``, or it is no
+        SPARQL, or ``$PATH`` has nothing to stand for."""
         select = index.value(node, NamedNode(SH + "select"))
         if select is None:
             raise ValueError("sh:sparql needs sh:select")
@@ -66,6 +67,10 @@ class SparqlConstraint:
                 if prefix is not None and namespace is not None:
                     prefixes += f"PREFIX {lexical(prefix)}: <{lexical(namespace)}>\n"
         message = index.value(node, NamedNode(SH + "message"))
+        try:
+            Store().query(prefixes + text)
+        except SyntaxError as error:
+            raise ValueError(f"sh:select is no SPARQL: {error}") from None
         return cls(node, prefixes + text, lexical(message) if message else None, _joins(text))
 
     def rows(self, run: Run, focus: Term) -> list[SparqlRow]:

@@ -1,0 +1,70 @@
+"""How a report looks on paper, in colour and as data."""
+
+from __future__ import annotations
+
+from api_gateway_service_mesh.errors import Finding, Location, Report, Severity
+from api_gateway_service_mesh.graph.report import render_report, report_json
+
+FULL = Finding(
+    "min-inclusive",
+    "the limit must be positive",
+    location=Location("shop.ttl", 12, 9),
+    subject="urn:limit",
+    predicate="urn:rps",
+    value="-5",
+    allowed="at least 1",
+    suggestion="5",
+    definition="How many.",
+    remedy="write 5",
+    related=(Location("shop.ttl", 3, 1),),
+    details=(("source", "\tex:rps -5 ;"), ("span", "2"), ("note", "more")),
+)
+
+
+def test_every_part_has_its_line() -> None:
+    assert (
+        render_report(Report((FULL,)))
+        == """\
+error[min-inclusive]: the limit must be positive
+  --> shop.ttl:12:9
+   |
+12 |     ex:rps -5 ;
+   |            ^^
+   = found: -5
+   = allowed: at least 1
+   = did you mean: 5 ?
+   = definition: How many.
+   = note: more
+   = see also: shop.ttl:3:1
+   = remedy: write 5
+
+1 error: the configuration was refused
+"""
+    )
+
+
+def test_a_finding_without_place() -> None:
+    text = render_report(Report((Finding("x", "odd", Severity.WARNING, subject="urn:s"),)))
+    assert text == "warning[x]: odd\n --> <urn:s>\n\n1 warning: the configuration is valid\n"
+
+
+def test_lines_can_come_from_the_sources() -> None:
+    finding = Finding("x", "odd", location=Location("a.ttl", 2, 3))
+    assert "2 | second" in render_report(Report((finding,)), sources={"a.ttl": "first\nsecond"})
+
+
+def test_colour_only_when_asked() -> None:
+    assert "\x1b[" not in render_report(Report((FULL,)))
+    coloured = render_report(Report((FULL,)), colour=True)
+    assert "\x1b[1;31merror[min-inclusive]\x1b[0m" in coloured
+
+
+def test_nothing_found_is_nothing_said() -> None:
+    assert render_report(Report()) == ""
+
+
+def test_as_data() -> None:
+    data = report_json(Report((FULL, Finding("y", "note", Severity.INFO))))
+    assert (data["conforms"], data["violations"], data["warnings"]) == (False, 1, 0)
+    assert data["findings"][0]["location"] == {"file": "shop.ttl", "line": 12, "column": 9}
+    assert data["findings"][1] == {"code": "y", "severity": "info", "message": "note"}
