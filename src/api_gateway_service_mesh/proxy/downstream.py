@@ -135,7 +135,10 @@ class ClientConnection(asyncio.Protocol):
         elif self._exchange is not None:
             self._exchange.client_ready()
         elif self._buffer and not self._advancing:
-            self._advance(self._buffer)
+            data, self._buffer = self._buffer, b""
+            self._advance(data)
+        if self._exchange is None and not self.writing_paused:
+            self.resume_body()
 
     # -- requests
 

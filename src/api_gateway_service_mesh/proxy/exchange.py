@@ -207,12 +207,12 @@ class Exchange:
     def client_full(self) -> None:
         """The client takes no more for now."""
         if self.connection is not None:
-            self.connection.transport.pause_reading()
+            self.connection.pause()
 
     def client_ready(self) -> None:
         """The client takes more again."""
         if self.connection is not None:
-            self.connection.transport.resume_reading()
+            self.connection.resume()
 
     # -- attempts
 
@@ -264,7 +264,7 @@ class Exchange:
             self.waiting.clear()
         self.sent = len(head)
         if self.down.writing_paused:
-            connection.transport.pause_reading()
+            connection.pause()
         was_paused, self.body_paused = self.body_paused, False
         connection.write(head)
         if was_paused and not self.body_paused:  # unless the write has filled the transport
@@ -455,6 +455,7 @@ class Exchange:
         self.committed = True
         self.core.deadlines.discard(self)
         connection.detach()
+        connection.resume()
         tunnel = Tunnel(self, connection)
         self.down.tunnel(head, tunnel)
         if rest:

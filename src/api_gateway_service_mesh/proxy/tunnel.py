@@ -15,40 +15,46 @@ __all__ = ["Tunnel"]
 class Tunnel:
     """Joins a client's transport and a backend's. ``client`` is set by the client's side when it switches over."""
 
-    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_connection", "_exchange", "_over", "client", "idle_ticks")
+    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_ended", "_exchange", "_over", "client")
 
     def __init__(self, exchange: Exchange, connection: UpstreamConnection) -> None:
         self._exchange = exchange
-        self._connection = connection
         self._backend: asyncio.Transport = connection.transport
         self.client: asyncio.Transport | None = None
         self._bytes_in = 0
         self._bytes_out = 0
+        self._ended = False
+        """One side has said that it says no more."""
         self._over = False
-        self.idle_ticks = 0
         connection.tunnel = self
 
     def from_client(self, data: bytes) -> None:
         """The client says `data`."""
         self._bytes_in += len(data)
-        self.idle_ticks = 0
         if not self._backend.is_closing():
             self._backend.write(data)
 
     def from_upstream(self, data: bytes) -> None:
         """The backend says `data`."""
         self._bytes_out += len(data)
-        self.idle_ticks = 0
         if self.client is not None and not self.client.is_closing():
             self.client.write(data)
 
     def client_ended(self) -> bool:
         """The client says no more; True: it may still be spoken to."""
-        return _end_writing(self._backend)
+        return self._half_close(self._backend)
 
     def upstream_ended(self) -> bool:
         """The backend says no more; True: it may still be spoken to."""
-        return self.client is not None and _end_writing(self.client)
+        return self.client is not None and self._half_close(self.client)
+
+    def _half_close(self, other: asyncio.Transport) -> bool:
+        if self._ended or other.is_closing() or not other.can_write_eof():
+            self.close()
+            return False
+        self._ended = True
+        other.write_eof()
+        return True
 
     def client_full(self) -> None:
         """The client takes no more for now."""
@@ -87,13 +93,6 @@ class Tunnel:
         if not self._over:
             self._over = True
             self._exchange.tunnel_over(self._bytes_in, self._bytes_out)
-
-
-def _end_writing(transport: asyncio.Transport) -> bool:
-    if transport.is_closing() or not transport.can_write_eof():
-        return False
-    transport.write_eof()
-    return True
 
 
 def _pause(transport: asyncio.Transport | None) -> None:

@@ -26,8 +26,8 @@ class UpstreamConnection(asyncio.Protocol):
     """The protocol of one backend connection. ``exchange`` is whom it works for; None while it is idle."""
 
     __slots__ = (
-        "_buffer", "_decoder", "_in_body", "_interims", "_keep_alive", "_left", "_reader", "closed", "exchange",
-        "idle_since", "pool", "served", "started", "transport", "tunnel", "write",
+        "_buffer", "_decoder", "_in_body", "_interims", "_keep_alive", "_left", "_paused", "_reader",
+        "closed", "exchange", "idle_since", "pool", "served", "started", "transport", "tunnel", "write",
     )  # fmt: skip
 
     def __init__(self, pool: EndpointPool, reader: AnswerReader) -> None:
@@ -48,6 +48,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._decoder: ChunkDecoder | None = None
         self._interims = 0
         self._keep_alive = False
+        self._paused = False
 
     # -- asyncio.Protocol
 
@@ -223,6 +224,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The answer has ended: back to the pool, or closed."""
         self.exchange = None
         self.served += 1
+        self.resume()  # an idle connection must see its end, and bytes that nobody asked for
         if self._may_serve_again(request_sent):
             self.pool.put(self, now)
         else:
@@ -236,6 +238,19 @@ class UpstreamConnection(asyncio.Protocol):
             and not self._buffer
             and not self.transport.is_closing()
         )
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        if not self._paused and not self.closed:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._paused:
+            self._paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def detach(self) -> None:
         """Whatever still happens here is no longer the exchange's matter."""
