@@ -65,10 +65,11 @@ async def test_a_bad_edit_leaves_the_old_table_serving(config: Path, backend_por
         assert revisions[0]["revision"] is None  # type: ignore[index]
         assert revisions[0]["refused"]["findings"][0]["suggestion"]  # type: ignore[index]
         assert (await json_of(gateway.admin + "/config"))["refused"]["violations"] >= 1  # type: ignore[index]
-        seen = len(gateway.lines)
-        edit(config, shop(backend_port, routes=2))
-        gateway.said("revision 2 is live", after=seen)
+        edit(config, good)
+        gateway.said("again the one in force")
         assert (await json_of(gateway.admin + "/config"))["refused"] is None  # type: ignore[index]
+        edit(config, shop(backend_port, routes=2))
+        gateway.said("revision 2 is live")
 
 
 @pytest.mark.parametrize(

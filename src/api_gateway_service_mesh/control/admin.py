@@ -243,7 +243,7 @@ async def _explain(request: web.Request) -> web.Response:
 async def _config(request: web.Request) -> web.Response:
     build, live = _served(request)
     supervisor = request.app[_SUPERVISOR]
-    refused = supervisor.revisions[-1].refused if supervisor.revisions else None
+    refused = supervisor.refused
     return _json(
         {
             "revision": live.revision,

@@ -8,10 +8,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .admin import AdminServer
-from .options import ServeOptions
-from .supervisor import Supervisor
+from .dataplane import DataPlane
+from .options import ServeOptions, default_workers
+
+if TYPE_CHECKING:
+    from .admin import AdminServer
+    from .supervisor import Supervisor
 
 __all__ = ["ServeOptions", "serve"]
 
@@ -37,19 +41,30 @@ async def serve(
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     stop = asyncio.Event()
-    supervisor = Supervisor(options, say)
+    plane = DataPlane(options.workers or default_workers(), say)
+    supervisor: Supervisor | None = None
+    admin: AdminServer | None = None
 
     def ask_to_stop() -> None:
         if stop.is_set():
-            supervisor.kill()
+            plane.pool.kill()
         stop.set()
 
-    handled = {signal.SIGTERM: ask_to_stop, signal.SIGINT: ask_to_stop, signal.SIGHUP: supervisor.request_reload}
+    def reload() -> None:
+        if supervisor is not None:
+            supervisor.request_reload()
+
+    handled = {signal.SIGTERM: ask_to_stop, signal.SIGINT: ask_to_stop, signal.SIGHUP: reload}
     for number, action in handled.items():
         with contextlib.suppress(ValueError, RuntimeError):  # only a main thread can have handlers
             loop.add_signal_handler(number, action)
-    admin: AdminServer | None = None
     try:
+        await plane.start()
+        # Only now: the workers import their half of the program while this process imports the other.
+        from .admin import AdminServer
+        from .supervisor import Supervisor
+
+        supervisor = Supervisor(options, plane, say)
         if options.admin_port is not None:
             admin = await AdminServer.open(supervisor, options.admin_host, options.admin_port, options.admin_token)
         starting = asyncio.create_task(supervisor.start())
@@ -69,7 +84,10 @@ async def serve(
         say(f"stopping: running requests have {options.drain_seconds:g} s to end")
         return 0
     finally:
-        await supervisor.stop()
+        if supervisor is not None:
+            await supervisor.stop()
+        else:
+            await plane.stop(0.0)
         if admin is not None:
             await admin.close()
         for number in handled:

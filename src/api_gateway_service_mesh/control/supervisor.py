@@ -20,27 +20,27 @@ from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Repo
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.report import render_report
 from api_gateway_service_mesh.model import Listener, Mesh
-from api_gateway_service_mesh.policies import CellLayout, CellStore, clear_gauges, layout_for
+from api_gateway_service_mesh.policies import layout_for
 from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 
 from .build import Build, build
+from .dataplane import DataPlane
 from .differences import Differences, differences
 from .live import Live
-from .lock import create_lock, remove_lock
 from .metrics import ControlCounters
-from .options import ServeOptions, default_workers
+from .options import ServeOptions
 from .ports import Reservation, reserve
 from .reload import changes, fingerprint
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
 from .sparql.dataset import DEFAULT_GRAPHS, dataset_quads
 from .sparql.service import Dataset, SparqlService
-from .workers import Binding, WorkerPool
+from .workers import Binding
 
 __all__ = ["Revision", "Supervisor"]
 
-_CELLS = 32 * 1024 * 1024  # 256 MiB of address space; pages that hold nothing take no memory
 _REVISIONS = 256
+_COLLECT_EVERY = 4
 _log = logging.getLogger("agw.control")
 
 
@@ -60,20 +60,20 @@ class Revision:
 class Supervisor:
     """See the module. ``say`` takes each line meant for the person who started the gateway."""
 
-    def __init__(self, options: ServeOptions, say: Callable[[str], None]) -> None:
+    def __init__(self, options: ServeOptions, plane: DataPlane, say: Callable[[str], None]) -> None:
         self.options = options
-        self.workers = options.workers or default_workers()
+        self.workers = plane.workers
         self.revisions: deque[Revision] = deque(maxlen=_REVISIONS)
         self.build: Build | None = None
         self.live: Live | None = None
+        self.refused: Report | None = None
+        """Why the latest configuration is not in force; None when it is."""
         self.started = False
         self.draining = False
         self.sparql = SparqlService(options.sparql)
         self._say = say
-        self._cells = CellStore.shared(_CELLS)
-        self._layout = CellLayout(self._cells)
-        self._lock = create_lock() if self.workers > 1 else ""
-        self._pool = WorkerPool(self.workers, self._cells, self._lock, on_crash=self._crashed, say=say)
+        self._plane = plane
+        self._pool = plane.pool
         self._reservations: dict[tuple[str, int], Reservation] = {}
         self._bindings: dict[tuple[str, int], Binding] = {}
         self._loading = asyncio.Lock()
@@ -115,13 +115,12 @@ class Supervisor:
         )
 
     async def start(self) -> None:
-        """Start workers and query processes, load, and serve.
+        """Start the query processes, load, and serve; the workers were started before.
 
         Raises:
             ConfigError: the configuration is wrong.
             AgwError: a port cannot be had, or the workers do not come up.
         """
-        self._pool.start()  # they import while the graph is loaded
         querying = asyncio.create_task(self.sparql.start())
         try:
             await self.load()
@@ -132,12 +131,10 @@ class Supervisor:
     async def stop(self) -> None:
         """Drain the workers, end everything."""
         self.draining = True
-        await self._pool.drain(self.options.drain_seconds)
+        await self._plane.stop(self.options.drain_seconds)
         await self.sparql.stop()
         for reservation in self._reservations.values():
             reservation.close()
-        if self._lock:
-            remove_lock(self._lock)
 
     def kill(self) -> None:
         """End the workers without draining."""
@@ -160,8 +157,11 @@ class Supervisor:
                 watching.cancel()
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        async for _ in changes(self.options.files, self._seen, stop):
-            self._wanted.set()
+        try:
+            async for _ in changes(self.options.files, self._seen, stop):
+                self._wanted.set()
+        except Exception:
+            _log.exception("the files cannot be watched any more; SIGHUP still loads them again")
 
     async def reload(self) -> bool:
         """Load again; True when a new revision went live. A configuration that is refused changes nothing."""
@@ -191,6 +191,9 @@ class Supervisor:
                 made = await asyncio.to_thread(self._compile)
                 if made is None:
                     await self._renew_listeners()
+                    if self.refused is not None:
+                        self.refused = None
+                        self._say("the configuration is again the one in force")
                     return False
                 await self._go_live(made, at, started)
             except AgwError as error:
@@ -200,7 +203,7 @@ class Supervisor:
 
     def _compile(self) -> Build | None:
         """The build of what the source says now; None when it says what it said before. Runs in a thread."""
-        gc.disable()  # nothing made here is garbage; a collection over a large graph would only cost time
+        gc.disable()  # little made here is garbage, and a collection over a large graph costs more than its building
         try:
             source = (
                 self.options.load() if self.options.load is not None else SourceGraph.load(list(self.options.files))
@@ -223,11 +226,12 @@ class Supervisor:
                 )
             return made
         finally:
+            gc.freeze()
             gc.enable()
 
     async def _go_live(self, made: Build, at: datetime, started: float) -> None:
         number = self._number + 1
-        slots = await asyncio.to_thread(layout_for, made.mesh, self._layout, self.workers)
+        slots = await asyncio.to_thread(layout_for, made.mesh, self._plane.layout, self.workers)
         wanted = self._listeners(made.mesh)
         fresh = {place: reserve(listener, *place) for place, listener in wanted.items() if place not in self._bindings}
         try:
@@ -243,12 +247,14 @@ class Supervisor:
         for place in [place for place in self._bindings if place not in wanted]:
             await self._pool.close(self._bindings.pop(place).key)
             self._reservations.pop(place).close()
-        self._layout.release_missing(set(slots))
+        self._plane.layout.release_missing(set(slots))
+        self._plane.slots = slots
         self._number = number
         before = self.build.mesh if self.build is not None else None
         self._reloads += before is not None
         self.build = made
-        self.live = live = Live(made.mesh, slots, self._cells, self.workers, number, at)
+        self.refused = None
+        self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at)
         store = made.validated.store
         prefixes = {**PREFIXES, **made.source.prefixes}
         dataset = Dataset(number, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes)
@@ -261,6 +267,11 @@ class Supervisor:
             self._say(render_report(made.report, colour=self.options.colour).rstrip("\n"))
         if before is not None:
             self._say(f"revision {number} is live after {seconds:.2f} s: {changed}")
+        if number % _COLLECT_EVERY == 0:
+            # What `_compile` froze is shown to the collector again, now that nobody waits.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
 
     async def _open(self, wanted: dict[tuple[str, int], Listener], fresh: dict[tuple[str, int], Reservation]) -> None:
         """Open new ports, and renew what changed on open ones. A port that fails leaves those opened before it
@@ -311,8 +322,5 @@ class Supervisor:
         self._rejected += 1
         finding = Finding(error.problem, error.message, remedy=error.remedy)
         report = error.report if isinstance(error, ConfigError) else Report((finding,))
+        self.refused = report
         self.revisions.append(Revision(None, at, None, 0, seconds, refused=report))
-
-    def _crashed(self, worker: int) -> None:
-        if self.live is not None:
-            clear_gauges(self._cells.view, self.live.slots, worker)

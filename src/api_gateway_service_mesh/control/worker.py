@@ -9,7 +9,6 @@ compiled in a thread that has to give way every half millisecond, and goes live 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import gc
@@ -19,7 +18,6 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from api_gateway_service_mesh.errors import AgwError
@@ -31,45 +29,16 @@ from api_gateway_service_mesh.proxy.listener import OpenListener, open_listener
 from api_gateway_service_mesh.routing import compile_table
 from api_gateway_service_mesh.telemetry import AccessLog
 
+from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed
 from .lock import attach_lock
 from .snapshot import Assembly, Snapshot
 
-__all__ = ["Worker", "WorkerArguments", "main"]
+__all__ = ["Worker", "main"]
 
 _SWITCH_SECONDS = 0.0005
 _UNFREEZE_EVERY = 16
 _log = logging.getLogger("agw.worker")
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerArguments:
-    """What a worker is started with; ``lock`` is empty when it is the only one."""
-
-    channel: int
-    cells_fd: int
-    cells: int
-    lock: str
-    worker: int
-    workers: int
-
-    def command_line(self) -> list[str]:
-        """As arguments for `main`."""
-        fields = (self.channel, self.cells_fd, self.cells, self.lock or "-", self.worker, self.workers)
-        return [str(value) for value in fields]
-
-    @classmethod
-    def parse(cls, arguments: list[str]) -> WorkerArguments:
-        """The reverse of `command_line`."""
-        parser = argparse.ArgumentParser(prog="agw worker")
-        for name in ("channel", "cells_fd", "cells"):
-            parser.add_argument(name, type=int)
-        parser.add_argument("lock")
-        for name in ("worker", "workers"):
-            parser.add_argument(name, type=int)
-        found = parser.parse_args(arguments)
-        lock = "" if found.lock == "-" else found.lock
-        return cls(found.channel, found.cells_fd, found.cells, lock, found.worker, found.workers)
 
 
 class _Port:

@@ -17,9 +17,9 @@ from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Listener
 from api_gateway_service_mesh.policies import CellStore
 
+from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed, encode
 from .snapshot import Snapshot, snapshot_frames
-from .worker import WorkerArguments
 
 __all__ = ["Binding", "WorkerPool"]
 
@@ -101,10 +101,10 @@ class WorkerPool:
             for worker in self._processes
         )
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Start the processes; they import while the caller goes on."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._keep(number), name=f"worker {number}") for number in range(self.workers)]
+        first = await asyncio.gather(*map(self._spawn, range(self.workers)))
+        self._tasks = [asyncio.create_task(self._keep(number, worker)) for number, worker in enumerate(first)]
 
     async def ship(self, snapshot: Snapshot) -> None:
         """Bring `snapshot` to every worker; returns once all serve it.
@@ -216,11 +216,10 @@ class WorkerPool:
         if error is not None:
             raise error
 
-    async def _keep(self, number: int) -> None:
+    async def _keep(self, number: int, worker: _Process) -> None:
         """Keep one worker running until the pool stops."""
         pause = _FIRST_PAUSE
-        while not self._ending():
-            worker = await self._spawn(number)
+        while True:
             try:
                 await self._listen_to(number, worker)
             except ChannelClosed:
@@ -240,6 +239,7 @@ class WorkerPool:
             how = f"signal {-status}" if status < 0 else f"status {status}"
             self._say(f"worker {number} (pid {worker.process.pid}) ended with {how}; starting it again")
             await asyncio.sleep(pause)
+            worker = await self._spawn(number)
 
     async def _spawn(self, number: int) -> _Process:
         ours, theirs = socket.socketpair()

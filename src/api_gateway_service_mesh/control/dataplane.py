@@ -1,0 +1,42 @@
+"""What the data plane consists of, seen from the control process: cells, their layout, a lock, workers.
+
+It is started before the graph libraries are even imported, so this module and what it imports stay light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from api_gateway_service_mesh.policies import CellLayout, CellStore, clear_gauges
+
+from .lock import create_lock, remove_lock
+from .workers import WorkerPool
+
+__all__ = ["DataPlane"]
+
+_CELLS = 32 * 1024 * 1024  # 256 MiB of address space; pages that hold nothing take no memory
+
+
+class DataPlane:
+    """``workers`` processes over one memory of cells. ``slots`` are those of the revision in force."""
+
+    def __init__(self, workers: int, say: Callable[[str], None]) -> None:
+        self.workers = workers
+        self.cells = CellStore.shared(_CELLS)
+        self.layout = CellLayout(self.cells)
+        self.slots: Mapping[tuple[str, str], int] = {}
+        self._lock = create_lock() if workers > 1 else ""
+        self.pool = WorkerPool(workers, self.cells, self._lock, on_crash=self._crashed, say=say)
+
+    async def start(self) -> None:
+        """Start the workers."""
+        await self.pool.start()
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Drain and end the workers."""
+        await self.pool.drain(drain_seconds)
+        if self._lock:
+            remove_lock(self._lock)
+
+    def _crashed(self, worker: int) -> None:
+        clear_gauges(self.cells.view, self.slots, worker)
