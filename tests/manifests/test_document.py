@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -16,11 +13,7 @@ from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.manifests import Manifest, render
 from api_gateway_service_mesh.manifests.document import yaml_text
 from api_gateway_service_mesh.manifests.name import duration, name_of, names
-from tests.support.mesh_model import published, shop
-
-_CASES = {"published": published, "shop": shop}
-_GOLDEN = Path(__file__).parent / "golden"
-_CHECKER = Path(__file__).resolve().parents[3] / "shared" / "schemas" / "check.py"
+from tests.support.mesh_model import published
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",))))
@@ -65,33 +58,3 @@ def test_the_rendering_is_a_tuple_of_manifests_and_a_report() -> None:
     assert all(isinstance(manifest, Manifest) for manifest in rendering)
     assert rendering.manifests == tuple(rendering)
     assert len({manifest.path for manifest in rendering}) == len(rendering)
-
-
-@pytest.mark.parametrize("target", ["istio", "kubernetes"])
-@pytest.mark.parametrize("case", _CASES)
-def test_golden(case: str, target: str, update_golden: bool) -> None:
-    folder = _GOLDEN / case
-    written = {manifest.path: manifest.text for manifest in render(_CASES[case](), target)}
-    if update_golden:
-        for stale in (folder / target).glob("*.yaml"):
-            stale.unlink()
-        for path, text in written.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
-    expected = {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in (folder / target).glob("*.yaml")}
-    assert written == expected
-
-
-@pytest.mark.skipif(not _CHECKER.is_file(), reason="the schemas of the official CRDs are not beside this checkout")
-@pytest.mark.parametrize("target", ["istio", "kubernetes"])
-@pytest.mark.parametrize("case", _CASES)
-def test_the_official_schemas_accept_it(case: str, target: str, tmp_path: Path) -> None:
-    options = {"config": "@prefix ex: <https://example.org/> .\n"} if target == "kubernetes" else {}
-    for manifest in render(_CASES[case](), target, **options):
-        path = tmp_path / manifest.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(manifest.text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(_CHECKER), "--deprecated", str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
