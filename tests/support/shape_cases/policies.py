@@ -99,6 +99,11 @@ POLICIES = [
             "ex:service . ex:b a agw:TrafficSplit ; agw:weight 20 ; agw:targetService ex:service .",
             "must sum to 100",
         ),
+        (
+            "ex:route agw:hasTrafficSplit ex:a , ex:b . ex:a a agw:TrafficSplit ; agw:weight 90 ; agw:targetService "
+            "ex:service . ex:b a agw:TrafficSplit ; agw:weight 'ten' ; agw:targetService ex:service .",
+            "from 0 to 100",
+        ),
         ("ex:a a agw:TrafficSplit ; agw:targetService ex:service .", "how much goes to its target"),
         ("ex:a a agw:TrafficSplit ; agw:weight 5 ; agw:targetService ex:missing .", "No such BackendService"),
         ("ex:a a agw:TrafficSplit ; agw:weight 101 ; agw:targetService ex:service .", "from 0 to 100"),
