@@ -7,7 +7,7 @@ from typing import Any
 from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs
 from api_gateway_service_mesh.manifests.name import metadata
-from api_gateway_service_mesh.model import Upstream
+from api_gateway_service_mesh.model import Endpoint, Upstream
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context, Destination, is_address
@@ -43,12 +43,12 @@ def _entry(context: Context, host: str, iris: list[str]) -> Document:
         "location": "MESH_INTERNAL" if any(upstream.in_mesh for upstream in upstreams) else "MESH_EXTERNAL",
         "ports": [port for _, port in sorted(ports.items())],
     }
-    listed = upstreams[0].endpoints
+    listed = [endpoint for endpoint in upstreams[0].endpoints if endpoint.weight]  # no traffic; Envoy has no weight 0
     if len(listed) == 1 and listed[0].host == host:
         spec["resolution"] = "DNS"
     else:
         spec["resolution"] = "STATIC" if all(is_address(endpoint.host) for endpoint in listed) else "DNS"
-        spec["endpoints"] = _endpoints(upstreams[0], context.destinations[upstreams[0].iri])
+        spec["endpoints"] = _endpoints(upstreams[0], listed, context.destinations[upstreams[0].iri])
     return {
         "apiVersion": "networking.istio.io/v1",
         "kind": "ServiceEntry",
@@ -59,12 +59,10 @@ def _entry(context: Context, host: str, iris: list[str]) -> Document:
     }
 
 
-def _endpoints(upstream: Upstream, there: Destination) -> list[dict[str, Any]]:
+def _endpoints(upstream: Upstream, listed: list[Endpoint], there: Destination) -> list[dict[str, Any]]:
     scheme = "https" if upstream.tls is not None or upstream.endpoints[0].tls else "http"
     made: list[dict[str, Any]] = []
-    for endpoint in upstream.endpoints:
-        if endpoint.weight == 0:  # no traffic; Envoy has no weight 0
-            continue
+    for endpoint in listed:
         stated: dict[str, Any] = {"address": endpoint.host}
         if endpoint.port != there.port:
             stated["ports"] = {f"{scheme}-{there.port}": endpoint.port}

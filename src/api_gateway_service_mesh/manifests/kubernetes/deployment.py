@@ -13,6 +13,7 @@ __all__ = ["deployment"]
 
 _FOLDER = "/etc/agw"
 _ADMIN_FOLDER = "/etc/agw-admin"
+_SCRATCH = "/run/agw"  # the one place that can be written to
 _UNPRIVILEGED = 1024
 _DRAIN_SECONDS = 45  # longer than agw's own drain, so that the kubelet never cuts it short
 
@@ -59,7 +60,7 @@ def deployment(settings: Settings) -> Document:
                     "volumes": [
                         {"name": "config", "configMap": {"name": f"{settings.name}-config"}},
                         {"name": "admin", "secret": {"secretName": settings.admin_secret}},
-                        {"name": "tmp", "emptyDir": {}},
+                        {"name": "scratch", "emptyDir": {}},
                     ],
                 },
             },
@@ -80,7 +81,10 @@ def _container(settings: Settings) -> dict[str, Any]:
         "command": ["agw"],
         "args": arguments,
         # The kubelet probes from outside the pod's loopback; there the admin port asks everything else for a token.
-        "env": [{"name": "AGW_ADMIN_TOKEN_FILE", "value": f"{_ADMIN_FOLDER}/token"}],
+        "env": [
+            {"name": "AGW_ADMIN_TOKEN_FILE", "value": f"{_ADMIN_FOLDER}/token"},
+            {"name": "TMPDIR", "value": _SCRATCH},
+        ],
         "ports": ports,
         # Start-up may take a minute for a large graph; from then on a stuck process is replaced within half a minute.
         "startupProbe": _probe("/startupz", period=2, failures=30),
@@ -95,7 +99,7 @@ def _container(settings: Settings) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "config", "mountPath": _FOLDER, "readOnly": True},
             {"name": "admin", "mountPath": _ADMIN_FOLDER, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+            {"name": "scratch", "mountPath": _SCRATCH},
         ],
     }
 
