@@ -19,6 +19,7 @@ __all__ = ["unknown_terms"]
 
 
 _NOUNS = {"property": "a property", "class": "a class"}
+_ARTICLES = {TermKind.CLASS: "a class", TermKind.PROPERTY: "a property", TermKind.INDIVIDUAL: "an individual"}
 
 
 def unknown_terms(inferred: InferredGraph, excerpts: Excerpts) -> list[Finding]:
@@ -43,18 +44,24 @@ def unknown_terms(inferred: InferredGraph, excerpts: Excerpts) -> list[Finding]:
 
 
 def _undefined(inferred: InferredGraph) -> Iterator[tuple[Row, str]]:
+    """Triples with an undefined term, or with one of another kind: a class as property, a property as class."""
     terms = inferred.ontology.terms
     wrong: dict[NamedNode, bool] = {}
     for row in inferred.source.rows:
         subject, predicate, value = row
         known = wrong.get(predicate)
         if known is None:
-            known = wrong[predicate] = predicate.value.startswith(AGW) and predicate.value not in terms
+            ours = predicate.value.startswith(AGW)
+            known = wrong[predicate] = ours and terms.get(predicate.value) is not TermKind.PROPERTY
         if known:
             yield row, "property"
-        if type(value) is NamedNode and value.value.startswith(AGW) and value.value not in terms:
-            yield row, "class" if predicate == RDF_TYPE else "value"
-        elif subject.value.startswith(AGW) and subject.value not in terms:
+        if type(value) is NamedNode and value.value.startswith(AGW):
+            kind = terms.get(value.value)
+            if predicate == RDF_TYPE and kind is not TermKind.CLASS:
+                yield row, "class"
+            elif kind is None:
+                yield row, "value"
+        if subject.value.startswith(AGW) and subject.value not in terms:
             yield row, "subject"
 
 
@@ -68,8 +75,9 @@ def _finding(ontology: Ontology, excerpts: Excerpts, row: Row, role: str, term: 
     if role in ("subject", "value") and not near:
         remedy = "the agw: namespace holds the ontology's terms only: name your own things with a prefix of your own"
     other = ontology.terms.get(term)
-    if role == "property" and other is TermKind.CLASS:
-        remedy = f"agw:{local} is a class; a property stands here" + (f", such as agw:{near}" if near else "")
+    if role in _NOUNS and other is not None:
+        such = f", such as agw:{near}" if near else ""
+        remedy = f"agw:{local} is {_ARTICLES[other]}, but here stands {_NOUNS[role]}{such}"
     return Finding(
         "unknown-term",
         f"agw:{local} is not {_NOUNS.get(role, 'a term')} of the agw ontology",
