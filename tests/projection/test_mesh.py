@@ -47,6 +47,13 @@ def test_an_unknown_choice_names_the_nearest() -> None:
     assert (finding.code, finding.suggestion) == ("unknown-gateway", EX + "h")
 
 
+def test_the_implied_gateway_may_be_named_where_there_is_no_other() -> None:
+    text = 'ex:a a agw:Route ; agw:routePath "/a" .'
+    assert assembled(text, gateway="urn:agw:gateway").accepted().iri == "urn:agw:gateway"
+    found = assembled("ex:g a agw:ApiGateway .", gateway="urn:agw:gateway")
+    assert only_finding(found).code == "unknown-gateway"
+
+
 def test_gateway_settings() -> None:
     mesh = mesh_of("""ex:g a agw:ApiGateway ; agw:accessLogEnabled true ; agw:trustedProxy "10.0.0.0/8", "::1" ; agw:hasServiceMesh ex:m .
         ex:m a agw:ServiceMesh ; agw:meshType "linkerd" ; agw:sidecarPort 4140 ; agw:controlPlaneEndpoint "l5d:80" ;

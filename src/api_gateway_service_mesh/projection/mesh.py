@@ -70,7 +70,7 @@ def choose_gateway(rows: Iterable[GatewayRow], wanted: str | None, reading: Read
     for row in rows:
         gateways.setdefault(row.gateway, row)
     shared = len(gateways) > 1
-    if wanted is not None and wanted != IMPLIED_GATEWAY and wanted not in gateways:
+    if wanted is not None and wanted not in gateways and (gateways or wanted != IMPLIED_GATEWAY):
         near = get_close_matches(wanted, gateways, n=1)
         reading.note(
             "unknown-gateway",
