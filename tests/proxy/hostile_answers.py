@@ -113,7 +113,9 @@ def _bodies() -> Iterator[AnswerCase]:
     for status in (b"204 No Content", b"304 Not Modified"):
         start, number = b"HTTP/1.1 " + status, int(status[:3])
         yield AnswerCase(f"{number}", answer(start=start, body=b""), Passed(number, b""))
-        yield AnswerCase(f"{number} with CL", answer(LENGTH, start=start, body=b""), Passed(number, b""))
+        yield AnswerCase(
+            f"{number} with CL", answer(LENGTH, start=start, body=b""), Passed(number, b""), spoils=number == 204
+        )
         yield AnswerCase(f"{number} with CL and a body", answer(LENGTH, start=start), Passed(number, b""), spoils=True)
         yield AnswerCase(
             f"{number} with TE and chunks", answer(CODING, start=start, body=CHUNKS), Passed(number, b""), spoils=True

@@ -147,7 +147,8 @@ def chunks() -> Iterator[RequestCase]:
         b"5\r\nhello\r\n0\r\nX: y\n\r\n", b"5\r\nhello\r\n0\r\nX: \x00\r\n\r\n", b"5\r\nhello\r\n0\r\nX: y\rz\r\n\r\n",
         b"5\r\nhello\r\n0\r\n: y\r\n\r\n", b"5\r\nhello\r\n0\r\n" + b"X: " + b"y" * 9000 + b"\r\n\r\n",
         b"5\r\nhello\r\n0\r\n" + b"X: y\r\n" * 2000 + b"\r\n",
-        b"5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n", b"hello\r\n", b"{}\r\n\r\n\r\n",
+        b"5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n", b"hello", b"x", b"-", b"1234567890abcdef",
+        b"hello\r\n", b"{}\r\n\r\n\r\n",
     ):  # fmt: skip
         yield RequestCase(f"chunks {show(body)}", chunked(body), (BAD,))
 

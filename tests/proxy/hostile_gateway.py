@@ -23,7 +23,7 @@ from tests.support.strict_backend import read_answer
 
 __all__ = ["MUTATIONS", "SEED", "Gateway"]
 
-MUTATIONS = int(os.environ.get("AGW_HOSTILE_MUTATIONS", "3000"))
+MUTATIONS = int(os.environ.get("AGW_HOSTILE_MUTATIONS", "2000"))
 SEED = int(os.environ.get("AGW_HOSTILE_SEED", "20260"))
 LIMITS = Limits(header_timeout_seconds=5.0)
 

@@ -166,4 +166,7 @@ def _judge(head: AnswerHead, pairs: list[tuple[bytes, bytes]], modern: bool) -> 
         if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
             raise AnswerError("the answer's Content-Length is not one number")
         head.length = int(lengths[0])
+    if head.bodyless and (head.chunked or (head.length and head.status != 304)):
+        # A backend that announces a body where none can be may send it yet, into the next request's answer.
+        head.keep_alive = False
     head.block = b"".join(kept)

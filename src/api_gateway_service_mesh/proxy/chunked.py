@@ -18,6 +18,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'
 _EXTENSION = rb"(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*+"
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(" + _EXTENSION + rb")\r\n")
+_SIZE_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,15}(?:\r?\Z|[;\r])")
 _TRAILER = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n")
 # The longest text that may still become a size line.
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
@@ -94,6 +95,8 @@ class ChunkDecoder:
     def _size_line(self, data: bytes, position: int) -> int:
         match = _SIZE_LINE.match(data, position)
         if match is None:
+            if position < len(data) and not _SIZE_BEGUN.match(data, position):
+                raise ChunkError("a chunk size is malformed")
             self._refuse_unfinished(data, position, "a chunk size")
             return position
         size = int(match[1], 16)
