@@ -249,9 +249,7 @@ async def test_header_predicates_route(kind: str) -> None:
         match=RouteMatch(PathMatch(PathKind.PREFIX, ""), headers=(HeaderMatch("urn:h", "x-canary", value="yes"),)),
     )
     async with backend(says(answer(b"old"))) as old, backend(says(answer(b"new"))) as new:
-        mesh = mesh_of(
-            (route(), canary), upstream(endpoint(old.port)), upstream(endpoint(new.port, "two"), name="new")
-        )
+        mesh = mesh_of((route(), canary), upstream(endpoint(old.port)), upstream(endpoint(new.port, "two"), name="new"))
         async with running(mesh, kind=kind) as gateway:
             reader, writer = await gateway.connect()
             for value, expected in ((b"yes", b"new"), (b"no", b"old"), (b"yes", b"new")):

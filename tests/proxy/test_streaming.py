@@ -60,7 +60,7 @@ async def test_a_big_request_to_a_slow_backend_is_not_buffered(kind: str) -> Non
             left -= len(await conversation.reader.read(min(left, 65536)))
         await conversation.send(answer(b"done"))
 
-    size = SIZE // 2
+    size = SIZE
     written = 0
     async with backend(slow, reads_body=False) as behind:
         async with running(mesh_of(route(), upstream(endpoint(behind.port))), kind=kind) as gateway:

@@ -322,8 +322,8 @@ class ClientConnection(asyncio.Protocol):
     def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
         """Switch over; what the client sent early goes through now."""
         self._tunnel = tunnel
-        tunnel.client = self._transport
         self._write(b"%bConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" % head.wire)
+        tunnel.join(self._transport)
         early, self._buffer = self._buffer, b""
         if early:
             tunnel.from_client(early)

