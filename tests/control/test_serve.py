@@ -164,6 +164,8 @@ async def test_a_limit_is_exact_over_workers(tmp_path: Path, backend_port: int) 
 async def test_workers_and_query_processes_end_with_a_killed_control_process(config: Path) -> None:
     with serve_process(config, "--workers", "2", "--drain-seconds", "1") as gateway:
         family = gateway.workers + gateway.children("child.py")
+        locks = list(Path("/dev/shm").glob(f"sem.agw-{gateway.process.pid}-*"))
+        assert len(locks) == 1
         assert len(family) == 4
         gateway.process.kill()
         gateway.process.wait()
@@ -171,3 +173,4 @@ async def test_workers_and_query_processes_end_with_a_killed_control_process(con
         while any(Path(f"/proc/{pid}").exists() for pid in family):
             assert time.monotonic() < end
             await asyncio.sleep(0.05)
+        assert not locks[0].exists()

@@ -1,4 +1,4 @@
-"""The command line of a worker, apart from `control.worker`: the control process need not import a data plane for it."""
+"""The command line of a worker, apart from `control.worker`: the control process imports no data plane for it."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from watchfiles import awatch
 __all__ = ["Fingerprint", "changes", "fingerprint"]
 
 _DEBOUNCE_MS = 50
+_QUIET_MS = 20  # without a further change, so that a file written in two steps is read once
 _POLL_SECONDS = 1.0
 
 Fingerprint = tuple[tuple[str, int, int, int] | None, ...]
@@ -52,7 +53,7 @@ async def changes(files: Iterable[Path], since: Fingerprint, stop: asyncio.Event
                 *there,
                 watch_filter=None,
                 debounce=_DEBOUNCE_MS,
-                step=_DEBOUNCE_MS,
+                step=_QUIET_MS,
                 stop_event=stop,
                 recursive=False,
                 rust_timeout=1000,

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -31,7 +32,7 @@ from api_gateway_service_mesh.telemetry import AccessLog
 
 from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed
-from .lock import attach_lock
+from .lock import attach_lock, remove_lock
 from .snapshot import Assembly, Snapshot
 
 __all__ = ["Worker", "main"]
@@ -70,6 +71,7 @@ class Worker:
         self._access_log: AccessLog | None = None
         self._ports: dict[str, _Port] = {}
         self._installs = 0
+        self._parent = os.getppid()
         self._drain_seconds = 10.0
         self._stop = asyncio.Event()
 
@@ -104,6 +106,8 @@ class Worker:
         finally:
             channel.close()
             self._access_log.close()
+            if arguments.lock and os.getppid() != self._parent:
+                remove_lock(arguments.lock)  # who made it was killed, and cannot
 
     async def _read(self, channel: Channel, engine: Engine) -> None:
         assembly = Assembly()
