@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api_gateway_service_mesh.model import Limits
-from api_gateway_service_mesh.proxy.head import FAST_LINE, HeadError, HeadReader, check_unfinished, parse_line
+from api_gateway_service_mesh.proxy.head import HeadReader
 from api_gateway_service_mesh.proxy.parser import BlockJudge
+from api_gateway_service_mesh.proxy.request_line import FAST_LINE, HeadError, check_unfinished, parse_line
 from tests.support.backend import answer, backend, read_answer, says
 from tests.support.gateway import endpoint, mesh_of, raw, route, running, upstream
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .answering import Answering
 
 __all__ = ["access_line"]
 
 
-def access_line(exchange: Exchange, seconds: float) -> str:
+def access_line(exchange: Answering, seconds: float) -> str:
     """The line of a finished exchange, without line end."""
     handler = exchange.handler
     authority = exchange.authority or exchange.block.authority

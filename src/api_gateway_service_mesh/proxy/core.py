@@ -21,7 +21,7 @@ from .head import HeadReader
 from .parser import BlockJudge
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .answering import Answering
     from .pipeline import RouteHandler
     from .pool import UpstreamPool
 
@@ -49,16 +49,16 @@ class Deadlines:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: dict[Exchange, None] = {}
+        self._waiting: dict[Answering, None] = {}
         self._handle: asyncio.TimerHandle | None = None
 
-    def add(self, exchange: Exchange) -> None:
+    def add(self, exchange: Answering) -> None:
         """Watch over `exchange`."""
         self._waiting[exchange] = None
         if self._handle is None:
             self._handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    def discard(self, exchange: Exchange) -> None:
+    def discard(self, exchange: Answering) -> None:
         """No longer."""
         self._waiting.pop(exchange, None)
 
@@ -155,7 +155,7 @@ class Core:
             self._date = b"Date: " + formatdate(usegmt=True).encode("ascii") + b"\r\n"
         return self._date
 
-    def log(self, exchange: Exchange, now: float) -> None:
+    def log(self, exchange: Answering, now: float) -> None:
         """One line in the access log."""
         if self.write_log is not None:
             self.write_log(access_line(exchange, now - exchange.started))

@@ -19,14 +19,25 @@ from typing import TYPE_CHECKING, Any, cast
 from api_gateway_service_mesh.model import Limits
 
 from .answer import AnswerHead
-from .chunked import ChunkDecoder, ChunkError, encode_chunk
+from .answer_writer import AnswerWriter
+from .chunked import ChunkDecoder, ChunkError
 from .core import HOUSEKEEPING_SECONDS, STALL_SECONDS, Core
 from .forwarded import Peer, upstream_fields
-from .head import FAST_LINE, METHODS, Block, HeadError, check_unfinished, parse_line, refused_method, routing_host
+from .head import Block
 from .problem import Refusal, problem_answer
 from .request import open_exchange, unrouted
+from .request_line import (
+    FAST_LINE,
+    METHODS,
+    HeadError,
+    check_unfinished,
+    parse_line,
+    refused_method,
+    routing_host,
+)
 
 if TYPE_CHECKING:
+    from .answering import Answering
     from .exchange import Exchange
     from .tunnel import Tunnel
 
@@ -37,13 +48,13 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 1024 * 1024
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(AnswerWriter, asyncio.Protocol):
     """The protocol of one client connection; also the `exchange.Downstream` of its requests."""
 
     __slots__ = (
-        "_advancing", "_block", "_body_left", "_buffer", "_chunked", "_closing", "_core", "_decoder",
-        "_exchange", "_fields", "_keep_alive", "_limits", "_lingered", "_minor", "_paused", "_peer",
-        "_served", "_ticks", "_transport", "_trusted", "_tunnel", "_write", "writing_paused",
+        "_advancing", "_block", "_body_left", "_buffer", "_closing", "_decoder", "_exchange", "_fields",
+        "_limits", "_lingered", "_paused", "_peer", "_served", "_ticks", "_trusted", "_tunnel",
+        "writing_paused",
     )  # fmt: skip
 
     def __init__(self, core: Core, limits: Limits) -> None:
@@ -259,65 +270,7 @@ class ClientConnection(asyncio.Protocol):
         if payload or done:
             exchange.body(payload, done)
 
-    # -- answers (exchange.Downstream)
-
-    def respond(self, exchange: Exchange, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
-        """The whole answer in one write."""
-        if self._keep_alive and exchange.body_done:
-            if self._minor:
-                if raw is not None:
-                    self._write(raw)
-                elif head.dated:
-                    self._write(b"%b\r\n%b" % (head.wire, payload))
-                else:
-                    self._write(b"%b%b\r\n%b" % (head.wire, self._core.date_line(), payload))
-                return
-            persistence = b"Connection: keep-alive\r\n"
-        else:
-            self._keep_alive = False
-            persistence = b"Connection: close\r\n"
-        date = b"" if head.dated else self._core.date_line()
-        self._write(b"%b%b%b\r\n%b" % (head.wire, date, persistence, payload))
-
-    def begin(self, exchange: Exchange, head: AnswerHead) -> None:
-        """The head; the body follows."""
-        if not exchange.body_done:
-            self._keep_alive = False
-        lines = b"" if head.dated else self._core.date_line()
-        self._chunked = False
-        if head.length is None:
-            if self._minor:
-                self._chunked = True
-                lines += b"Transfer-Encoding: chunked\r\n"
-            else:
-                self._keep_alive = False
-        if not self._keep_alive:
-            lines += b"Connection: close\r\n"
-        elif not self._minor:
-            lines += b"Connection: keep-alive\r\n"
-        self._write(b"%b%b\r\n" % (head.wire, lines))
-
-    def more(self, payload: bytes) -> None:
-        """A piece of the body."""
-        self._write(encode_chunk(payload) if self._chunked else payload)
-
-    def end(self) -> None:
-        """The body has ended."""
-        if self._chunked:
-            self._write(b"0\r\n\r\n")
-
-    def cut(self) -> None:
-        """End without an end: no final chunk, or fewer bytes than announced, or (HTTP/1.0) a reset."""
-        self._keep_alive = False
-        if self._minor:
-            self._transport.close()
-        else:
-            self._transport.abort()
-
-    def interim(self, head: AnswerHead) -> None:
-        """1xx, which HTTP/1.0 does not know."""
-        if self._minor:
-            self._write(b"%b\r\n" % head.wire)
+    # -- the rest of exchange.Downstream
 
     def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
         """Switch over; what the client sent early goes through now."""
@@ -343,7 +296,7 @@ class ClientConnection(asyncio.Protocol):
             if not self._transport.is_closing():
                 self._transport.resume_reading()
 
-    def finished(self, exchange: Exchange) -> None:
+    def finished(self, exchange: Answering) -> None:
         """On to the next request, or close."""
         self._exchange = None
         if self._tunnel is not None:

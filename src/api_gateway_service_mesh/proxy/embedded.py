@@ -21,11 +21,12 @@ from .answer import AnswerHead
 from .core import HOUSEKEEPING_SECONDS, STALL_SECONDS, Core
 from .exchange import Exchange
 from .forwarded import Peer, upstream_fields
-from .head import HeadError, parse_line, routing_host
 from .problem import Refusal, problem_answer
 from .request import open_exchange, unrouted
+from .request_line import HeadError, parse_line, routing_host
 
 if TYPE_CHECKING:
+    from .answering import Answering
     from .engine import Engine
     from .tunnel import Tunnel
 
@@ -198,14 +199,14 @@ class _AppRequest:
 
     # -- exchange.Downstream
 
-    def respond(self, exchange: Exchange, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
+    def respond(self, exchange: Answering, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
         """The whole answer."""
         self._head = head
         if payload:
             self._queue.append(payload)
         self._news.set()
 
-    def begin(self, exchange: Exchange, head: AnswerHead) -> None:
+    def begin(self, exchange: Answering, head: AnswerHead) -> None:
         """The head; the body follows."""
         self._head = head
         self._news.set()
@@ -246,7 +247,7 @@ class _AppRequest:
         """Read on."""
         self._may_read.set()
 
-    def finished(self, exchange: Exchange) -> None:
+    def finished(self, exchange: Answering) -> None:
         """All is said."""
         self._over = True
         self._news.set()

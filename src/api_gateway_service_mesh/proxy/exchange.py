@@ -11,127 +11,25 @@ answer; and only when its method is idempotent (RFC 9112 §9.3.1).
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, EndpointCounters, Failure
+from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure
 
-from .answer import AnswerHead
+from .answering import Answering
 from .chunked import encode_chunk
-from .head import Block
-from .problem import Refusal, problem_answer
+from .problem import Refusal
 
 if TYPE_CHECKING:
-    from .core import Core, Generation
-    from .pipeline import RouteHandler, Target
-    from .pool import EndpointPool
-    from .tunnel import Tunnel
     from .upstream import UpstreamConnection
 
-__all__ = ["REPLAY_BYTES", "Downstream", "Exchange"]
+__all__ = ["REPLAY_BYTES", "Exchange"]
 
 REPLAY_BYTES = 64 * 1024
 _WAITING_BYTES = 64 * 1024
 
 
-class Downstream(Protocol):
-    """The client's side of an exchange: a raw connection, or a request of an aiohttp application."""
-
-    writing_paused: bool
-
-    def respond(self, exchange: Exchange, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
-        """The whole answer. `raw`: the same as it came from the backend, for those who can pass that on."""
-
-    def begin(self, exchange: Exchange, head: AnswerHead) -> None:
-        """The head of an answer whose body follows."""
-
-    def more(self, payload: bytes) -> None:
-        """A piece of the body."""
-
-    def end(self) -> None:
-        """The body has ended."""
-
-    def cut(self) -> None:
-        """The body will never end: let the client see that."""
-
-    def interim(self, head: AnswerHead) -> None:
-        """A 1xx answer."""
-
-    def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
-        """101: from now on bytes go through `tunnel`."""
-
-    def pause_body(self) -> None:
-        """Read no more of the request's body for now."""
-
-    def resume_body(self) -> None:
-        """Read on."""
-
-    def finished(self, exchange: Exchange) -> None:
-        """The exchange is over, its answer was given whole."""
-
-
-class Exchange:
-    """See the module. ``status`` is 0 until an answer begins."""
-
-    authority: bytes | None = None
-    attempt = 0
-    tried = 0
-    deadline: float | None = None
-    attempt_deadline: float | None = None
-    connection: UpstreamConnection | None = None
-    pool: EndpointPool | None = None
-    target: Target | None = None
-    endpoint_counters: EndpointCounters | None = None
-    ticket = 0.0
-    status = 0
-    bytes_in = 0
-    bytes_out = 0
-    sent = 0
-    kept = 0
-    committed = False
-    over = False
-    stale_retried = False
-    body_paused = False
-    retrying = False
-    refused_by: str | None = None
-    upstream_name: str | None = None
-    idle_ticks = 0
-
-    def __init__(
-        self,
-        core: Core,
-        generation: Generation,
-        down: Downstream,
-        handler: RouteHandler | None,
-        method: str,
-        target: bytes,
-        block: Block,
-        fields: bytes,
-        client: str,
-        request_id: bytes,
-    ) -> None:
-        self.core = core
-        self.generation = generation
-        self.down = down
-        self.handler = handler
-        self.method = method
-        self.target_bytes = target
-        self.block = block
-        self.fields = fields
-        self.client = client
-        self.request_id = request_id
-        self.started = monotonic()
-        self.is_head = method == "HEAD"
-        self.body_done = True
-        self.replay: list[bytes] | None = []
-        """The request's body as it goes on the wire, or None when it is no longer kept whole."""
-        self.waiting: list[bytes] = []
-        """What of the body has not been given to a connection yet."""
-
-    @property
-    def wants_upgrade(self) -> bool:
-        """The client asks for a WebSocket."""
-        upgrade = self.block.upgrade
-        return upgrade is not None and upgrade.lower() == b"websocket" and self.method == "GET"
+class Exchange(Answering):
+    """See the module: the half that takes the request in and sends it, as often as it takes."""
 
     # -- from the client's side
 
@@ -378,150 +276,3 @@ class Exchange:
             connection.abort()
         if counted:
             self._attempt_over(ok=ok)
-
-    def _attempt_over(self, *, ok: bool) -> None:
-        counters = self.endpoint_counters
-        if counters is not None:
-            self.endpoint_counters = None
-            counters.finish(ok)
-
-    # -- from the backend's side
-
-    def answered(self, connection: UpstreamConnection, head: AnswerHead, payload: bytes, raw: bytes) -> None:
-        """The whole answer at once."""
-        status = head.status
-        if status >= 500 and self._retry_status(connection, status, whole=True):
-            return
-        self.status = status
-        self.committed = True
-        self.bytes_out = len(payload)
-        self.down.respond(self, head, payload, raw if head.unchanged else None)
-        self._answer_over(connection)
-
-    def answer_begins(self, connection: UpstreamConnection, head: AnswerHead) -> bool:
-        """The head of an answer whose body follows; False when this answer is not wanted."""
-        if head.status >= 500 and self._retry_status(connection, head.status, whole=False):
-            return False
-        self.status = head.status
-        self.committed = True
-        self.down.begin(self, head)
-        return True
-
-    def _retry_status(self, connection: UpstreamConnection, status: int, *, whole: bool) -> bool:
-        if not self._try_again(Failure.STATUS, status):
-            return False
-        self.connection = None
-        if whole:
-            connection.finish(self.body_done, monotonic())
-        else:
-            connection.detach()
-            connection.abort()
-        self._attempt_over(ok=False)
-        return True
-
-    def answer_body(self, payload: bytes) -> None:
-        """A piece of the answer's body."""
-        self.idle_ticks = 0
-        self.bytes_out += len(payload)
-        self.down.more(payload)
-
-    def answer_ends(self, connection: UpstreamConnection) -> None:
-        """The body ended exactly where it should."""
-        self.down.end()
-        self._answer_over(connection)
-
-    def _answer_over(self, connection: UpstreamConnection) -> None:
-        if self.over:
-            return
-        now = monotonic()
-        self.connection = None
-        connection.finish(self.body_done, now)
-        counters = self.endpoint_counters
-        if counters is not None:
-            self.endpoint_counters = None
-            counters.finish(self.status < 500)
-        self._end(now=now)
-
-    def interim(self, head: AnswerHead) -> None:
-        """A 1xx answer other than 101."""
-        if not self.committed:
-            self.down.interim(head)
-
-    def upgraded(self, connection: UpstreamConnection, head: AnswerHead, rest: bytes) -> None:
-        """101 as asked for: from now on it is a tunnel. The exchange ends when the tunnel does."""
-        from .tunnel import Tunnel
-
-        self.status = 101
-        self.committed = True
-        self.core.deadlines.discard(self)
-        connection.detach()
-        connection.resume()
-        tunnel = Tunnel(self, connection)
-        self.down.tunnel(head, tunnel)
-        if rest:
-            tunnel.from_upstream(rest)
-
-    def tunnel_over(self, bytes_in: int, bytes_out: int) -> None:
-        """The tunnel is closed on both sides."""
-        if self.over:
-            return
-        self.bytes_in += bytes_in
-        self.bytes_out += bytes_out
-        self.connection = None
-        self._attempt_over(ok=True)
-        self._end()
-
-    def upstream_full(self) -> None:
-        """The backend takes no more for now."""
-        if not self.body_paused:
-            self.body_paused = True
-            self.down.pause_body()
-
-    def upstream_ready(self) -> None:
-        """The backend takes more again."""
-        if self.body_paused:
-            self.body_paused = False
-            self.down.resume_body()
-
-    # -- the end
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Answer for ourselves."""
-        if self.over:
-            return
-        handler = self.handler
-        route = handler.route.iri if handler is not None else None
-        head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
-        self.status = refusal.status
-        self.refused_by = refusal.refused_by
-        self.committed = True
-        if self.is_head:
-            payload = b""
-        self.bytes_out = len(payload)
-        if handler is not None and refusal.failure:
-            handler.counters.gateway_error()
-        self.down.respond(self, head, payload, None)
-        self._end(failed=refusal.failure)
-
-    def _end(self, *, now: float | None = None, failed: bool = False, gone: bool = False) -> None:
-        """The one way out."""
-        self.over = True
-        handler = self.handler
-        if now is None:
-            now = monotonic()
-        if handler is not None:
-            if handler.timed:
-                self.core.deadlines.discard(self)
-            status = self.status
-            if self.ticket:
-                breaker = handler.breaker
-                assert breaker is not None
-                if gone:
-                    breaker.cancel(self.ticket)
-                else:
-                    breaker.record(self.ticket, not failed and status < 500, now)
-            handler.counters.observe(status, now - self.started, self.bytes_in, self.bytes_out)
-        if self.generation.access_log:
-            self.core.log(self, now)
-        if not gone:
-            self.down.finished(self)

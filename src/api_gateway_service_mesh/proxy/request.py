@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from .exchange import Exchange
 from .forwarded import Peer, client_address, request_id
-from .head import Block, routing_host
+from .head import Block
 from .problem import Refusal
+from .request_line import routing_host
 
 if TYPE_CHECKING:
+    from .client_side import Downstream
     from .core import Core, Generation
-    from .exchange import Downstream
 
 __all__ = ["open_exchange", "unrouted"]
 

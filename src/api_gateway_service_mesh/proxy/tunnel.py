@@ -6,19 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .answering import Answering
     from .upstream import UpstreamConnection
 
 __all__ = ["Tunnel"]
 
 
 class Tunnel:
-    """Joins a client's transport and a backend's. The client's side joins when its 101 is out; until then what the backend
-    says is kept, and no more of it is read."""
+    """Joins a client's transport and a backend's. The client's side joins when its 101 is out; until then what the
+    backend says is kept, and no more of it is read."""
 
     __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_early", "_ended", "_exchange", "_over", "client")
 
-    def __init__(self, exchange: Exchange, connection: UpstreamConnection) -> None:
+    def __init__(self, exchange: Answering, connection: UpstreamConnection) -> None:
         self._exchange = exchange
         self._backend: asyncio.Transport = connection.transport
         self.client: asyncio.Transport | None = None
