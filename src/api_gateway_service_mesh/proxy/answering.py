@@ -209,8 +209,12 @@ class Answering:
         if self.is_head:
             payload = b""
         self.bytes_out = len(payload)
-        if handler is not None and refusal.failure:
-            handler.counters.gateway_error()
+        if handler is not None:
+            if refusal.failure:
+                handler.counters.gateway_error()
+            elif self.ticket and handler.breaker is not None:
+                handler.breaker.cancel(self.ticket)  # the client is at fault: that says nothing of the backend
+                self.ticket = 0.0
         self.down.respond(self, head, payload, None)
         self._end(failed=refusal.failure)
 

@@ -134,7 +134,6 @@ class Core:
         self.deadlines = Deadlines(loop)
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()
-        self.retired: set[UpstreamPool] = set()
         self.draining = False
         self._id_prefix = os.urandom(6).hex() + f"{worker:02x}"
         self._id_count = 0

@@ -221,7 +221,7 @@ class Exchange(Answering):
             self.method,
             status=status,
             bytes_sent=self.sent,
-            replayable=self.replay is not None,
+            replayable=self.replay is not None or not self.sent,
             answered=self.committed,
         ):
             return False

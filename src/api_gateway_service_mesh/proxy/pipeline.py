@@ -218,7 +218,9 @@ def _breaker(handler: RouteHandler, generation: Generation, core: Core) -> list[
     config = handler.route.breaker
     if config is None:
         return []
-    breaker = CircuitBreaker(config, core.cells.view, generation.slots["breaker", config.iri], core.lock)
+    lease = max(60.0, 2 * (handler.total_seconds or 0.0))
+    base = generation.slots["breaker", config.iri]
+    breaker = CircuitBreaker(config, core.cells.view, base, core.lock, lease_seconds=lease)
     handler.breaker = breaker
     admit = breaker.admit
 
