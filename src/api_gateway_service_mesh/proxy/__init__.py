@@ -4,7 +4,8 @@ Rules of this package:
 
 - **One pipeline.** What is fast and what is general go the same way; a policy has one implementation, in `policies`.
 - **No task without waiting.** An exchange is driven by callbacks; a request that never waits costs no task and no
-  timer. - **Nothing is buffered whole.** Bodies pass piece by piece, and who cannot take more stops the other side's reading.
+  timer.
+- **Nothing is buffered whole.** Bodies pass piece by piece, and who cannot take more stops the other side's reading.
 - **One canonical head goes upstream**, written anew from what was parsed (`head`, `forwarded`); answers are read
   as strictly (`answer`, `chunked`).
 - **A backend connection serves again only when its answer ended exactly** (`upstream`).
