@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from api_gateway_service_mesh.policies import CellLayout, CellStore, clear_gauges
+from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lock, clear_gauges
 
-from .lock import create_lock, remove_lock
+from .lock import attach_lock, create_lock, remove_lock
 from .workers import WorkerPool
 
 __all__ = ["DataPlane"]
-
-_CELLS = 32 * 1024 * 1024  # 256 MiB of address space; pages that hold nothing take no memory
 
 
 class DataPlane:
@@ -22,11 +20,16 @@ class DataPlane:
 
     def __init__(self, workers: int, say: Callable[[str], None]) -> None:
         self.workers = workers
-        self.cells = CellStore.shared(_CELLS)
+        self.cells = CellStore.shared()
         self.layout = CellLayout(self.cells)
         self.slots: Mapping[tuple[str, str], int] = {}
         self._lock = create_lock() if workers > 1 else ""
         self.pool = WorkerPool(workers, self.cells, self._lock, on_crash=self._crashed, say=say)
+
+    @property
+    def lock(self) -> Lock:
+        """The lock of the cells, for what the control process itself writes to them."""
+        return attach_lock(self._lock) if self._lock else NO_LOCK
 
     async def start(self) -> None:
         """Start the workers."""

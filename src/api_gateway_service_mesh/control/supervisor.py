@@ -21,6 +21,7 @@ from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.report import render_report
 from api_gateway_service_mesh.model import Listener, Mesh
 from api_gateway_service_mesh.policies import layout_for
+from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 
 from .build import Build, build
@@ -74,6 +75,8 @@ class Supervisor:
         self._say = say
         self._plane = plane
         self._pool = plane.pool
+        # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
+        self._prober = HealthProber(plane.cells, lock=plane.lock)
         self._reservations: dict[tuple[str, int], Reservation] = {}
         self._bindings: dict[tuple[str, int], Binding] = {}
         self._loading = asyncio.Lock()
@@ -131,6 +134,7 @@ class Supervisor:
     async def stop(self) -> None:
         """Drain the workers, end everything."""
         self.draining = True
+        await self._prober.stop()
         await self._plane.stop(self.options.drain_seconds)
         await self.sparql.stop()
         for reservation in self._reservations.values():
@@ -255,6 +259,7 @@ class Supervisor:
         self.build = made
         self.refused = None
         self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at)
+        self._prober.update(made.mesh, slots)
         store = made.validated.store
         prefixes = {**PREFIXES, **made.source.prefixes}
         dataset = Dataset(number, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes)
