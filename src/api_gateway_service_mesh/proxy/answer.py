@@ -28,7 +28,8 @@ _HEAD: Final = re.compile(
     + _VALUE
     + rb"+\r\n)*+)\r\n"
 )
-_FIELD: Final = re.compile(rb"(" + _NAME + rb"):[ \t]*+(" + _VALUE + rb"?)[ \t]*\r\n")
+# For a block that is known to be well formed.
+_FIELD: Final = re.compile(rb"([^:]++):[ \t]*+([^\r]*+)\r\n")
 # Anything here means that the block cannot go on as it stands.
 _SPECIAL: Final = re.compile(
     rb"(?:\A|\n)(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length)[ \t]*:",
@@ -123,7 +124,7 @@ def _parse(raw: bytes) -> AnswerHead:
     head.dated = _DATE.search(block) is not None
     head.keep_alive = minor == b"1"
     if _SPECIAL.search(block):
-        _judge(head, _FIELD.findall(block), minor == b"1")
+        _judge(head, [(name, value.rstrip(b" \t")) for name, value in _FIELD.findall(block)], minor == b"1")
     head.wire = b"HTTP/1.1 %b %b\r\n%b" % (status, head.reason, head.block)
     head.unchanged = head.dated and raw == head.wire + b"\r\n"
     return head

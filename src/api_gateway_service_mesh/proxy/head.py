@@ -23,15 +23,15 @@ from typing import Final
 from api_gateway_service_mesh.model import Limits
 
 from .parser import BlockJudge
-from .request_line import HeadError, check_authority, routing_host
+from .request_line import HeadError, judged_host
 
 __all__ = ["Block", "HeadReader"]
-
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
 _BLOCK: Final = re.compile(rb"(?:" + _NAME + rb":" + _VALUE + rb"+\r\n)*+")
-_FIELD: Final = re.compile(rb"(" + _NAME + rb"):[ \t]*+(" + _VALUE + rb"?)[ \t]*\r\n")
+# For a block that is known to be well formed.
+_FIELD: Final = re.compile(rb"([^:]++):[ \t]*+([^\r]*+)\r\n")
 _TOKEN_LIST: Final = re.compile(rb"[ \t]*(?:" + _NAME + rb")?[ \t]*(?:,[ \t]*(?:" + _NAME + rb")?[ \t]*)*+")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 
@@ -49,6 +49,7 @@ _ASSERTED: Final = frozenset(
         b"forwarded", b"x-request-id", b"via", b"x-real-ip",
     )
 )  # fmt: skip
+_SPECIAL: Final = _HOP_BY_HOP | _ASSERTED
 #: Connection may not take these away (RFC 9110 §7.6.1: not end-to-end fields; here also what was authenticated with).
 _NOT_CONNECTION_NAMED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"authorization", b"cookie")
@@ -80,7 +81,7 @@ class Block:
         """The fields that go upstream as they are."""
         self.framing = b""
         """The one framing field that goes upstream, if any."""
-        self.fields: tuple[tuple[bytes, bytes], ...] = ()
+        self.fields: list[tuple[bytes, bytes]] = []
         self.x_forwarded_for = b""
         self.x_forwarded_proto = b""
         self.x_forwarded_host = b""
@@ -96,7 +97,7 @@ class Block:
         if found is None:
             found = {}
             for name, value in self.fields:
-                key, text = name.decode("ascii"), value.decode("utf-8", "replace")
+                key, text = name.decode("ascii").lower(), value.decode("utf-8", "replace")
                 found[key] = f"{found[key]}, {text}" if key in found else text
             self._headers = found
         return found
@@ -153,7 +154,7 @@ class HeadReader:
     def _parse(self, raw: bytes) -> Block:
         if not _BLOCK.fullmatch(raw):
             raise HeadError(400, "malformed-header", "a header line is not 'name: value'")
-        block = read_fields(_FIELD.findall(raw))
+        block = read_fields([(name, value.rstrip(b" \t")) for name, value in _FIELD.findall(raw)])
         reason = self._judge.verdict(
             raw,
             has_host=block.authority is not None,
@@ -168,27 +169,44 @@ def read_fields(pairs: list[tuple[bytes, bytes]]) -> Block:
     """The `Block` of fields that are well formed one by one."""
     block = Block()
     block.count = len(pairs)
-    fields = tuple((name.lower(), value) for name, value in pairs)
-    block.fields = fields
+    block.fields = pairs
+    forward: list[tuple[bytes, bytes]] = []
+    marked: list[tuple[bytes, bytes]] = []
+    for field in pairs:
+        name = field[0].lower()
+        if name == b"host":
+            if block.authority is not None:
+                raise HeadError(400, "malformed-host", "there is more than one Host field")
+            block.authority = field[1]
+            block.host = judged_host(field[1])
+        elif name in _SPECIAL:
+            marked.append((name, field[1]))
+        elif b"_" not in name or not _is_alias(name):
+            forward.append(field)
+    if marked:
+        named = _special(block, marked)
+        if named:
+            forward = [field for field in forward if field[0].lower() not in named]
+    block.forward = b"".join([b"%b: %b\r\n" % field for field in forward])
+    return block
+
+
+def _is_alias(name: bytes) -> bool:
+    """Whether `name`, with an underscore, could be taken for one that agw asserts: those are dropped."""
+    alias = name.replace(b"_", b"-")
+    if alias in _HOP_BY_HOP:
+        raise HeadError(400, "malformed-header", f"{name.decode()} could be taken for {alias.decode()}")
+    return alias in _ASSERTED
+
+
+def _special(block: Block, fields: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    """Take in the fields that mean something to agw; the names that Connection takes away."""
     named = _connection(block, fields)
     upgrade: list[bytes] = []
     lengths: list[bytes] = []
     codings: list[bytes] = []
-    forward: list[bytes] = []
-    for (name, value), (written, _) in zip(fields, pairs, strict=True):
-        if b"_" in name:
-            alias = name.replace(b"_", b"-")
-            if alias in _HOP_BY_HOP:
-                raise HeadError(400, "malformed-header", f"{written.decode()} could be taken for {alias.decode()}")
-            if alias in _ASSERTED:
-                continue
-        if name == b"host":
-            if block.authority is not None:
-                raise HeadError(400, "malformed-host", "there is more than one Host field")
-            check_authority(value)
-            block.authority = value
-            block.host = routing_host(value)
-        elif name == b"content-length":
+    for name, value in fields:
+        if name == b"content-length":
             lengths.append(value)
         elif name == b"transfer-encoding":
             codings.append(value)
@@ -200,18 +218,15 @@ def read_fields(pairs: list[tuple[bytes, bytes]]) -> Block:
             block.expect = True
         elif name in _ASSERTED:
             _note_asserted(block, name, value)
-        elif name not in _HOP_BY_HOP and name not in named:
-            forward.append(b"%b: %b\r\n" % (written, value))
-    block.forward = b"".join(forward)
     _framing(block, lengths, codings)
     if upgrade and b"upgrade" in named:
         if block.chunked or block.length:
             raise HeadError(400, "malformed-request", "a request to upgrade must not have a body")
         block.upgrade = b", ".join(upgrade)
-    return block
+    return named
 
 
-def _connection(block: Block, fields: tuple[tuple[bytes, bytes], ...]) -> frozenset[bytes]:
+def _connection(block: Block, fields: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
     named: set[bytes] = set()
     for name, value in fields:
         if name == b"connection":

@@ -7,6 +7,7 @@ segments, encoded or not, backslashes, ``%00``) is refused. Version exactly HTTP
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from api_gateway_service_mesh.model import Limits
@@ -18,6 +19,7 @@ __all__ = [
     "RequestLine",
     "check_authority",
     "check_unfinished",
+    "judged_host",
     "parse_line",
     "refused_method",
     "routing_host",
@@ -132,6 +134,13 @@ def check_authority(authority: bytes) -> None:
     match = _AUTHORITY.fullmatch(authority)
     if match is None or (match[1] is not None and int(match[1]) > 65535):
         raise HeadError(400, "malformed-host", "the host is not a host name or address with an optional port")
+
+
+@lru_cache(maxsize=1024)
+def judged_host(authority: bytes) -> str:
+    """`routing_host` of an authority that `check_authority` takes."""
+    check_authority(authority)
+    return routing_host(authority)
 
 
 def routing_host(authority: bytes) -> str:
