@@ -185,6 +185,22 @@ def test_every_term_owes_its_reader_label_comment_example_origin_and_role() -> N
     assert conforms, text
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_file_declares_what_it_speaks_of(file: Path) -> None:
+    """OWL 2 DL asks it of each ontology (Structural Specification §5.8.2), and a file opened alone in Protégé needs it:
+    what is not declared in it is guessed at."""
+    graph = Graph().parse(file)
+    spoken = {RDFS.domain, RDFS.range, RDFS.subClassOf, RDFS.subPropertyOf, RDF.first, OWL.inverseOf}
+    terms = {t for s, p, o in graph if p in spoken for t in (s, o) if isinstance(t, URIRef) and t.startswith(NAMESPACE)}
+    assert not {str(term) for term in terms if (term, RDF.type, None) not in graph}
+
+
+def test_a_term_is_one_thing() -> None:
+    graph = _ontology()
+    for term in set(graph.subjects(RDFS.isDefinedBy)):
+        assert len(set(graph.objects(term, RDF.type))) == 1, f"{term} is several kinds of things"
+
+
 @pytest.mark.parametrize("name", PUBLISHED_CLASSES)
 def test_a_published_class_is_a_class(name: str) -> None:
     assert (NS[name], RDF.type, OWL.Class) in _ontology()
