@@ -140,6 +140,12 @@ def test_a_literal_the_store_would_rewrite_is_not_inferred_anew() -> None:
     assert inferred.inferred == ()
 
 
+def test_what_is_no_absolute_iri_stands_nowhere() -> None:
+    inferred = infer(SourceGraph.parse(configuration("ex:a a agw:Route .")))
+    assert inferred.locate("edge", AGW + "hasRoute") is None
+    assert inferred.locate("edge", "hasRoute", "x") is None
+
+
 def test_the_shipped_rules_and_ontology_are_read_once() -> None:
     assert shipped_rules() is shipped_rules()
     assert agw_ontology() is agw_ontology()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from api_gateway_service_mesh.errors import Severity
 from api_gateway_service_mesh.model import SplitTarget
-from tests.support.configuration import EX, assembled, mesh_of, only_finding
+from tests.support.configuration import AGW, EX, assembled, mesh_of, only_finding
 
 SERVICES = 'ex:s a agw:BackendService ; agw:address "s:80" . ex:t a agw:BackendService ; agw:address "t:80" .\n'
 ROUTE = 'ex:r a agw:Route ; agw:routePath "/" ; agw:hasTrafficSplit ex:a, ex:b .\n'
@@ -42,5 +42,6 @@ def test_a_split_of_the_published_vocabulary_without_target_shares_nothing_out()
     )
     finding = only_finding(found)
     assert (finding.code, finding.severity) == ("split-without-target", Severity.WARNING)
+    assert finding.predicate == AGW + "targetService"  # where the shape says the same, and is heard instead
     assert found.mesh.routes[0].splits == ()
     assert found.mesh.routes[0].upstream == EX + "s"

@@ -107,7 +107,10 @@ class InferredGraph:
         return spot.document if spot else None
 
     def _candidates(self, subject: str, predicate: str, value: Term | str | None) -> Iterable[Triple]:
-        node, prop = NamedNode(subject), NamedNode(predicate)
+        try:
+            node, prop = NamedNode(subject), NamedNode(predicate)
+        except ValueError:  # not absolute: no triple has such a subject
+            return
         for held in self.index.values(node, prop):
             if value is None or held == value or (isinstance(value, str) and lexical(held) == value):
                 yield Triple(node, prop, held)

@@ -37,6 +37,7 @@ def splits(
                 "split-without-target",
                 f"{name_of(row.split)} has no agw:targetService, so {name_of(row.route)} sends nothing its way",
                 row.split,
+                AGW.targetService,
                 remedy="add agw:targetService, or leave the split out",
             )
             continue
