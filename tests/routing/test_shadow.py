@@ -147,3 +147,8 @@ def test_ten_thousand_routes_are_compared_in_half_a_second() -> None:
     start = time.perf_counter()
     assert len(table.findings) == 5000
     assert time.perf_counter() - start < 1.5  # 0.15 s on an idle core
+
+
+def test_the_prefix_of_everything_covers_every_expression() -> None:
+    """A path begins with a slash (RFC 9110 §4.1), whatever the expression would take besides."""
+    assert findings(route("a", "/*"), route("z", ".*", "RegularExpression")) == [("shadowed-route", "z")]

@@ -135,7 +135,8 @@ def _covers(group: HostGroup, leaf: Leaf) -> list[Leaf]:
     """Leaves before an expression's that hold for every path it holds for."""
     text, whole = literal_start(leaf.entries[0].path.text)
     if not text.startswith("/"):
-        return []
+        # Whatever it begins with, a path begins with a slash (RFC 9110 §4.1), so the prefix of everything covers it.
+        return group.open_ended([])
     if whole:
         exact = group.exact.get(text)
         return [*([exact] if exact is not None else []), *group.shaped(text)]
