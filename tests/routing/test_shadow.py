@@ -117,7 +117,6 @@ def test_shadowed(routes) -> None:
         (route("a", "/api/*"), route("z", "/api/x|/b", "RegularExpression")),
         (route("a", "/a/*"), route("z", "/a/?b", "RegularExpression")),
         (route("a", "/*", methods=("GET",)), route("z", "/a.*", "RegularExpression")),
-        (route("a", "/*"), route("z", ".*", "RegularExpression")),
         (route("a", "/api/*", hosts=("x.org",)), route("z", "/api/v[0-9]", "RegularExpression")),
     ],
 )
