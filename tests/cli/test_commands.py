@@ -142,6 +142,8 @@ def test_demo_shows_limits_breaker_canary_and_an_answer(agw: Run) -> None:
     assert "503 Service Unavailable" in text
     assert "answered by productsNext" in text
     assert "OPEN" in text.split("5. Ask the running gateway")[1]
+    wide = [line for line in text.splitlines()[2:] if len(line) > 80]  # the first lines name a file
+    assert wide == []
 
 
 def test_help_names_every_command(agw: Run) -> None:

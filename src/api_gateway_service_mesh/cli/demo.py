@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import urllib.error
 import urllib.parse
@@ -29,7 +31,7 @@ import click
 from .. import resources
 from ..errors import AgwError
 from .backends import Backend
-from .output import coloured, print_table
+from .output import coloured, print_table, terminal_width
 
 if TYPE_CHECKING:
     from ..model import Mesh, Route, Upstream
@@ -40,8 +42,10 @@ QUESTION = """\
 PREFIX agw: <https://ggen.ai/ontology/api-gateway#>
 SELECT ?route ?path ?requests ?limit ?rejected ?breaker WHERE {
   ?route a agw:Route ; agw:routePath ?path ; agw:requestTotal ?requests .
-  OPTIONAL { ?route agw:hasRateLimiter ?rl . ?rl agw:requestsPerSecond ?limit ; agw:rejectedTotal ?rejected }
-  OPTIONAL { ?route agw:hasCircuitBreaker ?cb . ?cb agw:breakerState ?breaker }
+  OPTIONAL { ?route agw:hasRateLimiter ?limiter .
+             ?limiter agw:requestsPerSecond ?limit .
+             ?limiter agw:rejectedTotal ?rejected }
+  OPTIONAL { ?route agw:hasCircuitBreaker/agw:breakerState ?breaker }
   FILTER(?requests > 0)
 } ORDER BY DESC(?requests)"""
 
@@ -51,6 +55,8 @@ SELECT ?route ?path ?requests ?limit ?rejected ?breaker WHERE {
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the gateway (default: a free one).")
 def command(keep: bool, port: int) -> int:
     """Serve a shop of small services, send traffic, and show what the gateway does and knows."""
+    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGHUP, _interrupted)
     source = resources.examples() / "shop" / "gateway.ttl"
     mesh = _compile(source)
     with tempfile.TemporaryDirectory(prefix="agw-demo-") as folder, _backends(mesh) as backends:
@@ -63,15 +69,19 @@ def command(keep: bool, port: int) -> int:
     return 0
 
 
+def _interrupted(number: int, frame: object) -> None:
+    """A signal that ends the demo ends what it started as well: the folder goes, and the gateway."""
+    sys.exit(128 + number)
+
+
 # ---- the story
 
 
 def _tell(mesh: Mesh, backends: dict[str, Backend], address: tuple[str, int], admin: str, copy: Path) -> None:
-    click.echo(
-        f"The shop's configuration, checked, compiled and serving: {resources.examples() / 'shop' / 'gateway.ttl'}"
-    )
+    click.echo("The shop, checked, compiled and serving:")
+    click.echo(str(resources.examples() / "shop" / "gateway.ttl"))
     _heading("1. Its routes, in the order in which they are tried")
-    _show_routes(copy)
+    _show_routes(mesh)
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     _show_limiter(_first(mesh, "rate limit", lambda route: bool(route.rate_limits) and not route.splits), address)
     _show_canary(_first(mesh, "traffic split", lambda route: bool(route.splits)), upstreams, address)
@@ -81,9 +91,22 @@ def _tell(mesh: Mesh, backends: dict[str, Backend], address: tuple[str, int], ad
     _show_answer(admin)
 
 
-def _show_routes(copy: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "api_gateway_service_mesh", "routes", str(copy)], check=True, stderr=subprocess.DEVNULL
+def _show_routes(mesh: Mesh) -> None:
+    from ..routing import compile_table, table_rows
+
+    header, *rows = table_rows(compile_table(mesh))
+    method, path, predicates, target, policies = map(
+        header.index, ("METHOD", "PATH", "PREDICATES", "TARGET", "POLICIES")
+    )
+    print_table(
+        ["METHOD", "PATH", "TARGET", "POLICIES"],
+        [
+            [row[method], f"{row[path]} {row[predicates].removeprefix('-')}".strip(), row[target], row[policies]]
+            for row in rows
+        ],
+        indent="   ",
+        width=_width(),
+        wrapped=("PATH", "TARGET", "POLICIES"),
     )
 
 
@@ -96,8 +119,8 @@ def _show_limiter(route: Route, address: tuple[str, int]) -> None:
     for status, headers in _requests(address, route, limit.burst * 2 + 20):
         statuses[status] += 1
         retry_after = headers.get("Retry-After", retry_after)
-    click.echo(
-        f"   {sum(statuses.values())} requests as fast as they go: {_counts(statuses)}; "
+    _say(
+        f"{sum(statuses.values())} requests as fast as they go: {_counts(statuses)}; "
         f"refusals say Retry-After: {retry_after} s"
     )
 
@@ -109,8 +132,8 @@ def _show_canary(route: Route, upstreams: dict[str, Upstream], address: tuple[st
     served: Counter[str] = Counter()
     for status, headers in _requests(address, route, 400):
         served[headers.get("X-Backend") or str(status)] += 1
-    click.echo(
-        f"   {sum(served.values())} requests: "
+    _say(
+        f"{sum(served.values())} requests: "
         + ", ".join(f"{count} answered by {name}" for name, count in served.most_common())
     )
 
@@ -129,8 +152,8 @@ def _show_breaker(route: Route, backends: dict[str, Backend], address: tuple[str
     before = sum(backend.hits for backend in behind)
     statuses = [status for status, _ in _requests(address, route, breaker.failure_threshold + 5)]
     reached = sum(backend.hits for backend in behind) - before
-    click.echo(f"   its service begins to fail; {len(statuses)} requests: {_counts(Counter(statuses))}")
-    click.echo(f"   only {reached} tries reached the failing service: the open breaker answered the rest at once")
+    _say(f"its service begins to fail; {len(statuses)} requests: {_counts(Counter(statuses))}")
+    _say(f"only {reached} tries reached the failing service: the open breaker answered the rest at once")
     for backend in behind:
         backend.failing = False
 
@@ -145,12 +168,14 @@ def _show_answer(admin: str) -> None:
     rows = [
         [_short(row[name]["value"]) if name in row else "-" for name in names] for row in result["results"]["bindings"]
     ]
-    print_table([f"   {names[0]}", *names[1:]], [[f"   {row[0]}", *row[1:]] for row in rows])
+    print_table(names, rows, indent="   ")
     click.echo()
 
 
 def _stay(address: tuple[str, int], admin: str, copy: Path) -> None:
-    click.echo(f"gateway  http://{address[0]}:{address[1]}/      admin  {admin}/      edit  {copy}  and it reloads")
+    click.echo(f"gateway  http://{address[0]}:{address[1]}/")
+    click.echo(f"admin    {admin}/")
+    click.echo(f"edit     {copy} and it reloads")
     click.echo(f"try      agw query --live {admin} --name routes")
     click.echo("Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):
@@ -159,6 +184,14 @@ def _stay(address: tuple[str, int], admin: str, copy: Path) -> None:
 
 def _heading(text: str) -> None:
     click.echo("\n" + (click.style(text, bold=True) if coloured(sys.stdout) else text))
+
+
+def _say(text: str) -> None:
+    click.echo(textwrap.fill(text, _width(), initial_indent="   ", subsequent_indent="   ", break_on_hyphens=False))
+
+
+def _width() -> int:
+    return min(terminal_width(), 100)
 
 
 def _counts(statuses: Counter[int]) -> str:
@@ -227,10 +260,9 @@ def _gateway(copy: Path, port: int) -> Iterator[tuple[tuple[str, int], str]]:
     admin_port = _free_port()
     arguments = ["serve", str(copy), "--host", "127.0.0.1", "--port", str(port), "--admin-port", str(admin_port)]
     log = copy.with_name("serve.log")
+    leash = [sys.executable, "-m", "api_gateway_service_mesh.cli.leash", str(os.getpid())]
     with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "api_gateway_service_mesh", *arguments], stdout=sink, stderr=sink
-        )
+        process = subprocess.Popen([*leash, *arguments], stdout=sink, stderr=sink)
     admin = f"http://127.0.0.1:{admin_port}"
     try:
         deadline = time.monotonic() + 15

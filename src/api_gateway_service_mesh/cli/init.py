@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import AgwError
+from .writing import write_new
 
 __all__ = ["SCAFFOLD", "command"]
 
@@ -52,10 +53,8 @@ ex:usersService a agw:BackendService ;
 def command(folder: Path) -> int:
     """Write FOLDER/gateway.ttl, a small commented configuration to start from. Never overwrites."""
     path = folder / "gateway.ttl"
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(SCAFFOLD.format(name=path))
+        write_new(path, SCAFFOLD.format(name=path))
     except FileExistsError:
         raise AgwError(
             f"{path} is there already and stays as it is", remedy="name another folder, or move the file away"

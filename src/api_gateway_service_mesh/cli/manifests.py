@@ -10,6 +10,7 @@ import click
 from ..errors import AgwError
 from .options import build_files, files_argument, gateway_option
 from .output import print_report
+from .writing import write_whole
 
 __all__ = ["command"]
 
@@ -49,8 +50,7 @@ def command(
         return 0
     for manifest in rendered.manifests:
         path = output / manifest.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(manifest.text, encoding="utf-8")
+        write_whole(path, manifest.text)
         click.echo(str(path))
     return 0
 

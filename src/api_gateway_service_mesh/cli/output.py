@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -12,7 +14,7 @@ import click
 
 from ..errors import AgwError, ConfigError, Report
 
-__all__ = ["coloured", "print_error", "print_json", "print_report", "print_table", "step"]
+__all__ = ["coloured", "print_error", "print_json", "print_report", "print_table", "step", "terminal_width"]
 
 
 def coloured(stream: IO[str]) -> bool:
@@ -47,18 +49,46 @@ def print_error(error: AgwError) -> None:
         click.echo(f"  = remedy: {error.remedy}", err=True)
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns aligned for people; the last one is never padded."""
+def terminal_width() -> int:
+    """Columns of the terminal; 80 where there is none."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def print_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    indent: str = "",
+    width: int = 0,
+    wrapped: Sequence[str] = (),
+) -> None:
+    """Columns aligned for people. With a `width`, the cells of the columns named in `wrapped` run over several lines
+    where the table would be wider."""
     cells = [tuple(header), *[tuple(row) for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    if width:
+        _narrow(cells, widths, [header.index(name) for name in wrapped if name in header], width - len(indent))
     for number, row in enumerate(cells):
-        line = "  ".join(
-            cell if i == len(row) - 1 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        if number == 0 and coloured(sys.stdout):
-            line = click.style(line, bold=True)
-        click.echo(line.rstrip())
+        parts = [
+            textwrap.wrap(cell, room, break_long_words=False, break_on_hyphens=False) or [""]
+            if len(cell) > room
+            else [cell]
+            for cell, room in zip(row, widths, strict=True)
+        ]
+        for at in range(max(map(len, parts))):
+            found = [part[at] if at < len(part) else "" for part in parts]
+            line = indent + "  ".join(cell.ljust(room) for cell, room in zip(found, widths, strict=True)).rstrip()
+            click.echo(click.style(line, bold=True) if number == 0 and coloured(sys.stdout) else line)
+
+
+def _narrow(cells: Sequence[Sequence[str]], widths: list[int], columns: Sequence[int], width: int) -> None:
+    """Take room from the widest of `columns`, never below its longest word, until the table fits or none has any."""
+    least = {i: max(len(word) for row in cells for word in row[i].split() or [""]) for i in columns}
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        loose = [i for i in columns if widths[i] > least[i]]
+        if not loose:
+            return
+        widths[max(loose, key=lambda i: widths[i])] -= 1
 
 
 def step(message: str) -> None:

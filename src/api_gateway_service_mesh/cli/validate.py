@@ -38,7 +38,11 @@ def command(files: tuple[Path, ...], gateway: str | None, form: str) -> int:
     print_report(built.report)
     mesh = built.mesh
     click.echo(
-        f"ok: {len(mesh.routes)} routes, {len(mesh.upstreams)} services, "
-        f"{len(built.source.triples)} triples, revision {built.source.digest[:12]}"
+        f"ok: {_counted(len(mesh.routes), 'route')}, {_counted(len(mesh.upstreams), 'service')}, "
+        f"{_counted(len(built.source.triples), 'triple')}, revision {built.source.digest[:12]}"
     )
     return 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

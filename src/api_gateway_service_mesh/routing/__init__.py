@@ -12,7 +12,7 @@ from .host import ANY_HOST, HostKey, host_text
 from .index import HostGroup, Leaf
 from .path import ANY_SEGMENT, PathPattern
 from .precedence import MethodRank, Precedence
-from .render import explanation_json, locate_citation, render_explanation, render_table
+from .render import explanation_json, locate_citation, render_explanation, render_table, table_rows
 from .table import RoutingTable, compile_table
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "locate_citation",
     "render_explanation",
     "render_table",
+    "table_rows",
 ]

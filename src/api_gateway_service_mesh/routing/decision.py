@@ -36,7 +36,8 @@ class ExplainRequest:
         return {name.lower(): value for name, value in self.headers.items()}
 
     def __str__(self) -> str:
-        return f"{self.method} http://{self.host}{self.path}{'?' + self.query if self.query else ''}"
+        origin = f"http://{self.host}" if self.host else ""
+        return f"{self.method} {origin}{self.path}{'?' + self.query if self.query else ''}"
 
 
 @dataclass(frozen=True, slots=True)

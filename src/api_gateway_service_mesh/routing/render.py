@@ -15,7 +15,7 @@ from .explain import Candidate, Explanation
 from .host import host_text
 from .table import RoutingTable
 
-__all__ = ["Locate", "explanation_json", "locate_citation", "render_explanation", "render_table"]
+__all__ = ["Locate", "explanation_json", "locate_citation", "render_explanation", "render_table", "table_rows"]
 
 #: Where a triple stands in the source: (subject, predicate, object or None) → place, or None when it is not there.
 Locate = Callable[[str, str | None, str | None], Location | None]
@@ -26,12 +26,19 @@ _OTHER_SPELLING = {
 }
 
 
+_HEADER = ("#", "HOST", "PATH", "KIND", "METHOD", "PREDICATES", "PRIORITY", "TARGET", "POLICIES", "ROUTE")
+
+
 def render_table(table: RoutingTable) -> str:
     """One line a route, in precedence order; what a route does not state is ``*`` or ``-``."""
-    header = ("#", "HOST", "PATH", "KIND", "METHOD", "PREDICATES", "PRIORITY", "TARGET", "POLICIES", "ROUTE")
+    return _aligned(table_rows(table))
+
+
+def table_rows(table: RoutingTable) -> list[tuple[str, ...]]:
+    """The cells of `render_table`, the header first; control characters are escaped."""
     names = {upstream.iri: upstream.name for upstream in table.mesh.upstreams}
-    rows = [_row(entry, names) for entry in table.entries]
-    return _aligned([header, *rows])
+    rows = [_HEADER, *(_row(entry, names) for entry in table.entries)]
+    return [tuple(_one_line(cell) for cell in row) for row in rows]
 
 
 def _row(entry: RouteEntry, names: dict[str, str]) -> tuple[str, ...]:
@@ -78,16 +85,18 @@ def _policies(route: Route) -> str:
         found.append(f"retry {route.retry.attempts}")
     if route.timeout is not None:
         bounds = (route.timeout.total_seconds, route.timeout.per_attempt_seconds)
-        found.append("timeout " + "/".join("-" if bound is None else f"{number(bound)}s" for bound in bounds))
+        said = [
+            f"{number(bound)}s{each}" for bound, each in zip(bounds, ("", " a try"), strict=True) if bound is not None
+        ]
+        found.append(f"timeout {' and '.join(said) or '-'}")
     if route.balancer is not None:
         found.append(route.balancer.algorithm.value.lower())
     return ", ".join(found) or "-"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    clean = [[_one_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in clean) for column in range(len(clean[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in clean]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines) + "\n"
 
 
