@@ -68,3 +68,27 @@ def test_as_data() -> None:
     assert (data["conforms"], data["violations"], data["warnings"]) == (False, 1, 0)
     assert data["findings"][0]["location"] == {"file": "shop.ttl", "line": 12, "column": 9}
     assert data["findings"][1] == {"code": "y", "severity": "info", "message": "note"}
+
+
+def test_control_characters_are_shown_not_obeyed() -> None:
+    evil = Finding(
+        "x",
+        "a\x1b[2J",
+        location=Location("a.ttl", 1, 6),
+        value='"\x1b]0;t\x07"',
+        details=(("source", "ex:a \x1b[31m x"),),
+    )
+    text = render_report(Report((evil,)))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert r'found: "\x1b]0;t\x07"' in text
+    assert "1 | ex:a \u241b[31m x\n  |      ^" in text
+
+
+def test_of_very_many_findings_the_first_are_shown() -> None:
+    warnings = [Finding("w", f"warning {n}", Severity.WARNING) for n in range(60)]
+    text = render_report(Report((*warnings, Finding("e", "the error"))))
+    assert "the error" in text
+    assert text.count("warning[w]") == 49
+    assert "… and 11 more" in text
+    assert "1 error, 60 warnings" in text

@@ -143,7 +143,7 @@ def _nearest_instance(value: NamedNode, wanted: NamedNode, inferred: InferredGra
     prefixes = inferred.source.prefixes
     names = {
         local_name(node.value): node
-        for node in inferred.index.instances(wanted)
+        for node in sorted(inferred.index.instances(wanted), key=str)
         if isinstance(node, NamedNode) and not node.value.startswith(GENID) and node != value
     }
     near = nearest(local_name(value.value), names)
@@ -167,6 +167,6 @@ def _retyped(value: Literal, datatype: str, inferred: InferredGraph) -> str | No
     elif is_lexical(text, datatype) and datatype != value.datatype.value:
         meant = Literal(text, datatype=NamedNode(datatype))
     elif datatype == XSD + "integer":
-        digits = re.match(r"[0-9]+", text)
+        digits = re.match(r"[0-9]+(?![0-9.,])", text)  # of 0.5 no whole number was meant
         meant = Literal(digits.group(), datatype=NamedNode(datatype)) if digits else None
     return turtle(meant, inferred.source.prefixes) if meant is not None else None

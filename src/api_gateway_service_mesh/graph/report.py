@@ -15,6 +15,7 @@ from api_gateway_service_mesh.errors import Finding, Location, Report, Severity
 __all__ = ["render_report", "report_json"]
 
 _WIDTH = 100
+_SHOWN = 50
 _WORDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _COLOURS = {Severity.VIOLATION: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
 
@@ -22,11 +23,18 @@ _COLOURS = {Severity.VIOLATION: "1;31", Severity.WARNING: "1;33", Severity.INFO:
 def render_report(report: Report, colour: bool = False, sources: Mapping[str, str] | None = None) -> str:
     """The report as text, one block a finding and a summary line; empty for a report without findings.
 
-    ``sources`` (file name → text) gives the source lines of findings that do not bring theirs along.
+    Of very many findings 50 are shown, violations before others; `report_json` has all. Control characters are escaped,
+    so that no value draws on the terminal. ``sources`` (file name → text) gives the source lines of findings that do not bring theirs along.
     """
     if not report.findings:
         return ""
-    blocks = [_block(finding, colour, sources or {}) for finding in report.findings]
+    shown = report.findings
+    if len(shown) > _SHOWN:
+        kept = set(sorted(range(len(shown)), key=lambda at: shown[at].severity is not Severity.VIOLATION)[:_SHOWN])
+        shown = tuple(finding for at, finding in enumerate(shown) if at in kept)
+    blocks = [_block(finding, colour, sources or {}) for finding in shown]
+    if len(shown) < len(report.findings):
+        blocks.append(f"… and {len(report.findings) - len(shown)} more")
     return "\n\n".join((*blocks, _summary(report, colour))) + "\n"
 
 
@@ -44,13 +52,15 @@ def _block(finding: Finding, colour: bool, sources: Mapping[str, str]) -> str:
     details = dict(finding.details)
     tint = _COLOURS[finding.severity]
     head = _paint(f"{_WORDS[finding.severity]}[{finding.code}]", tint, colour)
-    lines = [f"{head}: {_paint(finding.message, '1', colour)}"]
+    lines = [f"{head}: {_paint(_printable(finding.message), '1', colour)}"]
     place = finding.location
     source = details.pop("source", None)
     span = int(details.pop("span", "1"))
     if source is None and place is not None and place.file in sources:
         listed = sources[place.file].split("\n")
         source = listed[place.line - 1] if place.line <= len(listed) else None
+    if source is not None:
+        source = _pictured(source)
     margin = " " * (len(str(place.line)) if place and source is not None else 1)
     bar = _paint("|", "34", colour)
     if place is not None:
@@ -62,12 +72,35 @@ def _block(finding: Finding, colour: bool, sources: Mapping[str, str]) -> str:
             )
             lines.append(f"{margin} {bar} {_carets(source, place, span, tint, colour)}")
     elif finding.subject:
-        lines.append(f"{margin}{_paint('-->', '34', colour)} <{finding.subject}>")
+        lines.append(f"{margin}{_paint('-->', '34', colour)} <{_printable(finding.subject)}>")
     for name, text in _notes(finding, details):
         mark = f"{margin} {_paint('=', '34', colour)} {name}: "
-        body = textwrap.wrap(text, _WIDTH - len(margin) - len(name) - 5, break_long_words=False, break_on_hyphens=False)
+        body = textwrap.wrap(
+            _printable(text), _WIDTH - len(margin) - len(name) - 5, break_long_words=False, break_on_hyphens=False
+        )
         lines.append(mark + ("\n" + " " * (len(margin) + len(name) + 5)).join(body or [""]))
     return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """Control characters as escapes."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
+    )
+
+
+def _pictured(line: str) -> str:
+    """Control characters of a source line as one sign each, so that the carets below stay in their columns."""
+    return (
+        line
+        if line.isprintable()
+        else "".join(
+            char if char.isprintable() or char == "\t" else chr(0x2400 + ord(char)) if ord(char) < 32 else "\ufffd"
+            for char in line
+        )
+    )
 
 
 def _carets(source: str, place: Location, span: int, tint: str, colour: bool) -> str:

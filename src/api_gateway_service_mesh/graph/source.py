@@ -16,6 +16,7 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Location, Repo
 
 from .document import Document, read_document, text_document
 from .load import parse_document
+from .namespace import misspelt_namespaces
 from .positions import PositionIndex, Spot
 from .skolem import rename, skolem_names
 from .terms import AGW, OWL, Row, Term, lexical
@@ -90,6 +91,7 @@ class SourceGraph:
         rows: list[Row] = []
         triples: list[Triple] = []
         prefixes: dict[str, str] = {}
+        misspelt: list[Finding] = []
         for number, document in enumerate(documents):
             try:
                 parsed = parse_document(document, f"d{number}." if len(documents) > 1 else "")
@@ -99,9 +101,11 @@ class SourceGraph:
                 rows += parsed.rows
                 triples += parsed.triples
                 prefixes = {**parsed.prefixes, **prefixes}
+                misspelt += misspelt_namespaces(document, parsed.prefixes)
         if broken:
             raise ConfigError(Report().merged(broken))
-        return cls._merged(rows, triples, prefixes, documents)
+        source = cls._merged(rows, triples, prefixes, documents)
+        return replace(source, findings=(*source.findings, *misspelt)) if misspelt else source
 
     @classmethod
     def _merged(
