@@ -117,6 +117,16 @@ def _source_order(finding: Finding) -> tuple[str, int, int, str, str, str, str]:
     )
 
 
+_SHOWN = 10
+
+
+def _in_a_line(finding: Finding) -> str:
+    place = f"{finding.location}: " if finding.location else ""
+    meant = f"; did you mean {finding.suggestion} ?" if finding.suggestion else ""
+    remedy = f" ({finding.remedy})" if finding.remedy and not finding.suggestion else ""
+    return f"{place}{finding.message}{meant}{remedy}"
+
+
 class AgwError(Exception):
     """Root of all errors agw raises on purpose.
 
@@ -147,6 +157,16 @@ class ConfigError(AgwError):
         first = violations[0].message if violations else "invalid configuration"
         more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
         super().__init__(first + more)
+
+    def __str__(self) -> str:
+        """What a Python traceback ends with: of each violation (ten at most) place, sentence, nearest name, remedy."""
+        violations = self.report.violations
+        if not violations:
+            return self.message
+        lines = [_in_a_line(finding) for finding in violations[:_SHOWN]]
+        if len(violations) > _SHOWN:
+            lines.append(f"… and {len(violations) - _SHOWN} more")
+        return "\n".join(lines)
 
 
 class ClientError(AgwError):

@@ -12,19 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyoxigraph import BlankNode, DefaultGraph, NamedNode, RdfFormat, Triple
+from pyoxigraph import Triple
 
 from api_gateway_service_mesh.control.build import Build, build
+from api_gateway_service_mesh.control.sparql.child import Dataset
+from api_gateway_service_mesh.control.sparql.dataset import DEFAULT_GRAPHS, dataset_quads
+from api_gateway_service_mesh.control.sparql.guard import check_query
 from api_gateway_service_mesh.errors import ClientError
 from api_gateway_service_mesh.graph import SourceGraph
-from api_gateway_service_mesh.vocabulary import (
-    GRAPH_CONFIG,
-    GRAPH_INFERRED,
-    GRAPH_ONTOLOGY,
-    GRAPH_RUNTIME,
-    IMPLIED_GATEWAY,
-    PREFIXES,
-)
+from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, IMPLIED_GATEWAY, PREFIXES
 
 from .answer import Answer
 from .config import RouteConfig, ServiceMeshConfig
@@ -41,13 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["ApiGateway"]
 
 _PREFIXES = {"agw": PREFIXES["agw"], "gw": NAMESPACE}
-_RUNTIME = NamedNode(GRAPH_RUNTIME)
-_ASKED: list[NamedNode | BlankNode | DefaultGraph] = [
-    NamedNode(GRAPH_CONFIG),
-    NamedNode(GRAPH_INFERRED),
-    NamedNode(GRAPH_ONTOLOGY),
-    _RUNTIME,
-]
 
 
 class ApiGateway:
@@ -70,6 +59,7 @@ class ApiGateway:
         self._chosen = chosen
         self._in_mesh = False
         self._built: Build | None = None
+        self._asked: tuple[Build, Dataset] | None = None
         self._added: dict[tuple[str, str], str] = {}
         self._state: State | None = None
         self._servings: list[Serving] = []
@@ -178,22 +168,23 @@ class ApiGateway:
     def query(self, sparql: str) -> Answer:
         """Ask the configuration, what follows from it, the ontology and, once it serves, the live state.
 
-        ``for row in gateway.query("SELECT ?path WHERE { ?r agw:routePath ?path }"): print(row.path)``. The prefixes of
-        the configuration and the usual ones need no declaration. Blank nodes of the source have IRIs here.
+        ``for row in gateway.query("SELECT ?path WHERE { ?r agw:routePath ?path }"): print(row.path)``. The dataset is
+        that of the admin port's ``/sparql``, named graphs included. The prefixes of the configuration and the usual
+        ones need no declaration. Blank nodes of the source have IRIs here. Nothing leaves the process: SERVICE is
+        refused, and so is what is too big for the parser to survive.
 
         Raises:
-            ClientError: it is not a SPARQL query.
+            ClientError: it is not a SPARQL query, or one that is refused.
         """
+        check_query(sparql)
         made = self.build
-        store = made.validated.store
-        prefixes = {**PREFIXES, **made.source.prefixes}
         with self._lock:
-            runtime = self._runtime()
-            if runtime:
-                store.clear_graph(_RUNTIME)
-                store.load(runtime, format=RdfFormat.N_TRIPLES, to_graph=_RUNTIME)
+            if self._asked is None or self._asked[0] is not made:
+                self._asked = made, _dataset(made)
+            dataset = self._asked[1]
+            dataset.refresh(self._runtime())
             try:
-                return Answer(store.query(sparql, prefixes=prefixes, default_graph=_ASKED))
+                return Answer(dataset.store.query(sparql, prefixes=dataset.prefixes))
             except (SyntaxError, ValueError) as error:
                 raise ClientError(f"the query is not SPARQL: {error}", remedy="see SPARQL 1.1 Query Language") from None
 
@@ -329,3 +320,12 @@ class ApiGateway:
         state = "serving" if self._servings else "idle"
         name = self._built.table if self._built is not None else f"{len(self._source.rows)} triples"
         return f"<ApiGateway {self._gateway_iri() or IMPLIED_GATEWAY}: {name}, {state}>"
+
+
+def _dataset(made: Build) -> Dataset:
+    """What queries see of a build: the default graph is a merge, in which a triple stands once."""
+    dataset = Dataset()
+    prefixes = {**PREFIXES, **made.source.prefixes}
+    head = {"default": list(DEFAULT_GRAPHS), "runtime": GRAPH_RUNTIME, "prefixes": prefixes}
+    dataset.load(head, dataset_quads(made.validated.store))
+    return dataset
