@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from api_gateway_service_mesh.errors import Severity
@@ -61,6 +63,30 @@ def test_strict_that_nothing_can_carry_is_never_watered_down(address: str) -> No
     assert found.mesh.upstreams[0].plaintext_forbidden
     finding = only_finding(found)
     assert (finding.code, finding.severity) == ("mtls-without-certificate", Severity.WARNING)
+
+
+def trusting(tmp_path: Path, mode: str, certificate: str) -> Upstream:
+    for name in ("ca.pem", "c.pem"):
+        (tmp_path / name).write_text("")
+    (found,) = mesh_of(
+        f"""ex:s a agw:BackendService ; agw:address "https://s:443" {mtls(mode, certificate=True)} .
+        ex:c a agw:Certificate ; agw:trustBundleFile "ca.pem" {certificate} .""",
+        base_dir=tmp_path,
+    ).upstreams
+    return found
+
+
+def test_disabled_mtls_still_trusts_the_bundle_and_shows_nothing(tmp_path: Path) -> None:
+    found = trusting(tmp_path, "DISABLE", '; agw:certificateFile "c.pem" ; agw:privateKeyRef "file:c.pem"')
+    assert found.tls and found.tls.certificate
+    assert found.tls.certificate.trust_bundle_file == str(tmp_path / "ca.pem")
+    assert (found.tls.certificate.certificate_file, found.tls.certificate.private_key_ref) == (None, None)
+
+
+def test_a_trust_bundle_alone_is_enough_for_permissive_and_not_for_strict(tmp_path: Path) -> None:
+    assert trusting(tmp_path, "PERMISSIVE", "").tls
+    strict = trusting(tmp_path, "STRICT", "")
+    assert strict.tls is None and strict.plaintext_forbidden
 
 
 def test_sorted_by_iri() -> None:

@@ -110,11 +110,16 @@ def upstreams(
 def _tls(row: UpstreamRow, mtls: MutualTls | None, endpoints: tuple[Endpoint, ...]) -> UpstreamTls | None:
     """How agw itself encrypts: mTLS with a certificate, one-way TLS towards ``https://`` addresses, or not at all.
 
-    STRICT is not satisfied by one-way TLS, so without a certificate it leaves None, which `Upstream` refuses to serve.
+    STRICT is not satisfied by one-way TLS, so without a certificate to show it leaves None, which `Upstream` refuses to
+    serve. DISABLE shows none, and still trusts whom the trust bundle says.
     """
     mode = mtls.mode if mtls else None
-    if mtls and mtls.certificate and mode is not MtlsMode.DISABLE:
-        return UpstreamTls(mtls.certificate, row.server_name)
+    certificate = mtls.certificate if mtls else None
+    trust = None
+    if certificate and certificate.trust_bundle_file:
+        trust = replace(certificate, certificate_file=None, private_key_ref=None)
+    if certificate and mode is not MtlsMode.DISABLE and not (mode is MtlsMode.STRICT and certificate == trust):
+        return UpstreamTls(certificate, row.server_name)
     if any(endpoint.tls for endpoint in endpoints) and mode is not MtlsMode.STRICT:
-        return UpstreamTls(None, row.server_name)
+        return UpstreamTls(trust, row.server_name)
     return None
