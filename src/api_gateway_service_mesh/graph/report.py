@@ -24,7 +24,8 @@ def render_report(report: Report, colour: bool = False, sources: Mapping[str, st
     """The report as text, one block a finding and a summary line; empty for a report without findings.
 
     Of very many findings 50 are shown, violations before others; `report_json` has all. Control characters are escaped,
-    so that no value draws on the terminal. ``sources`` (file name → text) gives the source lines of findings that do not bring theirs along.
+    so that no value draws on the terminal. ``sources`` (file name → text) gives the source lines of findings that do not
+    bring theirs along.
     """
     if not report.findings:
         return ""
