@@ -33,6 +33,8 @@ def access_line(exchange: Answering, seconds: float) -> str:
             "endpoint": exchange.pool.authority if exchange.pool is not None else None,
             "attempts": exchange.attempt,
             "refused_by": exchange.refused_by,
+            "reason": exchange.reason,
+            "caller": exchange.caller.authentication if exchange.caller is not None else None,
             "revision": exchange.generation.revision,
         },
         separators=(",", ":"),

@@ -17,8 +17,10 @@ from .problem import Refusal, problem_answer
 from .tunnel import Tunnel
 
 if TYPE_CHECKING:
+    from api_gateway_service_mesh.security.identity import Identity
+
     from .core import Core, Generation
-    from .pipeline import RouteHandler, Target
+    from .pipeline import Gate, RouteHandler, Target
     from .pool import EndpointPool
     from .upstream import UpstreamConnection
 
@@ -49,6 +51,13 @@ class Answering:
     body_paused = False
     retrying = False
     refused_by: str | None = None
+    reason: str | None = None
+    caller: Identity | None = None
+    """Who is calling, where the route asks."""
+    waits_at: Gate | None = None
+    """The gate that made this wait; no gate does so twice."""
+    shown: dict[str, bytes] | None = None
+    """The keys that were shown, from the first asking of a gate to the second."""
     idle_ticks = 0
 
     def __init__(
@@ -85,8 +94,7 @@ class Answering:
     @property
     def wants_upgrade(self) -> bool:
         """The client asks for a WebSocket."""
-        upgrade = self.block.upgrade
-        return upgrade is not None and upgrade.lower() == b"websocket" and self.method == "GET"
+        return self.block.marks.websocket and self.method == "GET"
 
     # -- what the other half does
 
@@ -205,6 +213,7 @@ class Answering:
         head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
         self.status = refusal.status
         self.refused_by = refusal.refused_by
+        self.reason = refusal.reason
         self.committed = True
         if self.is_head:
             payload = b""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
+from api_gateway_service_mesh.security.authentication import Authenticators
 
 from .access_log import access_line
 from .answer import AnswerReader
@@ -132,6 +133,7 @@ class Core:
         self.heads = HeadReader(BlockJudge(loop))
         self.answers = AnswerReader()
         self.deadlines = Deadlines(loop)
+        self.authenticators = Authenticators(loop)
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()
         self.draining = False
@@ -178,6 +180,7 @@ class Core:
     def stop(self) -> None:
         """End housekeeping and deadlines."""
         self.deadlines.stop()
+        self.authenticators.close()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             self._housekeeping = None

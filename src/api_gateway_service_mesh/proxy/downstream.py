@@ -22,8 +22,8 @@ from .answer import AnswerHead
 from .answer_writer import AnswerWriter
 from .chunked import ChunkDecoder, ChunkError
 from .core import HOUSEKEEPING_SECONDS, STALL_SECONDS, Core
-from .forwarded import Peer, upstream_fields
-from .head import Block
+from .forwarded import Peer
+from .last_head import LastHead
 from .problem import Refusal, problem_answer
 from .request import open_exchange, unrouted
 from .request_line import (
@@ -45,6 +45,8 @@ __all__ = ["ClientConnection"]
 
 PIPELINE_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
+IDLE_TICKS = 4
+"""After so many sweeps without a request a connection gives up what it remembers."""
 LINGER_BYTES = 1024 * 1024
 
 
@@ -52,8 +54,8 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
     """The protocol of one client connection; also the `exchange.Downstream` of its requests."""
 
     __slots__ = (
-        "_advancing", "_block", "_body_left", "_buffer", "_closing", "_decoder", "_exchange", "_fields",
-        "_limits", "_lingered", "_paused", "_peer", "_served", "_ticks", "_trusted", "_tunnel",
+        "_advancing", "_body_left", "_buffer", "_closing", "_decoder", "_exchange", "_last", "_limits", "_lingered",
+        "_paused", "_peer", "_served", "_ticks", "_tunnel",
         "writing_paused",
     )  # fmt: skip
 
@@ -65,8 +67,7 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
         self._buffer = b""
-        self._block: Block | None = None
-        self._fields = b""
+        self._last = LastHead(limits)
         self._minor = 1
         self._body_left = 0
         self._decoder: ChunkDecoder | None = None
@@ -201,29 +202,31 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
             parsed, start = parse_line(data, limits)
             method, target, path, query = parsed.method, parsed.target, parsed.path, parsed.query
             minor, authority = parsed.minor, parsed.authority
-        block = core.heads.block(data[start : end + 2], limits)
-        block.check_version(minor)
         generation = core.generation
         if generation is None:
             raise HeadError(503, "not-ready", "no configuration is loaded yet")
-        self._keep_alive = (not block.close if minor else block.keep_alive) and not core.draining
+        raw = data[start : end + 2]
+        last = self._last
+        if raw == last.raw and minor == last.minor and generation is last.generation and authority is None:
+            block = last.block
+        else:
+            block = last.read(core.heads, raw, self._peer, generation, authority, minor)
+        self._minor = minor
+        marks = block.marks
+        self._keep_alive = (not marks.close if minor else marks.keep_alive) and not core.draining
         rest = data[end + 4 :]
         body, done = b"", True
-        if block.chunked:
+        if marks.chunked:
             self._decoder = ChunkDecoder()
             body, done, rest = self._decode(rest)
-        elif block.length:
-            body = rest[: block.length]
-            rest = rest[block.length :]
-            self._body_left = block.length - len(body)
+        elif marks.sized:
+            length = block.length
+            body = rest[:length]
+            rest = rest[length:]
+            self._body_left = length - len(body)
             done = not self._body_left
-        if block is not self._block or authority is not None or minor != self._minor:
-            trusted = generation.proxies.trusts(self._peer.address)
-            self._fields = upstream_fields(block, self._peer, trusted, authority, minor)
-            self._block = block if authority is None else None
-            self._minor = minor
         exchange = open_exchange(
-            core, generation, self, self._peer, block, self._fields, method, target, path, query, authority
+            core, generation, self, self._peer, block, last.fields, method, target, path, query, authority
         )
         self._exchange = exchange
         self._served = True
@@ -232,7 +235,7 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
             exchange.start(body, done)
         else:
             exchange.body_done = done
-            host = block.host if authority is None else routing_host(authority)
+            host = marks.host if authority is None else routing_host(authority)
             exchange.refuse(unrouted(exchange, host, path))
         if self._exchange is exchange or self._closing or self._tunnel is not None:
             return b""
@@ -250,7 +253,7 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
         return payload, decoder.done, decoder.rest
 
     def _body(self, exchange: Exchange, data: bytes) -> None:
-        if self._decoder is not None and exchange.block.chunked:
+        if self._decoder is not None and exchange.block.marks.chunked:
             try:
                 payload, done, rest = self._decode(data)
             except HeadError as error:
@@ -301,7 +304,7 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
         self._exchange = None
         if self._tunnel is not None:
             return
-        if exchange.wants_upgrade and self._buffer:
+        if self._buffer and exchange.wants_upgrade:
             # Sent as the first bytes of a tunnel that never was: they are no request.
             self._keep_alive = False
         if not self._keep_alive:
@@ -379,6 +382,8 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
                     self._close(read_on=False)
         elif seconds >= self._limits.idle_timeout_seconds:
             self._close(read_on=False)
+        elif self._ticks == IDLE_TICKS:
+            self._last.forget()
 
 
 def _authority(local: Any) -> bytes:

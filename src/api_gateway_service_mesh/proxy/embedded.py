@@ -107,7 +107,7 @@ class _AppRequest:
         )
         raw = b"".join(b"%b: %b\r\n" % field for field in request.raw_headers)
         block = core.heads.block(raw, limits)
-        block.check_version(line.minor)
+        block.marks.check_version(line.minor)
         generation = core.generation
         if generation is None:
             raise HeadError(503, "not-ready", "no configuration is loaded yet")

@@ -100,6 +100,7 @@ class Engine:
             else:
                 pool = UpstreamPool(upstream, core.answers)
             pools[upstream.iri] = pool
+        core.authenticators.adopt(mesh.routes)
         log = mesh.access_log and self._access_log is not None
         core.generation = self._generation = Generation(mesh, table, slots, revision, pools, log)
         for iri, pool in before.items():

@@ -17,9 +17,10 @@ from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure
 
 from .answering import Answering
 from .chunked import encode_chunk
-from .problem import Refusal
+from .problem import WAIT, Refusal
 
 if TYPE_CHECKING:
+    from .pipeline import Gate, RouteHandler
     from .upstream import UpstreamConnection
 
 __all__ = ["REPLAY_BYTES", "Exchange"]
@@ -35,16 +36,27 @@ class Exchange(Answering):
 
     def start(self, body: bytes, done: bool) -> None:
         """Go. `body` is what of the body has arrived with the head, `done` that this is all."""
-        if body or not done or self.block.chunked:
+        if body or not done or self.block.marks.chunked:
             self.body_done = False
             self._keep(body, done)
         handler = self.handler
         if handler is None:
             raise AssertionError("an exchange without a route can only be refused")
-        for gate in handler.gates:
+        self._pass(handler, handler.gates)
+
+    def proceed(self) -> None:
+        """What a gate made this wait for is there, or will not come: ask that gate again, and go on."""
+        handler, waits_at = self.handler, self.waits_at
+        if self.over or handler is None or waits_at is None:
+            return
+        self._pass(handler, handler.gates[handler.gates.index(waits_at) :])
+
+    def _pass(self, handler: RouteHandler, gates: tuple[Gate, ...]) -> None:
+        for gate in gates:
             refusal = gate(self)
             if refusal is not None:
-                self.refuse(refusal)
+                if refusal is not WAIT:
+                    self.refuse(refusal)
                 return
         if handler.total_seconds is not None:
             self.deadline = self.started + handler.total_seconds
@@ -68,12 +80,12 @@ class Exchange(Answering):
     def _keep(self, payload: bytes, done: bool) -> None:
         if payload:
             self.bytes_in += len(payload)
-            wire = encode_chunk(payload) if self.block.chunked else payload
+            wire = encode_chunk(payload) if self.block.marks.chunked else payload
         else:
             wire = b""
         if done:
             self.body_done = True
-            if self.block.chunked:
+            if self.block.marks.chunked:
                 wire += b"0\r\n\r\n"
         if wire:
             self.waiting.append(wire)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
-from .head import Block
+from .head import Block, Marks
 
-__all__ = ["Peer", "TrustedProxies", "client_address", "request_id", "upstream_fields"]
+__all__ = ["Peer", "TrustedProxies", "around", "client_address", "request_id", "upstream_fields"]
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_NOTHING: dict[bytes, bytes] = {}
 _PROTO = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]{0,15}")
 
 
@@ -53,10 +55,13 @@ class Peer:
 
 def client_address(block: Block, peer: Peer, proxies: TrustedProxies) -> str:
     """Who is asking: the peer, or what trusted proxies say stands before them (the rightmost that is not trusted)."""
-    if not block.x_forwarded_for or not proxies.trusts(peer.address):
+    if not proxies.trusts(peer.address):
+        return peer.address
+    told = block.asserted.get(b"x-forwarded-for")
+    if not told:
         return peer.address
     address = peer.address
-    for part in reversed(block.x_forwarded_for.decode("latin-1").split(",")):
+    for part in reversed(told.decode("latin-1").split(",")):
         candidate = part.strip().strip("[]")
         try:
             ipaddress.ip_address(candidate)
@@ -70,38 +75,48 @@ def client_address(block: Block, peer: Peer, proxies: TrustedProxies) -> str:
 
 def request_id(block: Block, trusted: bool) -> bytes | None:
     """The id the request already has, when a trusted proxy gave it."""
-    if trusted and block.request_id and _REQUEST_ID.fullmatch(block.request_id):
-        return block.request_id
+    if trusted:
+        told = block.asserted.get(b"x-request-id")
+        if told and _REQUEST_ID.fullmatch(told):
+            return told
     return None
 
 
 def upstream_fields(block: Block, peer: Peer, trusted: bool, authority: bytes | None, minor: int) -> bytes:
     """The header fields that go upstream, but for the request id: Host first, framing last."""
-    host = authority or block.authority or peer.local
+    asserted = block.asserted if trusted else _NOTHING
+    before, after = around(block.marks, peer, asserted, authority, minor)
+    return b"%b%b%b%b" % (before, block.forward, after, block.framing)
+
+
+def around(
+    marks: Marks, peer: Peer, asserted: Mapping[bytes, bytes], authority: bytes | None, minor: int
+) -> tuple[bytes, bytes]:
+    """What of `upstream_fields` stands before and behind the block's own fields. `asserted`: what is believed."""
+    host = authority or marks.authority or peer.local
     address = peer.address.encode("ascii", "replace")
     node = b'"[%b]"' % address if b":" in address else address
     scheme = peer.scheme.encode()
     forwarded = b'for=%b;host="%b";proto=%b' % (node, host, scheme)
     x_for, x_proto, x_host = address, scheme, host
-    if trusted:
-        if block.x_forwarded_for:
-            x_for = b"%b, %b" % (block.x_forwarded_for, address)
-        if block.forwarded:
-            forwarded = b"%b, %b" % (block.forwarded, forwarded)
-        if _PROTO.fullmatch(block.x_forwarded_proto):
-            x_proto = block.x_forwarded_proto
-        x_host = block.x_forwarded_host or host
+    if asserted:
+        told = asserted.get(b"x-forwarded-for")
+        if told:
+            x_for = b"%b, %b" % (told, address)
+        told = asserted.get(b"forwarded")
+        if told:
+            forwarded = b"%b, %b" % (told, forwarded)
+        told = asserted.get(b"x-forwarded-proto", b"")
+        if _PROTO.fullmatch(told):
+            x_proto = told
+        x_host = asserted.get(b"x-forwarded-host") or host
     via = b"1.%d agw" % minor
-    if block.via:
-        via = b"%b, %b" % (block.via, via)
-    lines = [b"Host: ", host, b"\r\n", block.forward]
-    if block.upgrade is not None and block.upgrade.lower() == b"websocket" and minor:
-        lines.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
-    if block.expect and minor and (block.length or block.chunked):
-        lines.append(b"Expect: 100-continue\r\n")
-    lines.append(
-        b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nForwarded: %b\r\nVia: %b\r\n"
-        % (x_for, x_proto, x_host, forwarded, via)
-    )
-    lines.append(block.framing)
-    return b"".join(lines)
+    if marks.via:
+        via = b"%b, %b" % (marks.via, via)
+    hop = b"Connection: Upgrade\r\nUpgrade: websocket\r\n" if marks.websocket and minor else b""
+    if marks.expect and minor and (marks.sized or marks.chunked):
+        hop += b"Expect: 100-continue\r\n"
+    after = (
+        b"%bX-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nForwarded: %b\r\nVia: %b\r\n"
+    ) % (hop, x_for, x_proto, x_host, forwarded, via)
+    return b"Host: %b\r\n" % host, after

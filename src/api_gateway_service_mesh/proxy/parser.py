@@ -1,8 +1,8 @@
 """aiohttp's C request parser as the judge of header blocks.
 
 The parser is built on llhttp and measured as strict as Envoy's; its pure Python stand-in is not (it lets smuggling
-bodies through), so agw refuses to start on that one. One parser serves all connections of a worker: it only ever sees
-whole header blocks, after which it is back at its first state.
+bodies through), so agw refuses to start on that one. It is asked about the structure of a block, once for each that
+was not seen before (`head.HeadReader`); it only ever sees whole blocks.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ def require_c_parser() -> type[HttpRequestParser]:
 class BlockJudge:
     """Asks the C parser whether a header block is well formed."""
 
-    __slots__ = ("_factory", "_loop", "_parser", "_protocol")
+    __slots__ = ("_factory", "_loop", "_protocol")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._factory = require_c_parser()
         self._loop = loop
         self._protocol = BaseProtocol(loop)
-        self._parser = self._fresh()
 
-    def _fresh(self) -> HttpRequestParser:
-        # Sizes were checked before, with the limits of the listener; here they only must not be in the way.
+    def _parser(self) -> HttpRequestParser:
+        # A new one each time: bodies to come, upgrades, and each of the ways to say close leave a state behind that the
+        # next block must not be judged in. Sizes were checked before, with the limits of the listener.
         return self._factory(
             self._protocol,
             self._loop,
@@ -66,24 +66,18 @@ class BlockJudge:
             auto_decompress=False,
         )
 
-    def verdict(self, block: bytes, *, has_host: bool, leaves_state: bool) -> str | None:
+    def verdict(self, block: bytes, *, has_host: bool) -> str | None:
         """Why the parser refuses `block` (header lines, each with CR LF), or None when it takes it.
 
-        The request line is agw's own to judge (`proxy.head`), so the parser gets a neutral one. `leaves_state`: after
-        this block the parser waits for a body, another protocol, or (``Connection: close``) nothing at all, and must
-        not judge the next one.
+        The request line is agw's own to judge (`proxy.head`), so the parser gets a neutral one.
         """
         start = b"POST / HTTP/1.1\r\n" if has_host else b"POST / HTTP/1.1\r\nHost: h\r\n"
         try:
-            messages, _, rest = self._parser.feed_data(start + block + b"\r\n")
+            messages, _, rest = self._parser().feed_data(start + block + b"\r\n")
         except BadHttpMessage as error:
-            self._parser = self._fresh()
             return str(error.message).split("\n", 1)[0].rstrip(": ")
         except Exception as error:
-            self._parser = self._fresh()
             return type(error).__name__
-        if leaves_state or len(messages) != 1 or rest:
-            self._parser = self._fresh()
-            if len(messages) != 1 or rest:
-                return "the header block does not end where it seems to"
+        if len(messages) != 1 or rest:
+            return "the header block does not end where it seems to"
         return None

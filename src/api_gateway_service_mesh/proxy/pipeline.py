@@ -3,11 +3,14 @@
 The order, outermost first, and why it is so:
 
 1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
-2. *rate limits*: before anything that has a state, so that callers over their limit cannot move breakers or balancers.
-3. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-4. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see.
-5. *balance*: once an attempt, so that a retry goes to another endpoint.
-6. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
+2. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
+3. *authentication*: before every other limit, so that strangers use up no share of those who prove who they are; before
+   everything that has a state.
+4. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
+5. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
+6. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see.
+7. *balance*: once an attempt, so that a retry goes to another endpoint.
+8. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
 
 A policy that a route lacks is not in its handler at all.
 """
@@ -32,6 +35,7 @@ from api_gateway_service_mesh.policies import (
     token_bucket,
 )
 
+from .authentication import authentication_gate
 from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
 
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ORDER", "Gate", "RouteHandler", "Target", "fold"]
 
-#: Asks a policy: None when the request may go on.
+#: Asks a policy: None when the request may go on, `WAIT` when that is not known yet.
 Gate = Callable[["Exchange"], Refusal | None]
 
 
@@ -123,11 +127,29 @@ def request_key(key: RequestKey, exchange: Exchange) -> str:
     """What of the request a policy is keyed by; the empty text when it is not there (all such share one bucket)."""
     if key.kind is KeyKind.CLIENT_ADDRESS:
         return exchange.client
+    caller = exchange.caller
+    if key.kind is KeyKind.API_KEY:
+        return caller.api_key if caller is not None else ""
+    if key.kind is KeyKind.CLAIM:
+        return caller.claim_key(key.name) if caller is not None else ""
     return exchange.block.headers.get(key.name, "") if key.kind is KeyKind.HEADER else ""
 
 
+def _address_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits if _by_address(limit)]
+
+
 def _rate_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits]
+    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits if not _by_address(limit)]
+
+
+def _by_address(limit: RateLimit) -> bool:
+    return limit.key is not None and limit.key.kind is KeyKind.CLIENT_ADDRESS
+
+
+def _authentication(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    demand = handler.route.authentication
+    return [] if demand is None else [authentication_gate(demand, core)]
 
 
 def _rate_limit(limit: RateLimit, generation: Generation, core: Core) -> Gate:
@@ -243,6 +265,8 @@ def _breaker(handler: RouteHandler, generation: Generation, core: Core) -> list[
 
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
 ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
+    _address_limits,
+    _authentication,
     _rate_limits,
     _upstream,
     _split,

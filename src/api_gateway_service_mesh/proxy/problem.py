@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final
 
-from .answer import AnswerHead
+from .answer import AnswerHead, AnswerMarks, StatusLine
 
-__all__ = ["Refusal", "problem_answer"]
+__all__ = ["WAIT", "Refusal", "problem_answer"]
+
+_OURS = AnswerMarks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class Refusal:
 
     ``problem`` is the last part of the problem's ``type``; ``fields`` are further header lines, each with CR LF;
     ``refused_by`` the IRI of the policy that decided so. ``failure`` says that something is broken (it counts as an
-    error of the gateway), rather than that a rule was kept.
+    error of the gateway), rather than that a rule was kept. ``reason`` is what the operator alone is told, in the
+    access log; it holds nothing secret.
     """
 
     status: int
@@ -26,6 +30,11 @@ class Refusal:
     fields: bytes = b""
     refused_by: str | None = None
     failure: bool = False
+    reason: str | None = None
+
+
+WAIT: Final = Refusal(0, "wait", "")
+"""No refusal, and no admission yet: the gate has seen to it that `Exchange.proceed` is called."""
 
 
 def _title(status: int) -> str:
@@ -57,7 +66,4 @@ def problem_answer(refusal: Refusal, request_id: str, route: str | None) -> tupl
             refusal.fields,
         )
     )
-    head = AnswerHead(refusal.status, reason, block)
-    head.length = len(body)
-    head.wire = b"HTTP/1.1 %d %b\r\n%b" % (refusal.status, reason, block)
-    return head, body
+    return AnswerHead(StatusLine(refusal.status, reason), block, len(body), _OURS), body

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["UpstreamConnection"]
 
 MAX_INTERIM_ANSWERS = 16
+REMEMBERED_BYTES = 2048
 
 
 class UpstreamConnection(asyncio.Protocol):
     """The protocol of one backend connection. ``exchange`` is whom it works for; None while it is idle."""
 
     __slots__ = (
-        "_buffer", "_decoder", "_in_body", "_interims", "_keep_alive", "_left", "_paused", "_reader",
+        "_buffer", "_decoder", "_head", "_in_body", "_interims", "_keep_alive", "_left", "_paused", "_raw", "_reader",
         "closed", "exchange", "idle_since", "pool", "served", "started", "transport", "tunnel", "write",
     )  # fmt: skip
 
@@ -42,6 +43,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.started = False
         """Something of the current answer has arrived."""
         self._reader = reader
+        self._raw = b""
+        self._head: AnswerHead | None = None
         self._buffer = b""
         self._in_body = False
         self._left = 0
@@ -81,11 +84,17 @@ class UpstreamConnection(asyncio.Protocol):
                 else:
                     self._buffer = data
                 return
-            try:
-                head = self._reader.head(data[:end])
-            except AnswerError as error:
-                self._bad(exchange, str(error))
-                return
+            raw = data[:end]
+            if raw == self._raw:
+                head = cast(AnswerHead, self._head)
+            else:
+                try:
+                    head = self._reader.head(raw)
+                except AnswerError as error:
+                    self._bad(exchange, str(error))
+                    return
+                if end <= REMEMBERED_BYTES:
+                    self._raw, self._head = raw, head
             if head.status >= 200:
                 break
             data = data[end:]
