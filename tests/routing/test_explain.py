@@ -153,7 +153,7 @@ GET http://h/users/me
 
 What it does
   rate limit       200 requests/s, burst 200
-  circuit breaker  opens after 3 failures in a row, for 30 s, then 1 probes
+  circuit breaker  opens after 3 failures in a row, for 30 s, then 1 probe
   timeout          5 s in all
   retry            up to 3 more, on connect-failure, gateway-error, reset, timeout
   upstream         ex:users

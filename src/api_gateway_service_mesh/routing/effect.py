@@ -108,7 +108,7 @@ def _breaker(route: Route, breaker: Breaker) -> Part:
     )
     text = (
         f"opens after {breaker.failure_threshold} failures in a row, for {number(breaker.open_seconds)} s, "
-        f"then {breaker.half_open_requests} probes"
+        f"then {breaker.half_open_requests} probe{'s' if breaker.half_open_requests != 1 else ''}"
     )
     return Part("circuit breaker", breaker.iri, text, tuple(cited))
 
