@@ -20,7 +20,7 @@ from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.shacl import shipped_shapes, validate_shapes
 from api_gateway_service_mesh.graph.shapes import ShapesGraph
 from api_gateway_service_mesh.graph.terms import AGW, GENID, RDF_TYPE, XSD, Row, Term
-from api_gateway_service_mesh.graph.values import compare
+from api_gateway_service_mesh.graph.values import canonical, compare
 from tests.support.turtle import configuration, routes_turtle
 
 Found = set[tuple[str, str, str, str, str]]
@@ -74,7 +74,7 @@ VALUES = [
 def ours(inferred: InferredGraph, shapes: ShapesGraph) -> tuple[Found, Found]:
     """Our results, and those among them where two values are compared that cannot be: rdflib puts any two in some order,
     SPARQL (and so SHACL 4.3) does not."""
-    results = validate_shapes(inferred.index, inferred.store, shapes)
+    results = validate_shapes(inferred.index, lambda: inferred.data, shapes)
     others = {r: [*r.parameter, *inferred.index.values(r.focus, _iri(r.parameter))] for r in results}
     disputed = {
         r
@@ -189,7 +189,7 @@ def test_the_base_of_the_mutations_conforms() -> None:
 
 def test_generated_routes_conform() -> None:
     inferred = infer(SourceGraph.parse(routes_turtle(20)))
-    assert validate_shapes(inferred.index, inferred.store, shipped_shapes()) == []
+    assert validate_shapes(inferred.index, lambda: inferred.data, shipped_shapes()) == []
 
 
 SHAPES = """
@@ -279,6 +279,8 @@ def test_component(name: str, rows: list[Row]) -> None:
     subject = "ex:A" if name == "class as shape" else "ex:Shape"
     text = f"{SHAPES}{subject} {'' if name == 'class as shape' else 'a sh:NodeShape ;'} {COMPONENTS[name]} ."
     shapes = ShapesGraph(SourceGraph.parse(text).rows)
+    if name.startswith("sparql"):  # what a store answers is spelt as it spells it
+        rows = [(s, p, Literal(canonical(o), datatype=o.datatype) if isinstance(o, Literal) else o) for s, p, o in rows]
     reference = _with_blank_nodes(shapes)
     same(rows, shapes, reference)
 
@@ -290,7 +292,7 @@ def test_results_carry_severity_and_message() -> None:
         ).rows
     )
     inferred = infer(SourceGraph.parse(configuration("ex:a ex:p 1 .")), Ontology.of([]), ())
-    (result,) = validate_shapes(inferred.index, inferred.store, shapes)
+    (result,) = validate_shapes(inferred.index, lambda: inferred.data, shapes)
     assert (result.severity, result.message, result.path) == (Severity.WARNING, "no B", None)
     assert result.parameter == (NamedNode("https://example.com/B"),)
 
@@ -299,5 +301,5 @@ def test_a_message_is_filled_in_from_the_row() -> None:
     query = 'sh:sparql [ sh:message "{$this} has {?value}" ; sh:select "SELECT $this ?value WHERE { $this <https://example.com/p> ?value }" ]'
     shapes = ShapesGraph(SourceGraph.parse(f"{SHAPES}ex:S sh:targetNode ex:a ; {query} .").rows)
     inferred = infer(SourceGraph.parse(configuration("ex:a ex:p 1 .")), Ontology.of([]), ())
-    (result,) = validate_shapes(inferred.index, inferred.store, shapes)
+    (result,) = validate_shapes(inferred.index, lambda: inferred.data, shapes)
     assert result.message == "https://example.com/a has 1"

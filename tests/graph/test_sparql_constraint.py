@@ -37,7 +37,7 @@ def test_runs_once_only_where_that_is_the_same(query: str) -> None:
     assert constraint.at_once is QUERIES[query]
     data = "ex:a a ex:A ; ex:p 1 , 2 . ex:b a ex:A ; ex:p 1 ; ex:q ex:b . ex:c a ex:A . ex:d ex:p 1 ; ex:q ex:a ."
     inferred = infer(SourceGraph.parse(configuration(data)), Ontology.of([]), ())
-    found = {result.focus for result in validate_shapes(inferred.index, inferred.store, shapes)}
+    found = {result.focus for result in validate_shapes(inferred.index, lambda: inferred.data, shapes)}
     object.__setattr__(constraint, "at_once", False)
-    one_by_one = {result.focus for result in validate_shapes(inferred.index, inferred.store, shapes)}
+    one_by_one = {result.focus for result in validate_shapes(inferred.index, lambda: inferred.data, shapes)}
     assert found == one_by_one

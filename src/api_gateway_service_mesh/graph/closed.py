@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pyoxigraph import NamedNode
 
@@ -22,10 +22,10 @@ _NOUNS = {"property": "a property", "class": "a class"}
 _ARTICLES = {TermKind.CLASS: "a class", TermKind.PROPERTY: "a property", TermKind.INDIVIDUAL: "an individual"}
 
 
-def unknown_terms(inferred: InferredGraph, excerpts: Excerpts) -> list[Finding]:
-    """One violation for each use of an undefined term in the source: as property, as class, or as another IRI."""
+def unknown_terms(inferred: InferredGraph, excerpts: Excerpts, rows: Iterable[Row]) -> list[Finding]:
+    """One violation for each use of an undefined term in `rows`: as property, as class, or as another IRI."""
     found: dict[tuple[str, str, str], Finding] = {}
-    for row, role in _undefined(inferred):
+    for row, role in _undefined(inferred.ontology, rows):
         subject, predicate, value = row
         iri = subject.value
         if role == "property":
@@ -43,11 +43,11 @@ def unknown_terms(inferred: InferredGraph, excerpts: Excerpts) -> list[Finding]:
     return list(found.values())
 
 
-def _undefined(inferred: InferredGraph) -> Iterator[tuple[Row, str]]:
+def _undefined(ontology: Ontology, rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
     """Triples with an undefined term, or with one of another kind: a class as property, a property as class."""
-    terms = inferred.ontology.terms
+    terms = ontology.terms
     wrong: dict[NamedNode, bool] = {}
-    for row in inferred.source.rows:
+    for row in rows:
         subject, predicate, value = row
         known = wrong.get(predicate)
         if known is None:

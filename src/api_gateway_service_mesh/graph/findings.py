@@ -8,7 +8,7 @@ from pyoxigraph import Literal, NamedNode
 
 from api_gateway_service_mesh.errors import Finding, Location
 
-from .allowed import allowed_by
+from .allowed import allowed_by, datatypes
 from .excerpt import Excerpts
 from .infer import InferredGraph
 from .positions import Spot
@@ -37,7 +37,7 @@ def finding_of(result: ValidationResult, shape: Shape, inferred: InferredGraph, 
     kinds = inferred.index.values(result.focus, RDF_TYPE)
     definition_of = targeted.value if targeted else next((lexical(kind) for kind in kinds), "")
     return Finding(
-        _code(result, inferred),
+        _code(result, shape, inferred),
         message,
         result.severity,
         spot.location if spot else None,
@@ -45,7 +45,7 @@ def finding_of(result: ValidationResult, shape: Shape, inferred: InferredGraph, 
         targeted.value if targeted else None,
         _shown_value(result, path, inferred, excerpts),
         allowed_by(shape, inferred.source.prefixes) if result.path else None,
-        _suggestion(result, inferred),
+        _suggestion(result, shape, inferred),
         inferred.ontology.definition(definition_of) if definition_of.startswith(AGW) else None,
         remedy,
         _related(result, inferred, path, spot),
@@ -64,16 +64,18 @@ def kebab(name: str) -> str:
     return "-".join(part.lower() for part in _WORDS.split(name) if part)
 
 
-def _code(result: ValidationResult, inferred: InferredGraph) -> str:
+def _code(result: ValidationResult, shape: Shape, inferred: InferredGraph) -> str:
     name = kebab(local_name(result.component.value).removesuffix("ConstraintComponent"))
+    if name == "node" and _broken_datatypes(result, shape):
+        return "datatype"
     if name == "class":
         undefined = isinstance(result.value, NamedNode) and not inferred.index.properties(result.value)
         return "undefined-reference" if undefined else "wrong-class"
     if name not in _COMPOUND:
         return name
-    shape = result.shape.value
-    if not shape.startswith(GENID):
-        return kebab(local_name(shape))
+    iri = result.shape.value
+    if not iri.startswith(GENID):
+        return kebab(local_name(iri))
     return kebab(local_name(result.path.predicate.value)) if result.path else name
 
 
@@ -123,7 +125,16 @@ def _related(
     return tuple(dict.fromkeys(place for place in places if place and place != here))
 
 
-def _suggestion(result: ValidationResult, inferred: InferredGraph) -> str | None:
+def _broken_datatypes(result: ValidationResult, shape: Shape) -> tuple[str, ...]:
+    """The datatypes of which the value should have one and has none."""
+    typed = next((datatypes(c) for c in shape.constraints if c.component == result.component), ())
+    value = result.value
+    if isinstance(value, Literal) and value.datatype.value in typed and is_lexical(value.value, value.datatype.value):
+        return ()
+    return typed
+
+
+def _suggestion(result: ValidationResult, shape: Shape, inferred: InferredGraph) -> str | None:
     name = local_name(result.component.value).removesuffix("ConstraintComponent")
     prefixes, value = inferred.source.prefixes, result.value
     if value is None:
@@ -134,9 +145,8 @@ def _suggestion(result: ValidationResult, inferred: InferredGraph) -> str | None
         return turtle(by_text[near], prefixes) if near else None
     if name == "Class" and isinstance(value, NamedNode) and isinstance(result.parameter[0], NamedNode):
         return _nearest_instance(value, result.parameter[0], inferred)
-    if name == "Datatype" and isinstance(value, Literal):
-        return _retyped(value, lexical(result.parameter[0]), inferred)
-    return None
+    typed = _broken_datatypes(result, shape)
+    return _retyped(value, typed[0], inferred) if typed and isinstance(value, Literal) else None
 
 
 def _nearest_instance(value: NamedNode, wanted: NamedNode, inferred: InferredGraph) -> str | None:
@@ -154,7 +164,7 @@ def _retyped(value: Literal, datatype: str, inferred: InferredGraph) -> str | No
     """The value as it was probably meant: ``"5"`` → ``5``, ``"5s"`` → ``"PT5S"^^xsd:dayTimeDuration``."""
     text = value.value.strip()
     meant: Term | None = None
-    if datatype == XSD + "dayTimeDuration":
+    if datatype in (XSD + "dayTimeDuration", XSD + "duration"):
         found = _SECONDS.match(text)
         if is_lexical(text, datatype):
             meant = Literal(text, datatype=NamedNode(datatype))

@@ -29,44 +29,91 @@ from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.errors import ConfigError, Finding, InternalError, Location
 
 from .document import Document
+from .footprint import Footprint, footprint_of
 from .index import TripleIndex
 from .ontology import Ontology, agw_ontology
+from .patterns import read_patterns
 from .positions import Spot
 from .source import SourceGraph
-from .tbox import Tbox
+from .tbox import SUB_CLASS, Tbox
 from .terms import CONFIG_GRAPH, INFERRED_GRAPH, ONTOLOGY_GRAPH, RDF_TYPE, Resource, Row, Term, lexical
 
-__all__ = ["InferredGraph", "Rule", "close", "infer", "shipped_rules"]
+__all__ = ["InferredGraph", "Premises", "Rule", "close", "infer", "run_rules", "shipped_rules"]
 
 _ROUNDS = 16
 
 Premises = dict[Row, tuple[Triple, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One CONSTRUCT query of ``queries/infer``; ``name`` is its file's stem."""
 
     name: str
     query: str
 
+    @cached_property
+    def footprint(self) -> Footprint | None:
+        """What the rule looks at for one member of a class; None when that cannot be told."""
+        patterns = read_patterns(self.query)
+        return footprint_of(patterns, "member") if patterns else None
+
+    @cached_property
+    def _handed_down(self) -> tuple[NamedNode, ...] | None:
+        """The properties of a class that the rule cannot do without; None when it may do without."""
+        patterns = read_patterns(self.query)
+        if patterns is None:
+            return None
+        where = patterns.where.patterns
+        below = {p.subject for p in where if p.closure and isinstance(p.object, NamedNode)}
+        found = [p.predicate for p in where if not p.closure and p.subject in below and isinstance(p.object, str)]
+        return tuple(predicate for predicate in found if predicate is not None) or None
+
+    def can_fire(self, index: TripleIndex, tbox: Tbox) -> bool:
+        """False when no class has what the rule hands down."""
+        if self._handed_down is None:
+            return True
+        above, stated = tbox.above, index.values
+        return all(
+            any(above(s) or stated(s, SUB_CLASS) for s in index.users(p) if type(s) is NamedNode)
+            for p in self._handed_down
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class InferredGraph:
     """A configuration and its consequences.
 
-    ``inferred`` holds only what the source does not state. ``index`` has both; ``store`` has the named graphs config,
-    inferred and ontology.
+    ``inferred`` holds only what the source does not state. ``index`` has both; ``data`` has the named graphs config and
+    inferred, ``store`` the ontology too.
     """
 
     source: SourceGraph
-    inferred: tuple[Triple, ...] = field(repr=False)
     index: TripleIndex = field(repr=False)
-    store: Store = field(repr=False)
     ontology: Ontology = field(repr=False)
     tbox: Tbox = field(repr=False)
     because: Mapping[Row, tuple[Triple, ...]] = field(repr=False)
     rules: Mapping[Row, str] = field(repr=False)
+
+    @cached_property
+    def inferred(self) -> tuple[Triple, ...]:
+        """What follows: by axioms, then by rules."""
+        return tuple(Triple(*row) for row in (*self.because, *self.rules))
+
+    @cached_property
+    def data(self) -> Store:
+        """The triples for SPARQL, in ``urn:agw:graph:config`` and ``:inferred``."""
+        store = Store()
+        store.load(self.source.ntriples, format=RdfFormat.N_TRIPLES, to_graph=CONFIG_GRAPH)
+        _store(store, (*self.because, *self.rules))
+        return store
+
+    @cached_property
+    def store(self) -> Store:
+        """The same, with the ontology in ``urn:agw:graph:ontology``. It is made when first asked for."""
+        store = self.data
+        store.load(self.ontology.ntriples, format=RdfFormat.N_TRIPLES, to_graph=ONTOLOGY_GRAPH)
+        return store
 
     def premises(self, triple: Triple) -> tuple[Triple, ...]:
         """The triples an inferred one follows from, in one step; empty for what the source states.
@@ -129,7 +176,8 @@ class InferredGraph:
 
     def _rule_premises(self, row: Row) -> tuple[Triple, ...]:
         subject, predicate, value = row
-        same = [Triple(s, predicate, value) for s in self.index.holders(predicate, value) if s != subject]
+        others = sorted(self.index.holders(predicate, value), key=str)
+        same = [Triple(s, predicate, value) for s in others if s != subject]
         own = [
             Triple(subject, p, v) for p, held in self.index.properties(subject).items() for v in held if p != predicate
         ]
@@ -157,13 +205,22 @@ def infer(
     tbox = ontology.tbox.with_rows(source.rows)
     because: Premises = {}
     by_rule: dict[Row, str] = {}
-    inferred = close(index, source.rows, tbox, because)
-    store = Store()
-    store.load(ontology.ntriples, format=RdfFormat.N_TRIPLES, to_graph=ONTOLOGY_GRAPH)
-    store.load(source.ntriples, format=RdfFormat.N_TRIPLES, to_graph=CONFIG_GRAPH)
-    fresh = inferred
+    made = InferredGraph(source, index, ontology, tbox, because, by_rule)
+    close(index, source.rows, tbox, because)
+    if any(rule.can_fire(index, tbox) for rule in rules):
+        run_rules(made.store, index, tbox, rules, because, by_rule)
+    return made
+
+
+def run_rules(
+    store: Store, index: TripleIndex, tbox: Tbox, rules: Iterable[Rule], because: Premises, by_rule: dict[Row, str]
+) -> None:
+    """Run rules over `store`, and the axioms over what they add, until nothing is added any more.
+
+    Raises:
+        ConfigError: that never comes to pass.
+    """
     for _ in range(_ROUNDS):
-        _store(store, fresh)
         added: list[Row] = []
         for rule in rules:
             derived = _run(rule, store, index)
@@ -172,22 +229,16 @@ def infer(
             _store(store, derived)
             added += derived
         if not added:
-            break
-        fresh = close(index, added, tbox, because)
-        inferred += (*added, *fresh)
-    else:
-        message = "the inference rules do not come to an end on this configuration"
-        raise ConfigError(
-            Finding("endless-inference", message, remedy="report this configuration to the makers of agw")
-        )
-    triples = tuple(Triple(*row) for row in inferred)
-    return InferredGraph(source, triples, index, store, ontology, tbox, because, by_rule)
+            return
+        _store(store, close(index, added, tbox, because))
+    message = "the inference rules do not come to an end on this configuration"
+    raise ConfigError(Finding("endless-inference", message, remedy="report this configuration to the makers of agw"))
 
 
 def close(index: TripleIndex, rows: Iterable[Row], tbox: Tbox, because: Premises) -> list[Row]:
     """Add to `index` all that follows from `rows` by the axioms, and return it; premises go to `because`."""
     added: list[Row] = []
-    todo: deque[Row] = deque(row for row in rows if row[1] == RDF_TYPE or tbox.active(row[1]))
+    todo: deque[Row] = deque(row for row in rows if _implies(row, tbox))
     while todo:
         row = todo.popleft()
         for derived, premises in _consequences(row, index, tbox):
@@ -195,8 +246,17 @@ def close(index: TripleIndex, rows: Iterable[Row], tbox: Tbox, because: Premises
                 index.extend((derived,))
                 because[derived] = premises
                 added.append(derived)
-                todo.append(derived)
+                if _implies(derived, tbox):
+                    todo.append(derived)
     return added
+
+
+def _implies(row: Row, tbox: Tbox) -> bool:
+    """Whether anything can follow from a triple by the axioms."""
+    predicate, value = row[1], row[2]
+    if predicate == RDF_TYPE and type(value) is NamedNode and tbox.above(value):
+        return True
+    return tbox.active(predicate)
 
 
 def _consequences(row: Row, index: TripleIndex, tbox: Tbox) -> list[tuple[Row, tuple[Triple, ...]]]:

@@ -7,13 +7,14 @@ are those stated in the data graph.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Store
 
 from api_gateway_service_mesh import resources
 
+from .checks import Checks
 from .constraints import component
 from .index import TripleIndex
 from .ontology import read_turtle
@@ -21,24 +22,38 @@ from .results import PropertyPath, ValidationResult
 from .shapes import Shape, ShapesGraph
 from .sparql_constraint import COMPONENT, SparqlConstraint, SparqlRow
 from .tbox import SUB_CLASS
-from .terms import CONFIG_GRAPH, INFERRED_GRAPH, Term, lexical, local_name
+from .terms import CONFIG_GRAPH, INFERRED_GRAPH, RDF_TYPE, Term, lexical, local_name
 
-__all__ = ["Run", "shipped_shapes", "validate_shapes"]
+__all__ = ["Results", "Run", "in_order", "shape_results", "shipped_shapes", "validate_shapes"]
 
 _CLOSED = component("closed")
 _NOTHING: tuple[Term, ...] = ()
 
+Results = dict[tuple[int, Term], tuple[ValidationResult, ...]]
+"""What was found, by the number of the shape and the focus node."""
+
 
 class Run:
-    """One validation: the data, and what was worked out about it so far."""
+    """One validation: the data, and what was worked out about it so far.
 
-    def __init__(self, index: TripleIndex, store: Store) -> None:
+    ``data`` is asked for when a ``sh:sparql`` needs a store. A ``partial`` run looks at few nodes, and gives each query
+    just what it may look at.
+    """
+
+    def __init__(self, index: TripleIndex, data: Callable[[], Store], *, partial: bool = False) -> None:
         self.index = index
-        self.store = store
+        self.partial = partial
         self.graphs: list[NamedNode | BlankNode | DefaultGraph] = [CONFIG_GRAPH, INFERRED_GRAPH]
         self.sparql_rows: dict[Term, dict[Term, list[SparqlRow]]] = {}
-        self._conforms: dict[tuple[Shape, Term], bool] = {}
+        self._data = data
         self._classes: dict[Term, frozenset[Term]] = {}
+        self._targets: dict[tuple[str, Term], dict[Term, None]] = {}
+        self.checks = Checks(self)
+
+    @property
+    def store(self) -> Store:
+        """All triples, for SPARQL."""
+        return self._data()
 
     def classes(self, top: Term) -> frozenset[Term]:
         """A class and all below it, as the data states."""
@@ -55,39 +70,39 @@ class Run:
 
     def conforms(self, shape: Shape, node: Term) -> bool:
         """Whether a node has no result for a shape (targets play no part)."""
-        known = self._conforms.get((shape, node))
-        if known is None:
-            known = self._conforms[shape, node] = shape.deactivated or self._holds(shape, node)
-        return known
+        return self.checks.node(shape)(node)
 
-    def _holds(self, shape: Shape, focus: Term) -> bool:
-        values = self._values(shape.path, focus)
-        if not values and shape.content_with_nothing:
-            return True
-        for constraint in shape.constraints:
-            for _ in constraint.failures(self, focus, values):
-                return False
-        for inner in shape.properties:
-            for value in values:
-                if not self.conforms(inner, value):
-                    return False
-        if shape.closed and next(self._beyond(shape, values), None):
-            return False
-        return not any(query.rows(self, focus) for query in shape.sparql)
-
-    def focus_nodes(self, shape: Shape) -> Iterable[Term]:
-        """The nodes a shape's targets select, once each."""
-        found: dict[Term, None] = {}
+    def is_focus(self, shape: Shape, node: Term) -> bool:
+        """Whether a shape's targets select a node."""
         for kind, value in shape.targets:
+            if kind == "targetNode":
+                chosen = node == value
+            elif kind == "targetClass":
+                accepted = self.classes(value)
+                chosen = any(held in accepted for held in self.index.values(node, RDF_TYPE))
+            elif kind == "targetSubjectsOf":
+                chosen = value in self.index.properties(node)
+            else:
+                chosen = bool(self.index.holders(value, node))  # type: ignore[arg-type]
+            if chosen:
+                return True
+        return False
+
+    def target_nodes(self, target: tuple[str, Term]) -> dict[Term, None]:
+        """The nodes that one target selects, once each."""
+        found = self._targets.get(target)
+        if found is None:
+            kind, value = target
+            found = self._targets[target] = {}
             if kind == "targetNode":
                 found[value] = None
             elif kind == "targetClass":
                 for below in sorted(self.classes(value), key=str):
                     found.update(dict.fromkeys(self.index.instances(below)))  # type: ignore[arg-type]
             elif kind == "targetSubjectsOf":
-                found.update(dict.fromkeys(subject for subject, _ in self.index.pairs(value)))  # type: ignore[arg-type]
+                found.update(dict.fromkeys(self.index.users(value)))  # type: ignore[arg-type]
             else:
-                found.update(dict.fromkeys(held for _, held in self.index.pairs(value)))  # type: ignore[arg-type]
+                found.update(dict.fromkeys(self.index.inverse(value)))  # type: ignore[arg-type]
         return found
 
     def results(self, shape: Shape, focus: Term) -> list[ValidationResult]:
@@ -143,15 +158,41 @@ class Run:
                         )
 
 
-def validate_shapes(index: TripleIndex, store: Store, shapes: ShapesGraph) -> list[ValidationResult]:
-    """All results of all targeted shapes, each once. `store` is what ``sh:sparql`` queries."""
-    run = Run(index, store)
-    found: dict[ValidationResult, None] = {}
-    for shape in shapes.targeted:
-        for focus in run.focus_nodes(shape):
-            for result in run.results(shape, focus):
-                found[result] = None
-    return list(found)
+def validate_shapes(index: TripleIndex, data: Callable[[], Store], shapes: ShapesGraph) -> list[ValidationResult]:
+    """All results of all targeted shapes, each once. ``data()`` is what ``sh:sparql`` queries."""
+    return in_order(shape_results(Run(index, data), shapes))
+
+
+def shape_results(run: Run, shapes: ShapesGraph) -> Results:
+    """The results of every targeted shape (by its number in ``shapes.targeted``) and focus node that has any."""
+    found: Results = {}
+    # Shapes with the same target look at its nodes together; nodes that an earlier target of a shape had are left out.
+    groups: dict[tuple[tuple[str, Term], ...], list[tuple[int, Shape]]] = {}
+    for number, shape in enumerate(shapes.targeted):
+        for place in range(len(shape.targets)):
+            groups.setdefault(tuple(shape.targets[: place + 1]), []).append((number, shape))
+    for (*earlier, target), group in groups.items():
+        nodes: Iterable[Term] = run.target_nodes(target)
+        seen = [run.target_nodes(other) for other in earlier]
+        if seen:
+            nodes = [node for node in nodes if not any(node in other for other in seen)]
+        if not nodes:
+            continue
+        passes = run.checks.all_of(shape for _, shape in group)
+        for focus in nodes:
+            if passes(focus):
+                continue
+            for number, shape in group:
+                results = run.results(shape, focus)
+                if results:
+                    found[number, focus] = tuple(results)
+    return found
+
+
+def in_order(found: Results) -> list[ValidationResult]:
+    """Results each once, by the order of their shapes; what is said of one focus node depends on nothing else."""
+    ordered = sorted(found.items(), key=lambda entry: entry[0][0])
+    return list(dict.fromkeys(result for _, results in ordered for result in results))
 
 
 @cache

@@ -10,11 +10,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pyoxigraph import NamedNode, QuerySolutions, Store, Variable
+from pyoxigraph import NamedNode, Quad, QuerySolutions, Store, Variable
 
+from .footprint import Footprint, footprint_of
 from .index import TripleIndex
+from .patterns import read_patterns
 from .results import PropertyPath
-from .terms import SH, Resource, Term, lexical
+from .terms import CONFIG_GRAPH, SH, Resource, Term, lexical
 
 if TYPE_CHECKING:
     from .shacl import Run
@@ -46,6 +48,8 @@ class SparqlConstraint:
     query: str = field(repr=False)
     message: str | None
     at_once: bool
+    footprint: Footprint | None = field(repr=False)
+    """What the query looks at for one focus node; None when that cannot be told."""
 
     @classmethod
     def read(cls, index: TripleIndex, node: Resource, path: PropertyPath | None) -> SparqlConstraint:
@@ -71,10 +75,16 @@ class SparqlConstraint:
             Store().query(prefixes + text)
         except SyntaxError as error:
             raise ValueError(f"sh:select is no SPARQL: {error}") from None
-        return cls(node, prefixes + text, lexical(message) if message else None, _joins(text))
+        patterns = read_patterns(prefixes + text)
+        footprint = footprint_of(patterns, "this") if patterns else None
+        return cls(node, prefixes + text, lexical(message) if message else None, _joins(text), footprint)
 
     def rows(self, run: Run, focus: Term) -> list[SparqlRow]:
         """The violations of one focus node."""
+        if run.partial and self.footprint is not None:
+            store = Store()
+            store.extend(Quad(*row, CONFIG_GRAPH) for row in self.footprint.gather(run.index, (focus,)))
+            return [row for _, row in self._run(run, {_THIS: focus}, store)]
         if not self.at_once:
             return [row for _, row in self._run(run, {_THIS: focus})]
         sorted_rows = run.sparql_rows.get(self.node)
@@ -85,8 +95,10 @@ class SparqlConstraint:
                     sorted_rows.setdefault(this, []).append(row)
         return sorted_rows.get(focus, [])
 
-    def _run(self, run: Run, bound: dict[Variable, Term] | None) -> list[tuple[Term | None, SparqlRow]]:
-        found = run.store.query(self.query, default_graph=run.graphs, substitutions=bound)
+    def _run(
+        self, run: Run, bound: dict[Variable, Term] | None, store: Store | None = None
+    ) -> list[tuple[Term | None, SparqlRow]]:
+        found = (store or run.store).query(self.query, default_graph=run.graphs, substitutions=bound)
         if not isinstance(found, QuerySolutions):
             raise ValueError("sh:select must be a SELECT query")
         names = [variable.value for variable in found.variables]

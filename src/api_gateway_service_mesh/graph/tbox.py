@@ -29,6 +29,8 @@ AXIOMS = frozenset({SUB_CLASS, SUB_PROPERTY, EQUIVALENT_CLASS, EQUIVALENT_PROPER
 Path = tuple[Triple, ...]
 """The axioms that lead from one term to another, in order."""
 
+_NONE: dict[NamedNode, Path] = {}
+
 
 def is_axiom(row: Row) -> bool:
     """Whether a triple says something about classes or properties that the closure takes account of."""
@@ -74,6 +76,8 @@ class Tbox:
 
     def above(self, term: NamedNode) -> dict[NamedNode, Path]:
         """Every class (or property) that `term` implies, itself left out, with the axioms that lead there."""
+        if term not in self._above:
+            return _NONE
         closed = self._closed.get(term)
         if closed is None:
             closed = self._closed[term] = {}
@@ -97,6 +101,11 @@ class Tbox:
     def symmetric(self, term: NamedNode) -> Triple | None:
         """The axiom that makes a property symmetric."""
         return self._symmetric.get(term)
+
+    @property
+    def is_local(self) -> bool:
+        """True when what follows about a subject follows from what is said of it alone (no inverses, no chains)."""
+        return not (self._inverses or self._transitive or self._symmetric)
 
     def active(self, term: NamedNode) -> bool:
         """Whether a triple with this predicate can imply anything."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 __all__ = ["NUMBER_TYPES", "tokens"]
 
@@ -29,7 +30,7 @@ _STRING = (
 )
 _LANGUAGE = r"@(?!prefix\b|base\b|version\b)[A-Za-z]+(?:-[A-Za-z0-9]+)*(?:--[A-Za-z]+)?"
 
-_TOKEN = re.compile(
+_TOKEN = (
     rf"(?P<literal>(?:{_STRING})(?:{_SPACE}(?:{_LANGUAGE}|\^\^{_SPACE}(?:{_IRI}|{_PNAME})))?)"
     rf"|(?P<iri>{_IRI})"
     r"|(?P<mark><<\(|<<|\)>>|>>|\{\||\|\}|[\[\](),;~])"
@@ -38,17 +39,22 @@ _TOKEN = re.compile(
     rf"|(?P<pname>{_PNAME})"
     r"|(?P<word>@?[A-Za-z]+)"
     r"|(?P<dot>\.)"
-    r"|\#[^\r\n]*",
-    re.DOTALL,
+    r"|\#[^\r\n]*"
 )
 
 NUMBER_TYPES = (("eE", "double"), (".", "decimal"), ("", "integer"))
 """A number's datatype by the first of these characters it contains (Turtle 1.1 section 2.5.2)."""
 
 
+@cache
+def _compiled() -> re.Pattern[str]:
+    # Takes 50 ms, and only reports about a configuration need it.
+    return re.compile(_TOKEN, re.DOTALL)
+
+
 def tokens(text: str) -> Iterator[tuple[str, str, int, int]]:
     """Kind, text, start and end offset of each token. Kinds: literal iri mark number blank pname word dot."""
-    for found in _TOKEN.finditer(text):
+    for found in _compiled().finditer(text):
         kind = found.lastgroup
         if kind:
             yield kind, found.group(), found.start(), found.end()

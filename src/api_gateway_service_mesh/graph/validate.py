@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pyoxigraph import RdfFormat, Store
 
@@ -13,23 +15,36 @@ from .excerpt import Excerpts
 from .findings import finding_of
 from .folding import fold
 from .infer import InferredGraph
-from .shacl import shipped_shapes, validate_shapes
+from .shacl import Results, Run, in_order, shape_results, shipped_shapes
 from .shapes import ShapesGraph
-from .terms import SHAPES_GRAPH, Term
+from .terms import SHAPES_GRAPH, Row, Term
 
-__all__ = ["ValidatedGraph", "check", "validate"]
+__all__ = ["ValidatedGraph", "accepted", "check", "reported", "validate"]
 
 
 @dataclass(frozen=True, eq=False)
 class ValidatedGraph:
-    """A configuration without violations. ``report`` holds the warnings.
+    """A configuration without violations. ``report`` holds the warnings, ``results`` what the shapes said.
 
     ``store`` has the named graphs ``urn:agw:graph:config``, ``:inferred``, ``:ontology`` and ``:shapes``.
     """
 
     inferred: InferredGraph
     report: Report
-    store: Store = field(repr=False)
+    shapes: ShapesGraph = field(repr=False)
+    results: Results = field(repr=False)
+
+    @property
+    def data(self) -> Store:
+        """See `InferredGraph.data`."""
+        return self.inferred.data
+
+    @cached_property
+    def store(self) -> Store:
+        """All four graphs, for SPARQL. It is made when first asked for."""
+        store = self.inferred.store
+        store.load(self.shapes.ntriples, format=RdfFormat.N_TRIPLES, to_graph=SHAPES_GRAPH)
+        return store
 
     def locate(self, subject: str, predicate: str | None = None, value: Term | str | None = None) -> Location | None:
         """See `InferredGraph.locate`."""
@@ -38,19 +53,32 @@ class ValidatedGraph:
 
 def check(inferred: InferredGraph, shapes: ShapesGraph | None = None) -> Report:
     """Everything found in a configuration: warnings of loading, unknown terms, and what the shapes say."""
-    shapes = shapes or shipped_shapes()
-    excerpts = Excerpts(inferred)
-    unknown = unknown_terms(inferred, excerpts)
-    results = fold(validate_shapes(inferred.index, inferred.store, shapes), shapes, unknown, inferred.index)
-    found = [finding_of(result, shapes.shape(result.shape), inferred, excerpts) for result in results]
-    return Report().merged((*inferred.source.findings, *unknown, *found))
+    return _judged(inferred, shapes or shipped_shapes()).report
 
 
 def validate(inferred: InferredGraph, shapes: ShapesGraph | None = None) -> ValidatedGraph:
     """`check`, raising `ConfigError` when anything found is a violation."""
-    shapes = shapes or shipped_shapes()
-    report = check(inferred, shapes)
-    if not report.conforms:
-        raise ConfigError(report)
-    inferred.store.load(shapes.ntriples, format=RdfFormat.N_TRIPLES, to_graph=SHAPES_GRAPH)
-    return ValidatedGraph(inferred, report, inferred.store)
+    return accepted(_judged(inferred, shapes or shipped_shapes()))
+
+
+def _judged(inferred: InferredGraph, shapes: ShapesGraph) -> ValidatedGraph:
+    results = shape_results(Run(inferred.index, lambda: inferred.data), shapes)
+    return reported(inferred, shapes, results, inferred.source.rows)
+
+
+def reported(inferred: InferredGraph, shapes: ShapesGraph, results: Results, rows: Iterable[Row]) -> ValidatedGraph:
+    """The report about a configuration with these results, whose unknown terms are all in `rows`. It may have
+    violations: see `accepted`."""
+    excerpts = Excerpts(inferred)
+    unknown = unknown_terms(inferred, excerpts, rows)
+    kept = fold(in_order(results), shapes, unknown, inferred.index)
+    found = [finding_of(result, shapes.shape(result.shape), inferred, excerpts) for result in kept]
+    report = Report().merged((*inferred.source.findings, *unknown, *found))
+    return ValidatedGraph(inferred, report, shapes, results)
+
+
+def accepted(judged: ValidatedGraph) -> ValidatedGraph:
+    """`judged`, when nothing in its report is a violation; else raises `ConfigError`."""
+    if not judged.report.conforms:
+        raise ConfigError(judged.report)
+    return judged

@@ -41,7 +41,7 @@ def project(graph: ValidatedGraph | InferredGraph, queries: Path | None = None) 
             faults.append(_fault(f"{stem}.rq", "is missing", f"every row type has its query; restore {stem}.rq"))
             continue
         try:
-            solutions = graph.store.query(text, default_graph=_UNION)
+            solutions = graph.data.query(text, default_graph=_UNION)
         except (SyntaxError, ValueError) as error:
             faults.append(_fault(place, f"is not SPARQL: {error}", "correct the query"))
             continue
