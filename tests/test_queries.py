@@ -54,6 +54,7 @@ LIVE = (
     HEAD
     + """
 ex:products a agw:Route ; agw:routePath "/products" ; agw:httpMethod "GET" ; agw:hasBackendService ex:productsService ;
+    agw:hasAuthentication ex:jwt ;
     agw:hasRateLimiter ex:limiter ; agw:hasCircuitBreaker ex:breaker ; agw:requestTotal 90 ; agw:errorTotal 4 .
 ex:orders a agw:Route ; agw:routePath "/orders" ; agw:requestTotal 10 ; agw:hasTrafficSplit ex:stable , ex:canary .
 ex:stable a agw:TrafficSplit ; agw:weight 90 ; agw:targetService ex:productsService .
@@ -86,6 +87,7 @@ SEEN = {
     ],
     ("report", "unused-services"): [["urn:ex:spare"]],
     ("report", "unprotected-routes"): [["urn:ex:orders", "/orders"]],
+    ("report", "unauthenticated-routes"): [["urn:ex:orders", "/orders"]],
     ("report", "splits"): [
         ["urn:ex:orders", "/orders", "90", "urn:ex:productsService"],
         ["urn:ex:orders", "/orders", "10", "urn:ex:next"],

@@ -12,26 +12,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NoReturn
 
 __all__ = [
-    "AGW",
-    "GRAPH_CONFIG",
-    "GRAPH_HISTORY",
-    "GRAPH_INFERRED",
-    "GRAPH_ONTOLOGY",
-    "GRAPH_RUNTIME",
-    "GRAPH_SHAPES",
-    "IMPLIED_GATEWAY",
-    "NAMESPACE",
-    "ONTOLOGY",
-    "OWL",
-    "PREFIXES",
-    "RDF",
-    "RDFS",
-    "RDF_TYPE",
-    "SH",
-    "SKOS_EXAMPLE",
-    "TERMS",
-    "XSD",
-]
+    "AGW", "GRAPH_CONFIG", "GRAPH_HISTORY", "GRAPH_INFERRED", "GRAPH_ONTOLOGY", "GRAPH_RUNTIME", "GRAPH_SHAPES",
+    "IMPLIED_GATEWAY", "NAMESPACE", "ONTOLOGY", "OWL", "PREFIXES", "RDF", "RDFS", "RDF_TYPE", "SH",
+    "SKOS_EXAMPLE", "TERMS", "XSD",
+]  # fmt: skip
 
 ONTOLOGY: Final = "https://ggen.ai/ontology/api-gateway"
 NAMESPACE: Final = "https://ggen.ai/ontology/api-gateway#"
@@ -225,9 +209,18 @@ class AGW(metaclass=_Closed):
     issuer: Final = f"{NAMESPACE}issuer"
     audience: Final = f"{NAMESPACE}audience"
     jwksUri: Final = f"{NAMESPACE}jwksUri"
+    signingAlgorithm: Final = f"{NAMESPACE}signingAlgorithm"
+    clockSkew: Final = f"{NAMESPACE}clockSkew"
+    requiredScope: Final = f"{NAMESPACE}requiredScope"
+    requiredClaim: Final = f"{NAMESPACE}requiredClaim"
+    forwardClaim: Final = f"{NAMESPACE}forwardClaim"
     # api_key
     ApiKey: Final = f"{NAMESPACE}ApiKey"
     keyHash: Final = f"{NAMESPACE}keyHash"
+    keyHeader: Final = f"{NAMESPACE}keyHeader"
+    keyQueryParameter: Final = f"{NAMESPACE}keyQueryParameter"
+    keyOwner: Final = f"{NAMESPACE}keyOwner"
+    keyExpiry: Final = f"{NAMESPACE}keyExpiry"
     # oauth2
     OAuth2: Final = f"{NAMESPACE}OAuth2"
     # tracing

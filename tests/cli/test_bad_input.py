@@ -64,10 +64,7 @@ REFUSED = {
         ["g.ttl:3:"],
     ),
     "unenforced authentication": (
-        HEAD
-        + ROUTE.replace(" .\n", " ; agw:hasAuthentication ex:j .\n")
-        + SERVICE
-        + "ex:j a agw:JWTAuthentication .\n",
+        HEAD + ROUTE.replace(" .\n", " ; agw:hasAuthentication ex:o .\n") + SERVICE + "ex:o a agw:OAuth2 .\n",
         ["g.ttl:3:", "unauthenticated"],
     ),
     "nesting that kills parsers": (

@@ -62,12 +62,3 @@ def test_a_dangling_backend_is_refused_at_its_line() -> None:
     assert finding.code == "dangling-reference"
     assert finding.location and finding.location.line == 5
     assert finding.suggestion == f"<{EX}s>"
-
-
-def test_authentication_is_never_passed_over() -> None:
-    found = assembled(
-        SERVICE
-        + """ex:r a agw:Route ; agw:routePath "/a" ; agw:hasBackendService ex:s ;
-        agw:hasAuthentication [ a agw:JWTAuthentication ; agw:issuer "https://issuer.example.com" ] ."""
-    )
-    assert only_finding(found).code == "authentication-not-enforced"

@@ -5,11 +5,14 @@ Rules of this package: no RDF, HTTP, YAML or network types; names are the trade'
 Defaults here are the defaults of the ontology (each property's comment states it).
 """
 
+from .api_key import ApiKey
+from .authentication import Authentication
 from .balancer import Algorithm, Balancer
 from .breaker import Breaker
 from .certificate import Certificate
 from .endpoint import Endpoint
 from .health import HealthCheck
+from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
 from .listener import Limits, Listener
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
@@ -24,6 +27,8 @@ from .upstream import ConnectionPool, Upstream, UpstreamTls
 
 __all__ = [
     "Algorithm",
+    "ApiKey",
+    "Authentication",
     "Balancer",
     "Breaker",
     "Certificate",
@@ -31,6 +36,8 @@ __all__ = [
     "Endpoint",
     "HeaderMatch",
     "HealthCheck",
+    "JwtAlgorithm",
+    "JwtAuthentication",
     "KeyKind",
     "Limits",
     "Listener",

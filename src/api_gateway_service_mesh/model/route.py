@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .authentication import Authentication
 from .balancer import Balancer
 from .breaker import Breaker
 from .match import RouteMatch
@@ -20,7 +21,8 @@ class Route:
     """One route. ``upstream`` is the IRI of its `Upstream`; with ``splits`` the choice among their targets comes first.
 
     A route with neither is legal (the published vocabulary allows it) and answers 503.
-    ``rate_limits`` are all asked; each must admit the request.
+    ``rate_limits`` are all asked; each must admit the request. ``authentication`` None: anybody may call; what a
+    gateway demands of all its routes stands in each of them.
     """
 
     iri: str
@@ -33,3 +35,4 @@ class Route:
     retry: Retry | None = None
     timeout: Timeout | None = None
     balancer: Balancer | None = None
+    authentication: Authentication | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,14 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severi
 from api_gateway_service_mesh.model import Mesh, Route, ServiceMesh, Upstream
 from api_gateway_service_mesh.vocabulary import AGW
 
+from .api_key import api_keys
+from .authentication import authentications, demanded, refuse_unvouched_keys
 from .balancer import balancers
 from .breaker import breakers
 from .certificate import certificates
 from .endpoint import endpoints
 from .health import health_checks
+from .jwt import jwt_authentications
 from .listener import listeners
 from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
@@ -23,7 +26,7 @@ from .mtls import mtls_settings
 from .rate_limit import rate_limits
 from .reading import Reading, name_of
 from .retry import retries
-from .route import Parts, refuse_authentication, routes, warn_without_target
+from .route import Parts, routes, warn_without_target
 from .rows import ProjectedRows
 from .split import splits
 from .timeout import timeouts
@@ -86,11 +89,11 @@ def assemble(
         balancers=balancers(rows.balancer, reading),
     )
     every_route = routes(rows.route, rows.route_hostname, rows.route_method, parts, reading)
-    refuse_authentication(rows.authentication, reading)
     chosen, shared = choose_gateway(rows.gateway, gateway, reading)
-    served = _served(every_route, rows, chosen, shared, reading)
+    served = _authenticated(_served(every_route, rows, chosen, shared, reading), rows, chosen, reading)
     for route in served:
         warn_without_target(route, services, reading)
+        refuse_unvouched_keys(route, reading)
     used = _used(served, services) if shared else services
     meshes = service_meshes(rows.service_mesh, settings, reading)
     mesh = Mesh(
@@ -122,6 +125,18 @@ def _served(
         )
     mine = {row.route for row in rows.gateway_route if row.gateway == chosen.gateway}
     return tuple(every_route[iri] for iri in sorted(mine & every_route.keys()))
+
+
+def _authenticated(
+    served: tuple[Route, ...], rows: ProjectedRows, chosen: GatewayRow, reading: Reading
+) -> tuple[Route, ...]:
+    """The routes with what each demands of its callers."""
+    named = frozenset(row.authentication for row in rows.authentication)
+    jwt = jwt_authentications(rows.jwt, rows.jwt_value, named, reading)
+    stated = authentications(rows.authentication, jwt, api_keys(rows.api_key, reading), reading)
+    if not stated:
+        return served
+    return tuple(replace(route, authentication=demanded(route.iri, chosen.gateway, stated)) for route in served)
 
 
 def _used(served: tuple[Route, ...], services: dict[str, Upstream]) -> dict[str, Upstream]:

@@ -168,28 +168,13 @@ class Reading:
             return None
         kind, colon, name = value.partition(":")
         if not colon and kind in (KeyKind.CLIENT_ADDRESS, KeyKind.API_KEY):
-            key = RequestKey(KeyKind(kind))
-        elif kind == KeyKind.CLAIM and name:
-            key = RequestKey(KeyKind.CLAIM, name)
-        elif kind == KeyKind.HEADER and _TOKEN.match(name):
+            return RequestKey(KeyKind(kind))
+        if kind == KeyKind.CLAIM and name:
+            return RequestKey(KeyKind.CLAIM, name)
+        if kind == KeyKind.HEADER and _TOKEN.match(name):
             return RequestKey(KeyKind.HEADER, name.lower())
-        else:
-            self._wrong(subject, predicate, value, '"client-address" or "header:NAME"')
-            return None
-        if key.kind is not KeyKind.CLIENT_ADDRESS:
-            # Without authentication an API key or a claim is what the caller says it is: a new bucket for the asking.
-            self.note(
-                "unauthenticated-key",
-                f"{name_of(subject)}: the key {value!r} needs authentication, which this version does not enforce: "
-                "nothing vouches for it, and whoever changes it is somebody else",
-                subject,
-                predicate,
-                value,
-                allowed='"client-address" or "header:NAME"',
-                remedy='use agw:limitKey "client-address", or "header:NAME" for a header that a trusted proxy sets',
-            )
-            return None
-        return key
+        self._wrong(subject, predicate, value, '"client-address", "api-key", "claim:NAME" or "header:NAME"')
+        return None
 
     def known(
         self, subject: str, predicate: str, value: str | None, things: Mapping[str, Value], kind: str

@@ -25,12 +25,10 @@ from .match import path_match
 from .reading import Reading, name_of
 
 __all__ = [
-    "AuthenticationRow",
     "Parts",
     "RouteHostnameRow",
     "RouteMethodRow",
     "RouteRow",
-    "refuse_authentication",
     "routes",
     "warn_without_target",
 ]
@@ -67,14 +65,6 @@ class RouteMethodRow:
 
     route: str
     method: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuthenticationRow:
-    """``authentication.rq``: who demands authentication."""
-
-    demander: str
-    authentication: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +150,3 @@ def warn_without_target(route: Route, upstreams: Mapping[str, Upstream], reading
                 AGW.address,
                 remedy='add agw:address "host:port", or agw:hasInstance',
             )
-
-
-def refuse_authentication(rows: Iterable[AuthenticationRow], reading: Reading) -> None:
-    """Fail closed on what is demanded and not enforced."""
-    for row in rows:
-        reading.note(
-            "authentication-not-enforced",
-            f"{name_of(row.demander)}: agw:hasAuthentication is not enforced by this version: "
-            "serving it would let requests in unauthenticated",
-            row.demander,
-            AGW.hasAuthentication,
-            row.authentication,
-            remedy="authenticate in front of agw or in the service, and leave agw:hasAuthentication out",
-        )

@@ -9,18 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
+from .api_key import ApiKeyRow
+from .authentication import AuthenticationRow
 from .balancer import BalancerRow
 from .breaker import BreakerRow
 from .certificate import CertificateRow
 from .endpoint import EndpointRow
 from .health import HealthRow
+from .jwt import JwtRow, JwtValueRow
 from .listener import ListenerRow
 from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mtls import MtlsRow
 from .rate_limit import RateLimitRow
 from .retry import RetryConditionRow, RetryRow
-from .route import AuthenticationRow, RouteHostnameRow, RouteMethodRow, RouteRow
+from .route import RouteHostnameRow, RouteMethodRow, RouteRow
 from .split import SplitRow
 from .timeout import TimeoutRow
 from .upstream import ConnectionPoolRow, UpstreamRow
@@ -40,6 +43,9 @@ class ProjectedRows:
     mtls: tuple[MtlsRow, ...] = ()
     certificate: tuple[CertificateRow, ...] = ()
     authentication: tuple[AuthenticationRow, ...] = ()
+    jwt: tuple[JwtRow, ...] = ()
+    jwt_value: tuple[JwtValueRow, ...] = ()
+    api_key: tuple[ApiKeyRow, ...] = ()
     route: tuple[RouteRow, ...] = ()
     route_hostname: tuple[RouteHostnameRow, ...] = ()
     route_method: tuple[RouteMethodRow, ...] = ()

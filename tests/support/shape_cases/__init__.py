@@ -6,6 +6,7 @@ none must pass in silence.
 
 from __future__ import annotations
 
+from .authentication import AUTHENTICATION
 from .case import PREFIXES, Case
 from .edge import EDGE
 from .policies import POLICIES
@@ -14,4 +15,4 @@ from .services import SERVICES
 
 __all__ = ["CASES", "PREFIXES", "Case"]
 
-CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE)
+CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION)

@@ -114,32 +114,7 @@ EDGE = [
         (f'{CERTIFICATE} ; agw:certificateExpiry "soon" .', "must be one time"),
         ('ex:web agw:certificateFile "a.pem" .', "belong to an agw:Certificate"),
     ),
-    Case(
-        "authentication of a route",
-        "ex:route agw:hasAuthentication ex:j . ex:j a agw:JWTAuthentication .",
-        ("let requests in unauthenticated",),
-        ("not enforced by this version",),
-    ),
-    Case(
-        "authentication of a gateway",
-        "ex:gateway agw:hasAuthentication ex:k . ex:k a agw:ApiKey .",
-        ("let requests in unauthenticated",),
-        ("not checked by this version",),
-    ),
     Case("authorization policy", "ex:p a agw:AuthorizationPolicy .", (), ("not enforced by this version",)),
-    Case("key hash", 'ex:k a agw:ApiKey ; agw:keyHash "hunter2" .', ("never the key itself",), ("not checked",)),
-    Case(
-        "jwks",
-        'ex:j a agw:JWTAuthentication ; agw:jwksUri "http://id.example.com/keys" .',
-        ("must be one https URL",),
-        ("not enforced",),
-    ),
-    Case(
-        "jwks on loopback",
-        'ex:j a agw:JWTAuthentication ; agw:jwksUri "http://127.0.0.1:9000/keys" .',
-        (),
-        ("not enforced",),
-    ),
     Case("sampling rate", "ex:t a agw:DistributedTracing ; agw:samplingRate 1.5 .", ("from 0 to 1",)),
     *right(
         "tracing",

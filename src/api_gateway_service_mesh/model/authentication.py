@@ -1,0 +1,21 @@
+"""How callers of a route prove who they are (``agw:hasAuthentication``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .api_key import ApiKey
+from .jwt import JwtAuthentication
+
+__all__ = ["Authentication"]
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """What a route demands: one of these must accept the caller. With none in it nobody is accepted.
+
+    ``stated_by`` is the IRI of the route or gateway that demands it."""
+
+    stated_by: str
+    jwt: tuple[JwtAuthentication, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()

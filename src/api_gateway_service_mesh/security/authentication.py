@@ -1,0 +1,149 @@
+"""What a route demands of its callers, ready to be asked: every token and key that would do, one of which must.
+
+An order of `Authenticators` per worker: verifiers and key sources outlive a reload where their configuration did not
+change, so nobody waits for keys, or has a token checked again, because a route elsewhere was edited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+
+from api_gateway_service_mesh.model import Authentication, JwtAuthentication, Route
+
+from .api_key import ApiKeys
+from .identity import Denial, Denied, Identity
+from .jwks import KeySource
+from .jwt import JwtVerifier, wall_clock
+from .token import TokenError, read_token
+
+__all__ = ["Authenticator", "Authenticators"]
+
+# Which refusal is told when several authentications refused: the one that came furthest.
+_RANK = (Denial.ABSENT, Denial.INVALID, Denial.EXPIRED, Denial.PENDING, Denial.CLAIM, Denial.SCOPE)
+
+
+class Authenticator:
+    """Decides about the callers of one route."""
+
+    __slots__ = ("_verifiers", "demand", "keys")
+
+    def __init__(self, demand: Authentication, verifiers: Iterable[JwtVerifier], keys: ApiKeys | None) -> None:
+        self.demand = demand
+        self.keys = keys
+        self._verifiers = tuple(verifiers)
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether a token may be what is shown."""
+        return bool(self._verifiers)
+
+    def judge(self, bearer: bytes | None, shown: Mapping[str, bytes]) -> Identity | Denied:
+        """Who is calling: `bearer` is the token of the Authorization field, `shown` the keys (see `ApiKeys.judge`)."""
+        best = Denied(Denial.ABSENT, "there is neither token nor key")
+        if bearer is not None and self._verifiers:
+            verdict = self._token(bearer)
+            if isinstance(verdict, Identity):
+                return verdict
+            best = verdict
+        if self.keys is not None and shown:
+            verdict = self.keys.judge(shown)
+            if isinstance(verdict, Identity):
+                return verdict
+            best = max(best, verdict, key=_rank)
+        return best
+
+    def _token(self, bearer: bytes) -> Identity | Denied:
+        digest = sha256(bearer).digest()
+        for verifier in self._verifiers:
+            identity = verifier.remembered(digest)
+            if identity is not None:
+                return identity
+        try:
+            token = read_token(bearer)
+        except TokenError as error:
+            return Denied(Denial.INVALID, str(error))
+        issuer = token.claims.get("iss")
+        best = Denied(Denial.INVALID, "the token's issuer is none of this route's")
+        for verifier in self._verifiers:
+            if verifier.config.issuer == issuer:
+                verdict = verifier.judge(token, digest)
+                if isinstance(verdict, Identity):
+                    return verdict
+                best = max(best, verdict, key=_rank)
+        return best
+
+    def keys_wanted(self, bearer: bytes, then: Callable[[], None]) -> bool:
+        """After `Denial.PENDING`: fetch the keys that miss, where that may help, and call `then` when that is over.
+
+        False: it would not help now; `then` is not called.
+        """
+        try:
+            token = read_token(bearer)
+        except TokenError:
+            return False
+        for verifier in self._verifiers:
+            if verifier.config.issuer == token.claims.get("iss"):
+                source = verifier.source
+                ring = source.keys()
+                if (ring is None or not ring.knows(token.kid)) and source.want():
+                    source.wait(then)
+                    return True
+        return False
+
+    def has_keys(self, bearer: bytes) -> bool:
+        """Whether there are keys for the token's issuer at all: then a kid that is not among them is nobody's."""
+        try:
+            issuer = read_token(bearer).claims.get("iss")
+        except TokenError:
+            return True
+        mine = [verifier for verifier in self._verifiers if verifier.config.issuer == issuer]
+        return any(verifier.source.keys() is not None for verifier in mine)
+
+
+def _rank(denied: Denied) -> int:
+    return _RANK.index(denied.denial)
+
+
+class Authenticators:
+    """All authenticators of one worker. Lives on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = wall_clock) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._sources: dict[str, KeySource] = {}
+        self._verifiers: dict[JwtAuthentication, JwtVerifier] = {}
+
+    def adopt(self, routes: Iterable[Route]) -> None:
+        """Make ready what `routes` demand, and let go of what none of them does. Keys are fetched at once."""
+        wanted = {
+            jwt: None
+            for demand in {id(route.authentication): route.authentication for route in routes}.values()
+            if demand is not None
+            for jwt in demand.jwt
+        }
+        for uri in {jwt.jwks_uri for jwt in wanted}:
+            if uri not in self._sources:
+                source = self._sources[uri] = KeySource(uri, self._loop)
+                source.start()
+        for jwt in wanted:
+            if jwt not in self._verifiers:
+                self._verifiers[jwt] = JwtVerifier(jwt, self._sources[jwt.jwks_uri], self._clock)
+        for jwt in self._verifiers.keys() - wanted.keys():
+            del self._verifiers[jwt]
+        for uri in self._sources.keys() - {jwt.jwks_uri for jwt in wanted}:
+            self._sources.pop(uri).retire()
+
+    def of(self, demand: Authentication) -> Authenticator:
+        """The authenticator for what a route demands; its routes were adopted before."""
+        verifiers = [self._verifiers[jwt] for jwt in demand.jwt]
+        keys = ApiKeys(demand.api_keys, self._clock) if demand.api_keys else None
+        return Authenticator(demand, verifiers, keys)
+
+    def close(self) -> None:
+        """End everything now."""
+        for source in self._sources.values():
+            source.close()
+        self._sources.clear()
+        self._verifiers.clear()

@@ -1,0 +1,181 @@
+"""Whether a token is one of the issuer's, for us, now, and says what is demanded (RFC 7519, RFC 8725, RFC 9068).
+
+A token that was accepted is remembered by the SHA-256 of all its bytes, never past its ``exp`` and only as long as the
+issuer's keys stay as they were; so the second request with it costs one lookup. Refusals are not remembered: who sends
+garbage could send other garbage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from api_gateway_service_mesh.model import JwtAlgorithm, JwtAuthentication
+
+from .identity import Denial, Denied, Identity, claim_text, header_text
+from .jwks import KeySource
+from .token import Token
+
+__all__ = ["REMEMBERED", "JwtVerifier", "wall_clock"]
+
+REMEMBERED = 10_000
+"""Tokens remembered by one verifier; the oldest half goes when there are more."""
+_LAST_DATE = 253402300799
+"""The end of the year 9999: a later exp is in other units, or no date at all."""
+
+
+def wall_clock() -> float:
+    """Seconds since 1970: tokens are about dates, unlike everything else that is timed here."""
+    return datetime.now(UTC).timestamp()
+
+
+class JwtVerifier:
+    """Checks the tokens of one ``agw:JWTAuthentication``."""
+
+    __slots__ = ("_algorithms", "_claims", "_clock", "_headers", "_revision", "_source", "_verdicts", "config")
+
+    def __init__(self, config: JwtAuthentication, source: KeySource, clock: Callable[[], float] = wall_clock) -> None:
+        self.config = config
+        self._source = source
+        self._clock = clock
+        self._algorithms = {algorithm.value: algorithm for algorithm in config.algorithms}
+        self._claims = [_claim_demand(text) for text in config.required_claims]
+        self._headers = [(claim, config.claim_header(claim).encode("ascii")) for claim in config.forwarded_claims]
+        self._verdicts: dict[bytes, Identity] = {}
+        self._revision = 0
+
+    @property
+    def source(self) -> KeySource:
+        """Where the keys come from."""
+        return self._source
+
+    def remembered(self, digest: bytes) -> Identity | None:
+        """The caller behind a token that was accepted before and would be now; `digest` is its SHA-256."""
+        identity = self._verdicts.get(digest)
+        if identity is None or self._revision != self._source.revision:
+            return None
+        if identity.since <= self._clock() < identity.until and self._source.keys() is not None:
+            return identity
+        del self._verdicts[digest]
+        return None
+
+    def judge(self, token: Token, digest: bytes) -> Identity | Denied:
+        """Check all of `token`; `digest` is what to remember it by."""
+        algorithm = self._algorithms.get(token.algorithm)
+        if algorithm is None:
+            return self._denied(Denial.INVALID, "the token's algorithm is not one that is allowed here")
+        ring = self._source.keys()
+        if ring is None:
+            return self._denied(Denial.PENDING, "there are no keys to check with")
+        revision = self._source.revision
+        if not ring.knows(token.kid):
+            return self._denied(Denial.PENDING, "no key of that kid is known")
+        if not self._signed(token, algorithm):
+            return self._denied(Denial.INVALID, "the signature is not one of the issuer's keys")
+        verdict = self._accept(token.claims)
+        if isinstance(verdict, Identity):
+            self._remember(digest, verdict, revision)
+        return verdict
+
+    def _signed(self, token: Token, algorithm: JwtAlgorithm) -> bool:
+        ring = self._source.keys()
+        keys = ring.candidates(token.kid, algorithm) if ring is not None else ()
+        return any(key.verifies(algorithm, token.signed, token.signature) for key in keys)
+
+    def _accept(self, claims: dict[str, Any]) -> Identity | Denied:
+        """What the claims of a token with a good signature say (RFC 7519 §4.1)."""
+        config, now, skew = self.config, self._clock(), self.config.clock_skew_seconds
+        if claims.get("iss") != config.issuer or not config.issuer:
+            return self._denied(Denial.INVALID, "iss is not the issuer")
+        if not _holds(claims.get("aud"), config.audiences):
+            return self._denied(Denial.INVALID, "aud holds none of the audiences")
+        expires = _date(claims, "exp")
+        if expires is None:
+            return self._denied(Denial.INVALID, "exp is missing or no date")
+        if now >= expires + skew:
+            return self._denied(Denial.EXPIRED, "exp is over")
+        since = 0.0
+        for name in ("nbf", "iat"):
+            if name in claims:
+                begins = _date(claims, name)
+                if begins is None:
+                    return self._denied(Denial.INVALID, f"{name} is no date")
+                if begins - skew > now:
+                    return self._denied(Denial.INVALID, f"{name} lies in the future")
+                since = max(since, begins - skew)
+        if "sub" in claims and not isinstance(claims["sub"], str):
+            return self._denied(Denial.INVALID, "sub is no text")
+        missing = set(config.required_scopes) - _scopes(claims)
+        if missing:
+            return self._denied(Denial.SCOPE, f"{len(missing)} of the demanded scopes are missing")
+        for name, value in self._claims:
+            if not _says(claims.get(name), value):
+                return self._denied(Denial.CLAIM, f"the claim {name} is missing or another")
+        return Identity(config.iri, self._fields(claims), "", config.issuer, claims, since, expires)
+
+    def _fields(self, claims: dict[str, Any]) -> bytes:
+        lines = []
+        for claim, header in self._headers:
+            value = claims.get(claim)
+            if value is not None:
+                lines.append(b"%b: %b\r\n" % (header, header_text(claim_text(value)).encode("ascii")))
+        return b"".join(lines)
+
+    def _remember(self, digest: bytes, identity: Identity, revision: int) -> None:
+        if revision != self._revision:
+            self._verdicts.clear()
+            self._revision = revision
+        if len(self._verdicts) >= REMEMBERED:
+            for oldest in list(self._verdicts)[: REMEMBERED // 2]:
+                del self._verdicts[oldest]
+        self._verdicts[digest] = identity
+
+    def _denied(self, denial: Denial, reason: str) -> Denied:
+        return Denied(denial, reason, self.config.iri, self.config.required_scopes)
+
+
+def _date(claims: dict[str, Any], name: str) -> float | None:
+    """A NumericDate (RFC 7519 §2): a finite number, not a text, not a truth value."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not -_LAST_DATE <= value <= _LAST_DATE or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _holds(audience: Any, wanted: tuple[str, ...]) -> bool:
+    """RFC 7519 §4.1.3: a text, or a list of texts. A list with anything else in it is no audience."""
+    if isinstance(audience, str):
+        return audience in wanted
+    if isinstance(audience, list) and all(isinstance(one, str) for one in audience):
+        return not set(wanted).isdisjoint(audience)
+    return False
+
+
+def _scopes(claims: dict[str, Any]) -> set[str]:
+    """``scope`` (RFC 8693 §4.2), or ``scp`` as some issuers call it: one text with spaces, or a list of texts."""
+    found: set[str] = set()
+    for name in ("scope", "scp"):
+        value = claims.get(name)
+        if isinstance(value, str):
+            found.update(value.split(" "))
+        elif isinstance(value, list):
+            found.update(one for one in value if isinstance(one, str))
+    return found
+
+
+def _claim_demand(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    return name, value if equals else None
+
+
+def _says(claim: Any, wanted: str | None) -> bool:
+    if claim is None:
+        return False
+    if wanted is None:
+        return True
+    values = claim if isinstance(claim, list) else [claim]
+    return any(claim_text(value) == wanted for value in values)

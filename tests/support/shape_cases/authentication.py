@@ -1,0 +1,96 @@
+"""Who must show what, and what a token or key must be."""
+
+from __future__ import annotations
+
+from .case import Case, right, warned, wrong
+
+DEMANDED = "ex:gateway agw:hasAuthentication ex:j . ex:j a agw:JWTAuthentication"
+JWT = f'{DEMANDED} ; agw:issuer "https://id.example.com/" ; agw:audience "shop" ; agw:jwksUri "https://id.example.com/jwks"'
+KEYED = "ex:route agw:hasAuthentication ex:k . ex:k a agw:ApiKey"
+HASH = "sha256:" + "0123456789abcdef" * 4
+KEY = f'{KEYED} ; agw:keyHash "{HASH}"'
+LIMIT = "ex:route agw:hasRateLimiter ex:l . ex:l a agw:RateLimiter ; agw:requestsPerSecond 5"
+BALANCER = 'ex:route agw:hasLoadBalancer ex:b . ex:b a agw:LoadBalancer ; agw:balancingAlgorithm "CONSISTENT_HASH"'
+
+AUTHENTICATION = [
+    *right(
+        "authentication",
+        f"{JWT} .",
+        f"{KEY} .",
+        f"{JWT} . {KEY} .",
+        f"ex:Payments rdfs:subClassOf agw:Route ; agw:hasAuthentication ex:j . {JWT} .",
+        f'{JWT} ; agw:signingAlgorithm "ES256" , "EdDSA" ; agw:requiredScope "a:b" , "c" ; agw:audience "other" .',
+        f'{JWT} ; agw:requiredClaim "tenant=acme" , "https://x.example/role" ; agw:forwardClaim "sub" , "email" .',
+        f'{JWT} ; agw:clockSkew "PT0S"^^xsd:dayTimeDuration .',
+        f'{JWT} ; agw:clockSkew "PT5M"^^xsd:dayTimeDuration .',
+        f'{JWT} ; agw:clockSkew "PT1M30S"^^xsd:dayTimeDuration .',
+        f'{KEY} ; agw:keyHash "{HASH.replace("0", "F")}" ; agw:keyHeader "X-Acme-Key" ; agw:keyOwner "acme (Inc.)" .',
+        f'{KEY} ; agw:keyQueryParameter "api_key" ; agw:keyExpiry "2099-01-31T00:00:00Z"^^xsd:dateTime .',
+        f'{LIMIT} ; agw:limitKey "claim:sub" . {JWT} .',
+        f'{LIMIT} ; agw:limitKey "api-key" . {KEY} .',
+        f'{BALANCER} ; agw:hashKey "claim:sub" . {JWT} .',
+    ),
+    *right(
+        "jwks",
+        *(
+            f"{DEMANDED} ; agw:issuer 'i' ; agw:audience 'a' ; agw:jwksUri '{uri}' ."
+            for uri in ("http://127.0.0.1:9000/keys", "http://localhost/k", "http://[::1]:80/k", "file:keys/jwks.json")
+        ),
+    ),
+    *wrong(
+        "authentication",
+        ("ex:route agw:hasAuthentication ex:missing .", "No such authentication"),
+        ("ex:route agw:hasAuthentication ex:service .", "No such authentication"),
+        ("ex:service agw:hasAuthentication ex:j . " + JWT + " .", "nobody would be asked"),
+        (f'{DEMANDED} ; agw:audience "a" ; agw:jwksUri "https://a/k" .', "names no issuer"),
+        (f'{DEMANDED} ; agw:issuer "i" ; agw:jwksUri "https://a/k" .', "names no audience"),
+        (f'{DEMANDED} ; agw:issuer "i" ; agw:audience "a" .', "where the keys"),
+        (f'{JWT} ; agw:issuer "another" .', "agw:issuer must be one"),
+        (f'{JWT} ; agw:signingAlgorithm "HS256" .', "never taken"),
+        (f'{JWT} ; agw:signingAlgorithm "none" .', "never taken"),
+        (f'{JWT} ; agw:clockSkew "PT6M"^^xsd:dayTimeDuration .', "five minutes"),
+        (f'{JWT} ; agw:clockSkew "PT5M1S"^^xsd:dayTimeDuration .', "five minutes"),
+        (f'{JWT} ; agw:clockSkew "-PT1S"^^xsd:dayTimeDuration .', "five minutes"),
+        (f'{JWT} ; agw:clockSkew "P1D"^^xsd:dayTimeDuration .', "five minutes"),
+        (f"{JWT} ; agw:clockSkew 30 .", "written as text with its type"),
+        (f'{JWT} ; agw:requiredScope "a b" .', "without spaces"),
+        (f'{JWT} ; agw:requiredClaim "=x" .', "NAME=VALUE"),
+        (f'{JWT} ; agw:forwardClaim "sub ject" .', "name of a claim"),
+        (f'{JWT} . ex:service agw:requiredScope "a" .', "belong to an agw:JWTAuthentication"),
+        (f"{KEYED} .", "has no hash"),
+        (f'{KEYED} ; agw:keyHash "hunter2" .', "never the key itself"),
+        (f'{KEYED} ; agw:keyHash "{HASH[:-1]}" .', "never the key itself"),
+        (f'{KEY} ; agw:keyHeader "X Key" .', "name of one header field"),
+        (f'{KEY} ; agw:keyHeader "Host" .', "a meaning of its own"),
+        (f'{KEY} ; agw:keyHeader "x-forwarded-for" .', "a meaning of its own"),
+        (f'{KEY} ; agw:keyQueryParameter "a&b" .', "one query parameter"),
+        (f'{KEY} ; agw:keyOwner "Zoë" .', "visible ASCII"),
+        (f'{KEY} ; agw:keyExpiry "2099-01-31T00:00:00"^^xsd:dateTime .', "time zone"),
+        (f'{KEY} . ex:service agw:keyOwner "x" .', "belong to an agw:ApiKey"),
+        (f'{LIMIT} ; agw:limitKey "claim:sub" .', "nothing vouches for it"),
+        (f'{LIMIT} ; agw:limitKey "api-key" . {JWT} .', "nothing vouches for it"),
+        (f'{LIMIT} ; agw:limitKey "claim:sub" . {JWT} . {KEY} .', "nothing vouches for it"),
+        (f'{BALANCER} ; agw:hashKey "api-key" .', "nothing vouches for it"),
+        *(
+            (f"{DEMANDED} ; agw:issuer 'i' ; agw:audience 'a' ; agw:jwksUri '{uri}' .", "must be one https URL")
+            for uri in (
+                "http://id.example.com/keys",
+                "https://u@id/k",
+                "http://127.0.0.1.evil/k",
+                "ftp://a/k",
+                "keys.json",
+            )
+        ),
+    ),
+    *warned(
+        "authentication",
+        ("ex:j a agw:JWTAuthentication .", "nobody is asked for a token"),
+        ("ex:k a agw:ApiKey .", "nobody is asked for it"),
+    ),
+    Case(
+        "oauth 2",
+        "ex:route agw:hasAuthentication ex:o . ex:o a agw:OAuth2 .",
+        ("let requests in unauthenticated",),
+        ("not enforced by this version",),
+    ),
+]
