@@ -6,16 +6,18 @@ from collections.abc import Mapping
 
 from pyoxigraph import Literal, NamedNode
 
+from .constraints import Constraint, ShapeConstraint
 from .shapes import Shape
 from .terms import SH, XSD, Term, lexical, local_name, turtle
 
-__all__ = ["allowed_by"]
+__all__ = ["allowed_by", "datatypes"]
 
 _KINDS = {
     XSD + "integer": "whole number",
     XSD + "decimal": "number",
     XSD + "boolean": "true or false",
     XSD + "string": "text in quotes",
+    XSD + "duration": 'duration such as "PT5S"^^xsd:duration',
     XSD + "dayTimeDuration": 'duration such as "PT5S"^^xsd:dayTimeDuration',
     XSD + "dateTime": 'moment such as "2030-01-31T00:00:00Z"^^xsd:dateTime',
 }
@@ -30,8 +32,9 @@ def allowed_by(shape: Shape, prefixes: Mapping[str, str]) -> str | None:
         values = [turtle(value, prefixes) for value in given["In"]]
         return ", ".join(values[:_LONGEST]) + (", …" if len(values) > _LONGEST else "")
     words = [_count(given)]
-    if "Datatype" in given:
-        iri = lexical(given["Datatype"][0])
+    typed = next((found for found in map(datatypes, shape.constraints) if found), ())
+    if typed:
+        iri = typed[0]
         words.append(_KINDS.get(iri, turtle(NamedNode(iri), prefixes)))
     elif "Class" in given:
         words.append(f"{turtle(given['Class'][0], prefixes)}")
@@ -41,6 +44,23 @@ def allowed_by(shape: Shape, prefixes: Mapping[str, str]) -> str | None:
     if "Pattern" in given and len(lexical(given["Pattern"][0])) <= _LONGEST_PATTERN:
         words.append(f"matching {lexical(given['Pattern'][0])}")
     return " ".join(word for word in words if word) or None
+
+
+def datatypes(constraint: Constraint) -> tuple[str, ...]:
+    """The datatypes a constraint lets a literal have, the usual one first: by ``sh:datatype``, or by an ``sh:or`` or
+    ``sh:node`` whose shapes say it. Empty when it does not look at datatypes."""
+    name = local_name(constraint.component.value).removesuffix("ConstraintComponent")
+    if name == "Datatype":
+        return (lexical(constraint.parameter[0]),)
+    if name not in ("Or", "Node") or not isinstance(constraint, ShapeConstraint):
+        return ()
+    return tuple(
+        found
+        for shape in constraint.shapes
+        if not shape.path
+        for inner in shape.constraints
+        for found in datatypes(inner)
+    )
 
 
 def _count(given: Mapping[str, tuple[Term, ...]]) -> str:
