@@ -73,6 +73,7 @@ HELD_BY = {
     "control/questions.py": "control/test_admin.py",
     "control/runtime.py": "control/test_admin.py",
     "control/sparql/child.py": "control/sparql/test_service.py",
+    "control/sparql/process.py": "control/sparql/test_service.py",
     "control/sparql/protocol.py": "control/test_admin.py",
     "control/supervisor.py": "control/test_reload.py",
     "control/worker.py": "control/test_serve.py",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
 
-from tests.support.serving import Serving, load, serve_process
+from api_gateway_service_mesh.security.authority import create_authority, issue, rotate
+from tests.support.serving import Serving, load, serve_process, turtle
 
 from .test_serve import get, json_of, shop
 
@@ -149,3 +152,40 @@ async def test_listeners_change_at_reload_and_a_taken_port_keeps_the_old(tmp_pat
     finally:
         gateway.process.kill()
         taken.close()
+
+
+def test_rotated_certificates_are_taken_up_while_connections_live_on(tmp_path: Path, backend_port: int) -> None:
+    """The Turtle stays as it is; the files it names change (`agw cert rotate`, cert-manager, a mounted Secret)."""
+    authority = tmp_path / "certs"
+    create_authority(authority, "test")
+    issued = issue(authority, ["localhost"])
+    file = tmp_path / "g.ttl"
+    file.write_text(
+        turtle(
+            f"""ex:g a agw:ApiGateway ; agw:hasListener [ a agw:Listener ; agw:port 8443 ; agw:hasCertificate ex:c ] .
+            ex:c a agw:Certificate ; agw:certificateFile "certs/{issued.certificate_file.name}" ;
+                agw:privateKeyRef "file:certs/{issued.key_file.name}" .
+            ex:r a agw:Route ; agw:routePath "/*" ; agw:hasBackendService ex:s .
+            ex:s a agw:BackendService ; agw:address "127.0.0.1:{backend_port}" ."""
+        )
+    )
+    trust = ssl.create_default_context(cafile=str(issued.trust_bundle_file))
+
+    def connect(port: int) -> http.client.HTTPSConnection:
+        connection = http.client.HTTPSConnection("localhost", port, context=trust, timeout=10)
+        connection.connect()
+        return connection
+
+    def serial(connection: http.client.HTTPSConnection) -> str:
+        return str(connection.sock.getpeercert()["serialNumber"])
+
+    with serve_process(file, "--workers", "2") as gateway:
+        held = connect(gateway.port)
+        before = serial(held)
+        seen = len(gateway.lines)
+        rotate(authority, "localhost")
+        gateway.said("certificates are loaded again", after=seen)
+        assert serial(connect(gateway.port)) != before
+        held.request("GET", "/x")
+        assert held.getresponse().status == 200
+        assert serial(held) == before

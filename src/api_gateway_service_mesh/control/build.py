@@ -17,11 +17,14 @@ from pyoxigraph import Literal, RdfFormat, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
+from api_gateway_service_mesh.graph.change import reinfer
 from api_gateway_service_mesh.graph.excerpt import Excerpts
+from api_gateway_service_mesh.graph.revalidate import revalidate
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.model.codec import encode
 from api_gateway_service_mesh.projection import ProjectedRows, assemble, project, render_rows
+from api_gateway_service_mesh.projection.project import Question, questions, reproject
 from api_gateway_service_mesh.routing import RoutingTable, compile_table, render_table
 from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE
@@ -46,6 +49,8 @@ class Build:
     mesh: Mesh = field(repr=False)
     table: RoutingTable
     report: Report = field(repr=False)
+    questions: Mapping[str, Question] = field(default_factory=dict, repr=False)
+    """The queries that ``rows`` answers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,7 @@ class Inspection:
     mesh: Mesh = field(repr=False)
     table: RoutingTable | None
     report: Report
+    questions: Mapping[str, Question] = field(default_factory=dict, repr=False)
 
 
 def build(
@@ -67,6 +73,7 @@ def build(
     *,
     queries: Path | None = None,
     allowed_folders: Sequence[Path] = (),
+    previous: Build | None = None,
 ) -> Build:
     """Compile a configuration.
 
@@ -74,14 +81,18 @@ def build(
         gateway: IRI of the gateway meant, where the graph holds several.
         queries: folder of the projection queries (default: those shipped).
         allowed_folders: further folders that certificate files may lie under.
+        previous: what was compiled before. The result is the same without it, and comes sooner with it, the more so the
+            less is different.
 
     Raises:
         ConfigError: with everything that was found, warnings too.
     """
-    found = inspect(source, gateway, queries=queries, allowed_folders=allowed_folders)
+    found = inspect(source, gateway, queries=queries, allowed_folders=allowed_folders, previous=previous)
     if found.validated is None or found.table is None or not found.report.conforms:
         raise ConfigError(found.report)
-    return Build(source, found.inferred, found.validated, found.rows, found.mesh, found.table, found.report)
+    return Build(
+        source, found.inferred, found.validated, found.rows, found.mesh, found.table, found.report, found.questions
+    )
 
 
 def inspect(
@@ -90,20 +101,30 @@ def inspect(
     *,
     queries: Path | None = None,
     allowed_folders: Sequence[Path] = (),
+    previous: Build | None = None,
 ) -> Inspection:
-    """Compile as far as possible, and gather what every stage has to say.
+    """Compile as far as possible, and gather what every stage has to say. For the arguments see `build`.
 
     Raises:
         ConfigError: the queries or the inference rules themselves are at fault.
     """
-    inferred = infer(source)
+    known = previous if previous is not None and previous.questions else None
+    step = reinfer(source, known.inferred) if known is not None else None
+    inferred = infer(source) if step is None else step[0]
     validated: ValidatedGraph | None
     try:
-        validated = validate(inferred)
+        if known is not None and step is not None:
+            validated = revalidate(inferred, known.validated, step[1])
+        else:
+            validated = validate(inferred)
         report = validated.report
     except ConfigError as refused:
         validated, report = None, refused.report
-    rows = project(inferred, queries)
+    asked = questions(queries)
+    if known is not None and step is not None:
+        rows = reproject(inferred, asked, known.rows, known.questions, step[1])
+    else:
+        rows = project(inferred, queries)
     assembly = assemble(rows, inferred, gateway, allowed_folders)
     mesh = assembly.mesh
     report = _with(report, assembly.findings, inferred)
@@ -116,7 +137,7 @@ def inspect(
     else:
         if report.conforms:
             report = _with(report, (*table.findings, *_nothing_to_serve(mesh)), inferred)
-    return Inspection(source, inferred, validated, rows, mesh, table, report)
+    return Inspection(source, inferred, validated, rows, mesh, table, report, asked)
 
 
 def _with(report: Report, more: Iterable[Finding], graph: InferredGraph) -> Report:

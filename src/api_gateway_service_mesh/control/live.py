@@ -29,7 +29,7 @@ from api_gateway_service_mesh.policies import (
 )
 from api_gateway_service_mesh.security.facts import expiry
 
-__all__ = ["BreakerStatus", "Live"]
+__all__ = ["BreakerStatus", "Live", "certificates"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,7 @@ class Live:
 
     def certificates(self) -> Iterator[tuple[Certificate, datetime]]:
         """Every certificate that has a readable file, with the end of its validity."""
-        found: dict[str, Certificate] = {}
-        for listener in self.mesh.listeners:
-            if listener.certificate is not None:
-                found[listener.certificate.iri] = listener.certificate
-        for upstream in self.mesh.upstreams:
-            if upstream.tls is not None and upstream.tls.certificate is not None:
-                found[upstream.tls.certificate.iri] = upstream.tls.certificate
-        for certificate in found.values():
+        for certificate in certificates(self.mesh):
             end = self._expiry(certificate.certificate_file)
             if end is not None:
                 yield certificate, end
@@ -104,3 +97,12 @@ class Live:
         except (OSError, AgwError):
             return None
         return known[1]
+
+
+def certificates(mesh: Mesh) -> tuple[Certificate, ...]:
+    """Every certificate that a listener or a service of `mesh` uses, once."""
+    found = {listener.certificate.iri: listener.certificate for listener in mesh.listeners if listener.certificate}
+    for upstream in mesh.upstreams:
+        if upstream.tls is not None and upstream.tls.certificate is not None:
+            found[upstream.tls.certificate.iri] = upstream.tls.certificate
+    return tuple(found.values())

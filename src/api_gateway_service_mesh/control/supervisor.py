@@ -12,9 +12,10 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Report
 from api_gateway_service_mesh.graph import SourceGraph
@@ -27,7 +28,7 @@ from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 from .build import Build, build
 from .dataplane import DataPlane
 from .differences import Differences, differences
-from .live import Live
+from .live import Live, certificates
 from .metrics import ControlCounters
 from .options import ServeOptions
 from .ports import Reservation, reserve
@@ -162,10 +163,20 @@ class Supervisor:
 
     async def _watch(self, stop: asyncio.Event) -> None:
         try:
-            async for _ in changes(self.options.files, self._seen, stop):
+            async for _ in changes(self._files, self._seen, stop):
                 self._wanted.set()
         except Exception:
             _log.exception("the files cannot be watched any more; SIGHUP still loads them again")
+
+    def _files(self) -> Iterator[Path]:
+        """What a change of is a reason to load again: the configuration, and the certificates it names."""
+        yield from self.options.files
+        if self.build is None:
+            return
+        for certificate in certificates(self.build.mesh):
+            key = certificate.private_key_ref or ""
+            names = (certificate.certificate_file, certificate.trust_bundle_file, key.partition("file:")[2])
+            yield from (Path(name) for name in names if name)
 
     async def reload(self) -> bool:
         """Load again; True when a new revision went live. A configuration that is refused changes nothing."""
@@ -302,9 +313,11 @@ class Supervisor:
 
     async def _renew_listeners(self) -> None:
         """The same configuration again: its certificate files may have new content."""
-        for binding in self._bindings.values():
-            if binding.listener.certificate is not None:
-                await self._pool.listen(binding)
+        renewed = [binding for binding in self._bindings.values() if binding.listener.certificate is not None]
+        for binding in renewed:
+            await self._pool.listen(binding)
+        if renewed:
+            self._say("certificates are loaded again: " + ", ".join(f"port {binding.port}" for binding in renewed))
 
     def _listeners(self, mesh: Mesh) -> dict[tuple[str, int], Listener]:
         """Where to listen: the model's listeners, or the options' one place, or 0.0.0.0:8080."""

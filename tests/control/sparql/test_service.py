@@ -169,3 +169,12 @@ async def test_a_query_before_any_dataset_is_told_to_wait() -> None:
     with pytest.raises(QueryUnavailable, match="still loading"):
         await service.query("ASK {}", JSON)
     await service.stop()
+
+
+async def test_a_process_that_died_idle_is_nobodys_fault(service: SparqlService) -> None:
+    """Killed between two queries: the next one is answered, by another process or by its successor."""
+    for pid in service.pids:
+        os.kill(pid, 9)
+    before = service.killed_total
+    assert await count(service, f"{{ ?r <{AGW.routePath}> ?p }}") == 1000
+    assert service.killed_total > before

@@ -8,25 +8,18 @@ query is parsed in this process.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import socket
-import struct
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from api_gateway_service_mesh.errors import AgwError, Origin
 
 from .guard import GuardLimits, QueryRefused, check_query
+from .process import ProcessGone, QueryProcess
 
 __all__ = ["Answer", "Dataset", "QueryUnavailable", "SparqlLimits", "SparqlService"]
 
-_HEAD = struct.Struct("!II")
-_CHILD = Path(__file__).with_name("child.py")
 _RUNTIME_SECONDS = 0.2
 
 
@@ -79,90 +72,6 @@ class QueryUnavailable(AgwError):
         self.retry_after = retry_after
 
 
-class _Gone(Exception):
-    """The child closed its channel."""
-
-
-class _Child:
-    """One process and its channel. Frames go one at a time."""
-
-    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
-        self.process = process
-        self.channel = channel
-        self.revision = -1
-        self.refreshed = 0.0
-
-    @classmethod
-    async def start(cls) -> _Child:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        try:
-            with theirs:
-                # -P: the child's own folder must not become a place to import from.
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",
-                    str(_CHILD),
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                    pass_fds=(theirs.fileno(),),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
-                )
-        except BaseException:
-            ours.close()
-            raise
-        child = cls(process, ours)
-        try:
-            async with asyncio.timeout(30):
-                await child._receive()
-        except BaseException:
-            await child.kill()
-            raise
-        return child
-
-    async def ask(self, head: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        """One frame there and one back. Raises `_Gone` when the child died."""
-        loop = asyncio.get_running_loop()
-        text = json.dumps(head).encode()
-        try:
-            await loop.sock_sendall(self.channel, _HEAD.pack(len(text), len(body)) + text)
-            await loop.sock_sendall(self.channel, body)
-        except OSError as error:
-            raise _Gone from error
-        return await self._receive()
-
-    async def _receive(self) -> tuple[dict[str, Any], bytes]:
-        head_size, body_size = _HEAD.unpack(await self._exactly(_HEAD.size))
-        head: dict[str, Any] = json.loads(await self._exactly(head_size))
-        return head, await self._exactly(body_size)
-
-    async def _exactly(self, size: int) -> bytes:
-        loop = asyncio.get_running_loop()
-        data = bytearray(size)
-        view, done = memoryview(data), 0
-        while done < size:
-            try:
-                read = await loop.sock_recv_into(self.channel, view[done:])
-            except OSError as error:
-                raise _Gone from error
-            if not read:
-                raise _Gone
-            done += read
-        return bytes(data)
-
-    async def kill(self) -> int:
-        """End the process, wherever it is; its exit status."""
-        if self.process.returncode is None:
-            try:
-                self.process.kill()
-            except ProcessLookupError:
-                pass
-        self.channel.close()
-        return await self.process.wait()
-
-
 class SparqlService:
     """Answers queries over the dataset in force and the live state."""
 
@@ -171,8 +80,8 @@ class SparqlService:
         self.killed_total = 0
         self.queries_total = 0
         self.refused_total = 0
-        self._idle: asyncio.Queue[_Child] = asyncio.Queue()
-        self._children: set[_Child] = set()
+        self._idle: asyncio.Queue[QueryProcess] = asyncio.Queue()
+        self._children: set[QueryProcess] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._dataset: Dataset | None = None
@@ -189,7 +98,7 @@ class SparqlService:
 
     async def start(self) -> None:
         """Start the children; they wait, without data, until `use`."""
-        children = await asyncio.gather(*(_Child.start() for _ in range(self.limits.children)))
+        children = await asyncio.gather(*(QueryProcess.start() for _ in range(self.limits.children)))
         for child in children:
             self._children.add(child)
             self._idle.put_nowait(child)
@@ -231,7 +140,7 @@ class SparqlService:
         except QueryRefused:
             self.refused_total += 1
             raise
-        child = await self._take()
+        child = await self._take_alive()
         head = {
             "op": "query",
             "formats": dict(formats),
@@ -243,7 +152,6 @@ class SparqlService:
         }
         returned = False
         try:
-            await self._prepare(child)
             async with asyncio.timeout(self.limits.seconds):
                 answer, body = await child.ask(head, text.encode())
             returned = True
@@ -253,7 +161,7 @@ class SparqlService:
                 problem="query-deadline",
                 remedy="narrow it: fewer joins without shared variables, a LIMIT inside sub-selects",
             ) from None
-        except _Gone:
+        except ProcessGone:
             raise QueryUnavailable(
                 "the query ended its process: it needed more memory or processor time than a query may have",
                 problem="query-resources",
@@ -266,7 +174,23 @@ class SparqlService:
                 self._replace(child)
         return _judged(answer, body, self.limits)
 
-    async def _take(self) -> _Child:
+    async def _take_alive(self) -> QueryProcess:
+        """A child up to date. One that died while nobody asked it anything is replaced: that is no query's fault."""
+        while True:
+            child = await self._take()
+            prepared = False
+            try:
+                if not child.gone:
+                    await self._prepare(child)
+                    prepared = True
+                    return child
+            except ProcessGone:
+                pass
+            finally:
+                if not prepared:
+                    self._replace(child)
+
+    async def _take(self) -> QueryProcess:
         if self._dataset is None:
             raise QueryUnavailable("the gateway is still loading its configuration", problem="not-ready")
         if self._waiting >= self.limits.waiting:
@@ -280,7 +204,7 @@ class SparqlService:
         finally:
             self._waiting -= 1
 
-    async def _prepare(self, child: _Child) -> None:
+    async def _prepare(self, child: QueryProcess) -> None:
         """Bring the child to the dataset in force and the live state. Not on the query's time: this is our own work."""
         async with asyncio.timeout(self.limits.load_seconds):
             dataset = self._dataset
@@ -296,7 +220,7 @@ class SparqlService:
                 await child.ask({"op": "runtime"}, text)
                 child.refreshed = made
 
-    async def _load(self, child: _Child, dataset: Dataset) -> None:
+    async def _load(self, child: QueryProcess, dataset: Dataset) -> None:
         async with self._loading:  # serialise once, not once for each child
             if self._quads[0] != dataset.revision:
                 self._quads = (dataset.revision, await asyncio.to_thread(dataset.quads))
@@ -321,11 +245,11 @@ class SparqlService:
                 return
             await self._ready(child)
 
-    async def _ready(self, child: _Child) -> None:
+    async def _ready(self, child: QueryProcess) -> None:
         try:
             if self._dataset is not None:
                 await self._prepare(child)
-        except (_Gone, TimeoutError, AgwError):
+        except (ProcessGone, TimeoutError, AgwError):
             self._replace(child)
         except BaseException:
             self._replace(child)
@@ -333,20 +257,20 @@ class SparqlService:
         else:
             self._idle.put_nowait(child)
 
-    def _replace(self, child: _Child) -> None:
+    def _replace(self, child: QueryProcess) -> None:
         self.killed_total += 1
         if not self._closed:
             self._spawn(self._respawn(child))
 
-    async def _respawn(self, child: _Child) -> None:
+    async def _respawn(self, child: QueryProcess) -> None:
         await child.kill()
         self._children.discard(child)
         delay = 0.05
         while not self._closed:
             try:
-                fresh = await _Child.start()
+                fresh = await QueryProcess.start()
                 break
-            except (_Gone, TimeoutError, OSError):
+            except (ProcessGone, TimeoutError, OSError):
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5.0)
         else:
