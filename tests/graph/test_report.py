@@ -92,3 +92,19 @@ def test_of_very_many_findings_the_first_are_shown() -> None:
     assert text.count("warning[w]") == 49
     assert "… and 11 more" in text
     assert "1 error, 60 warnings" in text
+
+
+def test_nothing_is_wider_than_the_terminal() -> None:
+    source = "ex:r a agw:Route ; agw:routePath " + '"/a" ; ex:filler 1 ; ' * 6 + "ex:wrong 5 ; " + "ex:filler 1 ; " * 6
+    column = source.index("ex:wrong") + 1
+    place = Location("a.ttl", 1, column)
+    finding = Finding(
+        "x", "odd " * 30, location=place, definition="word " * 30, details=(("source", source), ("span", "8"))
+    )
+    lines = render_report(Report((finding,)), width=60).splitlines()
+    assert max(map(len, lines)) <= 60
+    shown = next(line for line in lines if line.startswith("1 |"))
+    carets = next(line for line in lines if "^" in line)
+    assert shown[carets.index("^") : carets.rindex("^") + 1] == "ex:wrong"
+    assert shown.startswith("1 | …")
+    assert shown.endswith("…")

@@ -32,7 +32,7 @@ def print_report(report: Report, *, to: IO[str] | None = None) -> None:
     from ..graph.report import render_report
 
     stream = to or sys.stderr
-    text = render_report(report, colour=coloured(stream))
+    text = render_report(report, colour=coloured(stream), width=terminal_width() if stream.isatty() else None)
     if text:
         click.echo(text.rstrip("\n"), file=stream)
 

@@ -20,12 +20,14 @@ _WORDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INF
 _COLOURS = {Severity.VIOLATION: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
 
 
-def render_report(report: Report, colour: bool = False, sources: Mapping[str, str] | None = None) -> str:
+def render_report(
+    report: Report, colour: bool = False, sources: Mapping[str, str] | None = None, *, width: int | None = None
+) -> str:
     """The report as text, one block a finding and a summary line; empty for a report without findings.
 
     Of very many findings 50 are shown, violations before others; `report_json` has all. Control characters are escaped,
-    so that no value draws on the terminal. ``sources`` (file name → text) gives the source lines of findings that do not
-    bring theirs along.
+    so that no value draws on the terminal. ``sources`` (file name → text) gives the source lines of findings that
+    do not bring theirs along. With a `width` nothing is wider: of a long source line the part that matters is shown.
     """
     if not report.findings:
         return ""
@@ -33,7 +35,7 @@ def render_report(report: Report, colour: bool = False, sources: Mapping[str, st
     if len(shown) > _SHOWN:
         kept = set(sorted(range(len(shown)), key=lambda at: shown[at].severity is not Severity.VIOLATION)[:_SHOWN])
         shown = tuple(finding for at, finding in enumerate(shown) if at in kept)
-    blocks = [_block(finding, colour, sources or {}) for finding in shown]
+    blocks = [_block(finding, colour, sources or {}, width) for finding in shown]
     if len(shown) < len(report.findings):
         blocks.append(f"… and {len(report.findings) - len(shown)} more")
     return "\n\n".join((*blocks, _summary(report, colour))) + "\n"
@@ -49,11 +51,17 @@ def report_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _block(finding: Finding, colour: bool, sources: Mapping[str, str]) -> str:
+def _block(finding: Finding, colour: bool, sources: Mapping[str, str], width: int | None) -> str:
     details = dict(finding.details)
     tint = _COLOURS[finding.severity]
     head = _paint(f"{_WORDS[finding.severity]}[{finding.code}]", tint, colour)
-    lines = [f"{head}: {_paint(_printable(finding.message), '1', colour)}"]
+    message = _printable(finding.message)
+    if width:
+        taken = len(_WORDS[finding.severity]) + len(finding.code) + 4
+        message = textwrap.fill(message, width, initial_indent=" " * taken, break_on_hyphens=False).removeprefix(
+            " " * taken
+        )
+    lines = [f"{head}: {_paint(message, '1', colour)}"]
     place = finding.location
     source = details.pop("source", None)
     span = int(details.pop("span", "1"))
@@ -67,17 +75,21 @@ def _block(finding: Finding, colour: bool, sources: Mapping[str, str]) -> str:
     if place is not None:
         lines.append(f"{margin}{_paint('-->', '34', colour)} {place}")
         if source is not None:
+            excerpt, column, length = _excerpt(source, place, span, width - len(margin) - 3 if width else None)
             lines += (
                 f"{margin} {bar}",
-                f"{_paint(str(place.line), '34', colour)} {bar} {source.expandtabs(4)}".rstrip(),
+                f"{_paint(str(place.line), '34', colour)} {bar} {excerpt}".rstrip(),
+                f"{margin} {bar} {' ' * column}{_paint('^' * length, tint, colour)}",
             )
-            lines.append(f"{margin} {bar} {_carets(source, place, span, tint, colour)}")
     elif finding.subject:
         lines.append(f"{margin}{_paint('-->', '34', colour)} <{_printable(finding.subject)}>")
     for name, text in _notes(finding, details):
         mark = f"{margin} {_paint('=', '34', colour)} {name}: "
         body = textwrap.wrap(
-            _printable(text), _WIDTH - len(margin) - len(name) - 5, break_long_words=False, break_on_hyphens=False
+            _printable(text),
+            min(_WIDTH, width or _WIDTH) - len(margin) - len(name) - 5,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
         lines.append(mark + ("\n" + " " * (len(margin) + len(name) + 5)).join(body or [""]))
     return "\n".join(lines)
@@ -104,10 +116,21 @@ def _pictured(line: str) -> str:
     )
 
 
-def _carets(source: str, place: Location, span: int, tint: str, colour: bool) -> str:
-    before = source[: place.column - 1].expandtabs(4)
+def _excerpt(source: str, place: Location, span: int, room: int | None) -> tuple[str, int, int]:
+    """The line as it is printed, where the carets begin under it, and how many. Of a line longer than `room` the part
+    around the carets."""
+    text = source.expandtabs(4)
+    column = len(source[: place.column - 1].expandtabs(4))
     length = max(1, min(span, len(source) - place.column + 1))
-    return " " * len(before) + _paint("^" * length, tint, colour)
+    if room is None or len(text) <= room or room < 20:
+        return text, column, length
+    start = min(max(0, column - room // 3), len(text) - room)
+    part = text[start : start + room]
+    if start:
+        part = "…" + part[1:]
+    if start + room < len(text):
+        part = part[:-1] + "…"
+    return part, column - start, min(length, room - (column - start))
 
 
 def _notes(finding: Finding, details: Mapping[str, str]) -> list[tuple[str, str]]:
