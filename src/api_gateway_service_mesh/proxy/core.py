@@ -79,7 +79,18 @@ class Deadlines:
 class Generation:
     """One table and all that was made for it. Requests finish on the generation they began with."""
 
-    __slots__ = ("access_log", "handlers", "mesh", "needs_headers", "pools", "proxies", "revision", "slots", "table")
+    __slots__ = (
+        "access_log",
+        "behind_proxies",
+        "handlers",
+        "mesh",
+        "needs_headers",
+        "pools",
+        "proxies",
+        "revision",
+        "slots",
+        "table",
+    )
 
     def __init__(
         self,
@@ -97,6 +108,7 @@ class Generation:
         self.pools = pools
         self.access_log = access_log
         self.proxies = TrustedProxies(mesh.trusted_proxies)
+        self.behind_proxies = bool(mesh.trusted_proxies)
         self.handlers: list[RouteHandler | None] = [None] * len(table.entries)
         self.needs_headers = any(entry.route.match.headers for entry in table.entries)
 
@@ -137,7 +149,7 @@ class Core:
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()
         self.draining = False
-        self._id_prefix = os.urandom(6).hex() + f"{worker:02x}"
+        self._id_prefix = b"%b%02x" % (os.urandom(6).hex().encode(), worker)
         self._id_count = 0
         self._date_second = 0
         self._date = b""
@@ -146,7 +158,7 @@ class Core:
     def next_request_id(self) -> bytes:
         """A new id: unique over workers and restarts, and cheap. 26 hex digits."""
         self._id_count += 1
-        return b"%b%012x" % (self._id_prefix.encode(), self._id_count)
+        return b"%b%012x" % (self._id_prefix, self._id_count)
 
     def date_line(self) -> bytes:
         """The Date field for answers that came without one (RFC 9110 §6.6.1)."""

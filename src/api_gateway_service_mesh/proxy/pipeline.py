@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,11 @@ def request_key(key: RequestKey, exchange: Exchange) -> str:
         return caller.api_key if caller is not None else ""
     if key.kind is KeyKind.CLAIM:
         return caller.claim_key(key.name) if caller is not None else ""
-    return exchange.block.headers.get(key.name, "") if key.kind is KeyKind.HEADER else ""
+    return exchange.block.header(key.name) or "" if key.kind is KeyKind.HEADER else ""
+
+
+# A client asks more than once; other keys may be secrets, and are not kept.
+_address_hash = lru_cache(maxsize=8192)(key_hash)
 
 
 def _address_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
@@ -179,6 +184,13 @@ def _rate_limit(limit: RateLimit, generation: Generation, core: Core) -> Gate:
         admitted()
         return None
 
+    def by_address(exchange: Exchange) -> Refusal | None:
+        wait = take(exchange.started, _address_hash(exchange.client))
+        if wait:
+            return refuse(wait)
+        admitted()
+        return None
+
     def keyed(exchange: Exchange) -> Refusal | None:
         assert key is not None
         wait = take(exchange.started, key_hash(request_key(key, exchange)))
@@ -187,7 +199,9 @@ def _rate_limit(limit: RateLimit, generation: Generation, core: Core) -> Gate:
         admitted()
         return None
 
-    return shared if key is None else keyed
+    if key is None:
+        return shared
+    return by_address if key.kind is KeyKind.CLIENT_ADDRESS else keyed
 
 
 def _split(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:

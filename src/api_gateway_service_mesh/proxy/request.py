@@ -33,7 +33,7 @@ def open_exchange(
     authority: bytes | None,
 ) -> Exchange:
     """The exchange for a request; its ``handler`` is None when no route takes it."""
-    host = block.host if authority is None else routing_host(authority)
+    host = block.marks.host if authority is None else routing_host(authority)
     headers = block.headers if generation.needs_headers else _NO_HEADERS
     entry = generation.table.find(host, method, path, query, headers)
     handler = None
@@ -41,7 +41,7 @@ def open_exchange(
         handler = generation.handlers[entry.index] or generation.handler(entry, core)
     client = peer.address
     identity: bytes | None = None
-    if generation.mesh.trusted_proxies and generation.proxies.trusts(client):
+    if generation.behind_proxies and generation.proxies.trusts(client):
         identity = request_id(block, True)
         client = client_address(block, peer, generation.proxies)
     exchange = Exchange(
