@@ -25,6 +25,7 @@ _RANKS = (
     "NodeKind",
     "Class",
     "Datatype",
+    "Node",
     "MinCount",
     "MaxCount",
     "In",

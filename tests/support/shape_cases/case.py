@@ -51,7 +51,12 @@ def integer(term: str, subject: str, low: int, high: int) -> list[Case]:
     """The bounds of a whole number, from both sides, and what is no whole number."""
     said = "whole number"
     return [
-        *right(term, f"{subject} ; agw:{term} {low} .", f"{subject} ; agw:{term} {high} ."),
+        *right(
+            term,
+            f"{subject} ; agw:{term} {low} .",
+            f"{subject} ; agw:{term} {high} .",
+            f'{subject} ; agw:{term} "{low}"^^xsd:int .',
+        ),
         *wrong(
             term,
             (f"{subject} ; agw:{term} {low - 1} .", said),
