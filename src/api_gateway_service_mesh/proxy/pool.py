@@ -21,9 +21,10 @@ import aiohappyeyeballs
 
 from api_gateway_service_mesh.model import Endpoint, Upstream, UpstreamTls
 from api_gateway_service_mesh.policies import EndpointCounters
-from api_gateway_service_mesh.security.tls import client_context, server_name
+from api_gateway_service_mesh.security.tls import server_name
 
 from .answer import AnswerReader
+from .client_tls import ClientTls
 from .upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class UpstreamPool:
     def __init__(self, upstream: Upstream, reader: AnswerReader) -> None:
         self.upstream = upstream
         self.bounds = upstream.pool
+        self.tls = ClientTls(upstream.tls or UpstreamTls())
         self.reader = reader
         self.open = 0
         self.idle = 0
@@ -183,7 +185,7 @@ class EndpointPool:
         context: ssl.SSLContext | None = None
         name: str | None = None
         if endpoint.tls or tls is not None:
-            context = client_context(tls or UpstreamTls())
+            context = self.parent.tls.context()
             name = server_name(endpoint, tls)
 
         def factory() -> UpstreamConnection:
