@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -148,6 +149,23 @@ def test_demo_shows_limits_breaker_canary_and_an_answer(agw: Run) -> None:
 
 def test_help_names_every_command(agw: Run) -> None:
     shown = agw("--help").stdout
-    for name in ("demo", "init", "validate", "serve", "routes", "explain", "query", "show", "manifests", "cert"):
+    for name in ("demo", "init", "validate", "serve", "routes", "explain", "query", "show", "manifests", "cert", "key"):
         assert f"\n  {name} " in shown
         assert agw(name, "--help").returncode == 0
+
+
+def test_a_key_is_shown_once_and_its_line_can_be_pasted(agw: Run, tmp_path: Path) -> None:
+    made = agw("key", "new", "--owner", 'acme "inc"')
+    assert made.returncode == 0
+    shown, line = made.stdout.splitlines()
+    key = shown.removeprefix("X-API-Key: ")
+    assert len(key) >= 43
+    assert key not in line + made.stderr
+    assert hashlib.sha256(key.encode()).hexdigest() in line
+    prefixes = "@prefix agw: <https://ggen.ai/ontology/api-gateway#> .\n@prefix ex: <http://example.org/> .\n"
+    route = 'ex:r a agw:Route ; agw:routePath "/" ; agw:hasBackendService ex:s ; agw:hasAuthentication ex:key .\n'
+    (tmp_path / "k.ttl").write_text(f'{prefixes}{line}\n{route}ex:s a agw:BackendService ; agw:address "s:80" .\n')
+    assert agw("validate", "k.ttl").returncode == 0
+    assert agw("key", "new").stdout.splitlines()[0] != shown
+    assert agw("key", "new", "--owner", "Zo\u00eb").returncode == 2
+    assert json.loads(agw("key", "new", "--format", "json").stdout)["keyHash"].startswith("sha256:")

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from api_gateway_service_mesh.model import Breaker, Mesh, RateLimit, Retry, Route, Timeout, Upstream
+from api_gateway_service_mesh.model import (
+    ApiKey,
+    Breaker,
+    JwtAuthentication,
+    KeyKind,
+    Mesh,
+    RateLimit,
+    Retry,
+    Route,
+    Timeout,
+    Upstream,
+)
 from api_gateway_service_mesh.vocabulary import NAMESPACE
 
 __all__ = ["Citation", "Part", "effects", "number"]
@@ -43,7 +54,10 @@ def effects(mesh: Mesh, route: Route) -> tuple[Part, ...]:
     """The policies and targets of a route, in the order in which a request meets them."""
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     parts: list[Part] = []
-    parts += [_rate_limit(route, limit) for limit in route.rate_limits]
+    first = [limit for limit in route.rate_limits if limit.key is not None and limit.key.kind is KeyKind.CLIENT_ADDRESS]
+    parts += [_rate_limit(route, limit) for limit in first]
+    parts += _authentication(route)
+    parts += [_rate_limit(route, limit) for limit in route.rate_limits if limit not in first]
     if route.breaker is not None:
         parts.append(_breaker(route, route.breaker))
     if route.timeout is not None:
@@ -93,6 +107,50 @@ def _rate_limit(route: Route, limit: RateLimit) -> Part:
         cited.append(_cite(limit.iri, "limitKey", str(limit.key)))
     each = f", each {limit.key}" if limit.key else ""
     return Part("rate limit", limit.iri, f"{rate} requests/s, burst {limit.burst}{each}", tuple(cited))
+
+
+def _authentication(route: Route) -> list[Part]:
+    demand = route.authentication
+    if demand is None:
+        return []
+    parts = [_jwt(demand.stated_by, jwt) for jwt in demand.jwt]
+    parts += [_api_key(demand.stated_by, key) for key in demand.api_keys]
+    return parts or [Part("authentication", demand.stated_by, "nobody is let in")]
+
+
+def _jwt(demander: str, jwt: JwtAuthentication) -> Part:
+    standard = JwtAuthentication("", "", (), "")
+    cited = [
+        _cite(demander, "hasAuthentication", jwt.iri),
+        _cite(jwt.iri, "issuer", jwt.issuer),
+        *(_cite(jwt.iri, "audience", audience) for audience in jwt.audiences),
+    ]
+    if not jwt.jwks_uri.startswith("file:"):  # which the model has as an absolute path, not as it was written
+        cited.append(_cite(jwt.iri, "jwksUri", jwt.jwks_uri))
+    if jwt.algorithms != standard.algorithms:
+        cited += [_cite(jwt.iri, "signingAlgorithm", algorithm.value) for algorithm in jwt.algorithms]
+    cited += [_cite(jwt.iri, "requiredScope", scope) for scope in jwt.required_scopes]
+    cited += [_cite(jwt.iri, "requiredClaim", claim) for claim in jwt.required_claims]
+    cited += [_cite(jwt.iri, "forwardClaim", claim) for claim in jwt.forwarded_claims]
+    text = f"a token of {jwt.issuer} for {' or '.join(jwt.audiences)}"
+    if jwt.required_scopes:
+        text += f", scope {' '.join(jwt.required_scopes)}"
+    if jwt.required_claims:
+        text += f", claims {', '.join(jwt.required_claims)}"
+    return Part("authentication", jwt.iri, text, tuple(cited))
+
+
+def _api_key(demander: str, key: ApiKey) -> Part:
+    """Its hashes are neither shown nor cited."""
+    standard = ApiKey("", ())
+    cited = [_cite(demander, "hasAuthentication", key.iri)]
+    if key.query_parameter is not None:
+        cited.append(_cite(key.iri, "keyQueryParameter", key.query_parameter))
+    if key.owner is not None:
+        cited.append(_cite(key.iri, "keyOwner", key.owner))
+    header = "X-API-Key" if key.header == standard.header else key.header
+    owner = f" of {key.owner}" if key.owner is not None else ""
+    return Part("authentication", key.iri, f"the key{owner} in {header}", tuple(cited))
 
 
 def _breaker(route: Route, breaker: Breaker) -> Part:

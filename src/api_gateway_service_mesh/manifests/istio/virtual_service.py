@@ -163,6 +163,10 @@ def _destinations(context: Context, route: Route) -> list[dict[str, Any]]:
 def _report(context: Context, route: Route) -> None:
     """What of a route's policies Istio says otherwise or not at all."""
     found = context.findings
+    if route.authentication is not None:
+        message = f"{route.name}: who calls is not checked by these manifests: applied as they are, they let anybody in"
+        remedy = "keep agw in front, or add a RequestAuthentication and an AuthorizationPolicy by hand first"
+        found.append(lost(route.iri, AGW.hasAuthentication, message, remedy))
     for limit in route.rate_limits:
         message = f"{route.name}: its rate limit of {limit.requests_per_second:g}/s is missing; Istio's API has none"
         found.append(lost(route.iri, AGW.hasRateLimiter, message, "keep agw in front, or add an EnvoyFilter by hand"))
