@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from .options import files_argument, gateway_option
-from .output import coloured
+from .output import coloured, terminal_width
 
 __all__ = ["command"]
 
@@ -66,5 +66,6 @@ def command(
         gateway=gateway,
         drain_seconds=drain_seconds,
         colour=coloured(sys.stderr),
+        width=terminal_width() if sys.stderr.isatty() else None,
     )
     return asyncio.run(serve(options))

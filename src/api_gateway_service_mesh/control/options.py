@@ -29,7 +29,7 @@ class ServeOptions:
     address of the configuration's listener; with neither a listener nor an override the gateway listens on
     0.0.0.0:8080. Port 0 takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default:
     ``AGW_ADMIN_TOKEN``) lets the admin port be opened off loopback. ``drain_seconds`` bounds how long running
-    requests may end after SIGTERM.
+    requests may end after SIGTERM. ``colour`` and ``width`` are the terminal's that reports are printed on.
     """
 
     files: tuple[Path, ...] = ()
@@ -44,4 +44,5 @@ class ServeOptions:
     gateway: str | None = None
     drain_seconds: float = 10.0
     colour: bool = False
+    width: int | None = None
     sparql: SparqlLimits = field(default_factory=SparqlLimits)

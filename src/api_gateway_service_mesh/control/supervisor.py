@@ -184,7 +184,7 @@ class Supervisor:
             return await self.load()
         except ConfigError as error:
             self._say("the new configuration is refused; the one before stays in force")
-            self._say(render_report(error.report, colour=self.options.colour).rstrip("\n"))
+            self._say(render_report(error.report, colour=self.options.colour, width=self.options.width).rstrip("\n"))
         except AgwError as error:
             remedy = f" ({error.remedy})" if error.remedy else ""
             self._say(f"the new configuration is refused; the one before stays in force: {error.message}{remedy}")
@@ -280,7 +280,7 @@ class Supervisor:
         routes = len(made.mesh.routes)
         self.revisions.append(Revision(number, at, made.source.digest, routes, seconds, changed))
         if made.report.findings:
-            self._say(render_report(made.report, colour=self.options.colour).rstrip("\n"))
+            self._say(render_report(made.report, colour=self.options.colour, width=self.options.width).rstrip("\n"))
         if before is not None:
             self._say(f"revision {number} is live after {seconds:.2f} s: {changed}")
         if number % _COLLECT_EVERY == 0:
