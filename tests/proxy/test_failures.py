@@ -33,14 +33,18 @@ def problem_of(got: Received) -> str:
 async def test_nothing_listens(kind: str) -> None:
     async with backend(says(answer())) as gone:
         pass
-    async with running(mesh_of(route(), upstream(endpoint(gone.port))), kind=kind) as gateway:
+    mesh = mesh_of(route(), upstream(endpoint(gone.port)), access_log=True)
+    async with running(mesh, kind=kind) as gateway:
         reader, writer = await gateway.connect()
         writer.write(GET)
         got = await read_answer(reader)
         assert got.line == "HTTP/1.1 502 Bad Gateway"
         assert problem_of(got) == "upstream-connect-failure"
         assert json.loads(got.body)["route"] == "urn:test:route"
+        assert str(gone.port).encode() not in got.body, "where the backend is, is nobody's business outside"
         writer.close()
+        line = json.loads(gateway.log[0])
+        assert line["reason"] == f"no connection to 127.0.0.1:{gone.port}: Connection refused"
 
 
 async def test_no_backend_at_all(kind: str) -> None:

@@ -213,7 +213,7 @@ class Answering:
         head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
         self.status = refusal.status
         self.refused_by = refusal.refused_by
-        self.reason = refusal.reason
+        self.reason = refusal.reason or (refusal.detail if refusal.failure else None)
         self.committed = True
         if self.is_head:
             payload = b""

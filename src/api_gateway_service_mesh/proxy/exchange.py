@@ -156,7 +156,13 @@ class Exchange(Answering):
         elif not pool.wait(self):
             self._attempt_over(ok=False)
             self.refuse(
-                Refusal(503, "upstream-overloaded", f"too many requests wait for {pool.authority}", failure=True)
+                Refusal(
+                    503,
+                    "upstream-overloaded",
+                    "too many requests wait for the backend",
+                    failure=True,
+                    reason=f"too many requests wait for {pool.authority}",
+                )
             )
 
     def connected(self, connection: UpstreamConnection) -> None:
@@ -187,8 +193,9 @@ class Exchange(Answering):
         self.waiting.clear()
 
     def connect_failed(self, detail: str) -> None:
-        """There will be no connection."""
-        self._failed(Failure.CONNECT, Refusal(502, "upstream-connect-failure", detail, failure=True))
+        """There will be no connection. Where to is for the operator to know (CWE-209)."""
+        said = "no connection to the backend could be made"
+        self._failed(Failure.CONNECT, Refusal(502, "upstream-connect-failure", said, failure=True, reason=detail))
 
     def lost(self, connection: UpstreamConnection, detail: str, malformed: bool = False) -> None:
         """The connection broke, or what came on it cannot be understood."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import ssl
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -171,7 +172,9 @@ class EndpointPool:
         except ssl.SSLCertVerificationError as error:
             self._failed(f"the certificate of {self.authority} is not accepted: {error.verify_message}")
         except OSError as error:
-            self._failed(f"no connection to {self.authority}: {error.strerror or type(error).__name__}")
+            # asyncio words a refused connection in its own way; the errno is the same on every loop.
+            known = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            self._failed(f"no connection to {self.authority}: {known or type(error).__name__}")
         except Exception as error:
             self._failed(f"no connection to {self.authority}: {error}")
         else:
