@@ -8,11 +8,16 @@ from hypothesis import given, settings
 
 from api_gateway_service_mesh.errors import ConfigError, Location
 from api_gateway_service_mesh.model import (
+    ApiKey,
+    Authentication,
     Breaker,
     Endpoint,
+    JwtAuthentication,
+    KeyKind,
     PathKind,
     PathMatch,
     RateLimit,
+    RequestKey,
     Retry,
     Route,
     SplitTarget,
@@ -211,7 +216,12 @@ def test_404_and_405() -> None:
     told = explain(table, ExplainRequest("DELETE", "h", "/users/7"))
     assert (told.status, told.allow) == (405, ("GET", "HEAD"))
     assert "→ 405 Method Not Allowed; Allow: GET, HEAD" in render_explanation(told)
-    assert [(c.subject, c.object) for c in told.citations] == [(EX + "users", "GET")]
+    cited = [(c.subject, c.predicate.rpartition("#")[2], c.object) for c in told.citations]
+    assert cited == [
+        (EX + "users", "type", NAMESPACE + "Route"),  # without these two it would be a 404
+        (EX + "users", "routePath", "/users/{id}"),
+        (EX + "users", "httpMethod", "GET"),
+    ]
     told = explain(table, ExplainRequest("GET", "h", "/search"))
     assert (told.status, told.allow) == (404, ())
     assert "✘ query q is present, got nothing" in render_explanation(told)
@@ -254,3 +264,19 @@ def test_json_has_the_same_facts() -> None:
 def test_a_hostile_name_cannot_draw_on_the_terminal() -> None:
     table = compile_table(mesh(replace(route("a", "/"), name="ex:\x1b[31m\nGET")))
     assert "\x1b" not in render_explanation(explain(table, ExplainRequest("GET", "h", "/")))
+
+
+def test_who_may_call_is_told_between_the_limits_and_no_hash_with_it() -> None:
+    jwt = JwtAuthentication(EX + "jwt", "https://id/", ("shop",), "https://id/keys", required_scopes=("read",))
+    demand = Authentication(EX + "gateway", (jwt,), (ApiKey(EX + "key", ("ab" * 32,), owner="acme"),))
+    by_address = RateLimit(EX + "address", 5, 5, RequestKey(KeyKind.CLIENT_ADDRESS))
+    by_caller = RateLimit(EX + "caller", 5, 5, RequestKey(KeyKind.CLAIM, "sub"))
+    table = compile_table(mesh(replace(route("r", "/a"), authentication=demand, rate_limits=(by_caller, by_address))))
+    told = explain(table, ExplainRequest("GET", "h", "/a", "", {}))
+    text = render_explanation(told)
+    assert text.index("each client-address") < text.index("a token of https://id/ for shop, scope read")
+    assert text.index("the key of acme in X-API-Key") < text.index("each claim:sub")
+    assert "ab" * 32 not in text + str(explanation_json(told))
+    cited = {(one.subject, one.predicate.removeprefix(NAMESPACE), one.object) for one in told.citations}
+    assert (EX + "gateway", "hasAuthentication", EX + "jwt") in cited
+    assert (EX + "jwt", "requiredScope", "read") in cited

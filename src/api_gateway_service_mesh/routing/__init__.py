@@ -13,6 +13,7 @@ from .index import HostGroup, Leaf
 from .path import ANY_SEGMENT, PathPattern
 from .precedence import MethodRank, Precedence
 from .render import explanation_json, locate_citation, render_explanation, render_table, table_rows
+from .stated import States, as_stated
 from .table import RoutingTable, compile_table
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "Precedence",
     "RouteEntry",
     "RoutingTable",
+    "States",
+    "as_stated",
     "compile_table",
     "explain",
     "explanation_json",

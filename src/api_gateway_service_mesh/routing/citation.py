@@ -33,14 +33,32 @@ def match_citations(
         cited += _deciding(winner, request, runner_up)
     best = rungs[winner.index] if winner is not None else None
     for entry in entries:
+        if winner is None and _refuses_the_method(entry, request):  # without it the answer is 404, or allows less
+            cited += _existing(entry)
         if winner is None or entry.index != winner.index:
             cited += _preventing(entry, request, best)
     return tuple(dict.fromkeys(cited))
 
 
+def _existing(entry: RouteEntry) -> tuple[Citation, ...]:
+    """What there is of a route whatever it asks."""
+    iri = entry.route.iri
+    return Citation(iri, RDF_TYPE, AGW.Route), Citation(iri, AGW.routePath, path_text(entry))
+
+
+def _refuses_the_method(entry: RouteEntry, request: ExplainRequest) -> bool:
+    """Whether a route without winner makes the answer a 405: host and path hold, the method does not."""
+    match = replace(entry.route.match, methods=(), headers=(), query=())
+    reached = rung(RouteEntry(replace(entry.route, match=match)), request) is not None
+    return (
+        reached
+        and rung(RouteEntry(replace(entry.route, match=replace(match, methods=entry.route.match.methods))), request)
+        is None
+    )
+
+
 def _deciding(winner: RouteEntry, request: ExplainRequest, runner_up: Precedence | None) -> Iterator[Citation]:
-    yield Citation(winner.route.iri, RDF_TYPE, AGW.Route)
-    yield Citation(winner.route.iri, AGW.routePath, path_text(winner))
+    yield from _existing(winner)
     for citations, match in _without_one(winner):
         key = _rung_without(winner, match, request)
         if key is None or (runner_up is not None and key > runner_up):

@@ -6,25 +6,20 @@ from collections.abc import Callable, Sequence
 
 from api_gateway_service_mesh.errors import Location
 from api_gateway_service_mesh.model import Route
-from api_gateway_service_mesh.vocabulary import AGW, NAMESPACE, RDF_TYPE
+from api_gateway_service_mesh.vocabulary import NAMESPACE, RDF_TYPE
 
 from .decision import path_text
 from .effect import Citation, number
 from .entry import RouteEntry
 from .explain import Candidate, Explanation
 from .host import host_text
+from .stated import OTHER_SPELLINGS
 from .table import RoutingTable
 
 __all__ = ["Locate", "explanation_json", "locate_citation", "render_explanation", "render_table", "table_rows"]
 
 #: Where a triple stands in the source: (subject, predicate, object or None) → place, or None when it is not there.
 Locate = Callable[[str, str | None, str | None], Location | None]
-
-# A value that has two spellings in the vocabulary stands under either.
-_OTHER_SPELLING = {
-    AGW.timeoutSeconds: (AGW.timeoutDuration, AGW.openDuration),
-}
-
 
 _HEADER = ("#", "HOST", "PATH", "KIND", "METHOD", "PREDICATES", "PRIORITY", "TARGET", "POLICIES", "ROUTE")
 
@@ -110,7 +105,7 @@ def locate_citation(citation: Citation, locate: Locate) -> Location | None:
     exact = locate(citation.subject, citation.predicate, citation.object)
     if exact is not None:
         return exact
-    for predicate in (citation.predicate, *_OTHER_SPELLING.get(citation.predicate, ())):
+    for predicate in (citation.predicate, *OTHER_SPELLINGS.get(citation.predicate, ())):
         place = locate(citation.subject, predicate, None)
         if place is not None:
             return place
