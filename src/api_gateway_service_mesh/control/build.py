@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pyoxigraph import Literal, RdfFormat, Triple, serialize
+from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
@@ -25,7 +25,15 @@ from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.model.codec import encode
 from api_gateway_service_mesh.projection import ProjectedRows, assemble, project, render_rows
 from api_gateway_service_mesh.projection.project import Question, questions, reproject
-from api_gateway_service_mesh.routing import RoutingTable, compile_table, render_table
+from api_gateway_service_mesh.routing import (
+    ExplainRequest,
+    Explanation,
+    RoutingTable,
+    as_stated,
+    compile_table,
+    explain,
+    render_table,
+)
 from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE
 
@@ -51,6 +59,16 @@ class Build:
     report: Report = field(repr=False)
     questions: Mapping[str, Question] = field(default_factory=dict, repr=False)
     """The queries that ``rows`` answers."""
+
+    def explain(self, request: ExplainRequest) -> Explanation:
+        """Which route takes a request, and why; the triples cited are spelt as the graph has them."""
+        index = self.inferred.index
+
+        def states(subject: str, predicate: str) -> list[str]:
+            held = index.values(NamedNode(subject), NamedNode(predicate))
+            return [value.value for value in held if not isinstance(value, Triple)]
+
+        return as_stated(explain(self.table, request), states)
 
 
 @dataclass(frozen=True, eq=False)

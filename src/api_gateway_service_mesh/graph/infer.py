@@ -287,6 +287,7 @@ def _run(rule: Rule, store: Store, index: TripleIndex) -> list[Row]:
     if not isinstance(found, QueryTriples):
         raise InternalError(f"inference rule {rule.name} is no CONSTRUCT query")
     rows: list[Row] = [(s, p, o) for s, p, o in found]
+    rows.sort(key=lambda row: str(row[2]))  # a store answers in any order
     return [row for row in dict.fromkeys(rows) if row not in index and not _respelt(row, store)]
 
 

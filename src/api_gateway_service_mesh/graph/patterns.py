@@ -29,9 +29,8 @@ _TOKEN = re.compile(
     r"|(?P<mark>\|\||&&|!=|<=|>=|\^\^|@\w+|.)",
     re.DOTALL,
 )
-_STRANGE = frozenset(
-    ("MINUS", "GRAPH", "SERVICE", "FROM", "LIMIT", "OFFSET", "REDUCED", "RAND", "UUID", "STRUUID", "NOW", "BNODE", "ASK")
-)
+_STRANGE = frozenset(("MINUS", "GRAPH", "SERVICE", "FROM", "LIMIT", "OFFSET", "REDUCED", "ASK", "DESCRIBE"))
+_FICKLE = frozenset(("RAND", "UUID", "STRUUID", "NOW", "BNODE"))
 _AGGREGATES = frozenset(("COUNT", "SUM", "MIN", "MAX", "AVG", "SAMPLE", "GROUP_CONCAT"))
 
 Token = tuple[str, str]
@@ -69,7 +68,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """``order`` are the variables of ORDER BY; ``grouped`` those of GROUP BY, None without aggregates."""
+    """``order`` are the variables of ORDER BY (none when it has other things too); ``grouped`` those of GROUP BY, None
+    without aggregates."""
 
     where: Group
     order: tuple[str, ...]
@@ -101,7 +101,10 @@ class _Reader:
 
     def read(self) -> Patterns:
         words = [text.upper() for kind, text in self.tokens if kind == "word"]
-        if any(word in _STRANGE for word in words) or words.count("SELECT") + words.count("CONSTRUCT") != 1:
+        if (
+            any(word in _STRANGE or word in _FICKLE for word in words)
+            or words.count("SELECT") + words.count("CONSTRUCT") != 1
+        ):
             raise _Strange
         while self.word() == "PREFIX":
             self.at += 1
@@ -122,7 +125,7 @@ class _Reader:
                 names = tuple(_variables(tail[number + 1 :]))
                 if tail[number - 1][1].upper() == "GROUP":
                     grouped = names
-                else:
+                elif len(names) == len(tail) - number - 1:
                     order = names
         if any(word in _AGGREGATES for word in words) and grouped is None:
             raise _Strange
@@ -284,7 +287,6 @@ class _Reader:
 
 def _variables(tokens: list[Token]) -> Iterator[str]:
     for kind, text in tokens:
-        if kind == "var":
-            yield text[1:]
-        elif kind == "word" and text.upper() not in ("ASC", "DESC"):
+        if kind != "var":
             return
+        yield text[1:]
