@@ -44,12 +44,12 @@ def command(
     if not parts.path.startswith("/"):
         raise click.UsageError(f"{url!r} is no URL: write http://host/path, or /path for any host")
 
-    from ..routing import ExplainRequest, explain, explanation_json, render_explanation
+    from ..routing import ExplainRequest, explanation_json, render_explanation
 
     built = build_files(tuple(Path(name) for name in names), gateway)
     print_report(built.report)
     request = ExplainRequest(method.upper(), parts.hostname or "", parts.path, parts.query, dict(map(_header, headers)))
-    explanation = explain(built.table, request)
+    explanation = built.explain(request)
     if form == "json":
         print_json(explanation_json(explanation, built.inferred.locate))
     else:

@@ -18,7 +18,7 @@ from aiohttp import web
 from api_gateway_service_mesh.errors import AgwError, ClientError
 from api_gateway_service_mesh.graph.report import report_json
 from api_gateway_service_mesh.model.codec import encode
-from api_gateway_service_mesh.routing import ExplainRequest, explain, explanation_json, render_explanation
+from api_gateway_service_mesh.routing import ExplainRequest, explanation_json, render_explanation
 from api_gateway_service_mesh.telemetry import render_metrics
 from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETHEUS_TYPE
 from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
@@ -232,7 +232,7 @@ async def _explain(request: web.Request) -> web.Response:
             raise ClientError(f"{field[:100]!r} is no header: write 'Name: value'")
         headers[name.strip()] = value.strip()
     asked = ExplainRequest(query.get("method", "GET").upper(), url.hostname or "", url.path, url.query, headers)
-    explanation = await asyncio.to_thread(explain, build.table, asked)
+    explanation = await asyncio.to_thread(build.explain, asked)
     locate = build.inferred.locate
     form = choose(request.headers.get("Accept", "*/*"), (("json", "application/json"), ("text", "text/plain")))
     if form == "text":

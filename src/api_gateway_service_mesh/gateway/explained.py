@@ -11,7 +11,6 @@ from api_gateway_service_mesh.errors import ClientError, Location
 from api_gateway_service_mesh.routing import (
     ExplainRequest,
     Explanation,
-    explain,
     locate_citation,
     render_explanation,
 )
@@ -77,7 +76,7 @@ def explain_url(build: Build, method: str, url: str, headers: Mapping[str, str] 
     if not path.startswith("/"):
         raise ClientError(f"{url!r} is no URL", remedy="give http://host/path, or /path for any host")
     request = ExplainRequest(method.upper(), host, path, parts.query, dict(headers or {}))
-    found = explain(build.table, request)
+    found = build.explain(request)
     citations = tuple(
         LocatedCitation(
             citation.subject, citation.predicate, citation.object, locate_citation(citation, build.inferred.locate)
