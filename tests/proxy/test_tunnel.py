@@ -61,6 +61,39 @@ async def test_bytes_pass_both_ways_after_101(kind: str) -> None:
             assert totals.bytes_out >= 301_003
 
 
+async def test_a_slow_client_stops_the_backend(kind: str) -> None:
+    """The backend can say only as much as buffers hold, until the client reads on; then nothing is lost."""
+    megabyte, most = b"x" * 2**20, 256
+    said = 0
+
+    async def talk(_: Received, conversation: Conversation) -> None:
+        nonlocal said
+        await conversation.send(YES)
+        for _ in range(most):
+            await conversation.send(megabyte)
+            said += 1
+        conversation.writer.close()
+
+    async with (
+        backend(talk) as behind,
+        running(mesh_of(route(), upstream(endpoint(behind.port))), kind=kind) as gateway,
+    ):
+        reader, writer = await gateway.connect()
+        writer.write(ASK)
+        await read_head(reader)
+        before = -1
+        while said != before:
+            before = said
+            await asyncio.sleep(0.25)
+        assert said < most // 4
+        left = most * 2**20
+        async with asyncio.timeout(20):
+            while left:
+                left -= len(await reader.read(2**20))
+        assert said == most
+        writer.close()
+
+
 async def test_half_closing_passes() -> None:
     async def until_end(_: Received, conversation: Conversation) -> None:
         await conversation.send(YES)

@@ -63,6 +63,7 @@ class _AppRequest:
         self._interims: list[AnswerHead] = []
         self._over = False
         self._cut = False
+        self._tunnel_full = False
         self._news = asyncio.Event()
         self._may_read = asyncio.Event()
         self._may_read.set()
@@ -168,6 +169,12 @@ class _AppRequest:
                 if request.transport is not None:
                     request.transport.abort()
                 raise ConnectionResetError("the answer was cut off")
+            if self._tunnel_full:
+                await request.writer.drain()
+                self._tunnel_full = False
+                if self._tunnel is not None:
+                    self._tunnel.client_ready()
+                continue
             if self._over and response is not None:
                 await response.write_eof()
                 return response
@@ -187,7 +194,7 @@ class _AppRequest:
             tunnel, transport = self._tunnel, request.transport
             if tunnel is None or transport is None:
                 raise ConnectionResetError("the client left")
-            tunnel.join(transport)
+            tunnel.join(transport, self._tunnel_written)
             request.protocol.set_parser(cast(Any, _TunnelReader(tunnel)))
             return response
         if not exchange.body_done:
@@ -196,6 +203,13 @@ class _AppRequest:
             response.enable_chunked_encoding()
         await response.prepare(request)
         return response
+
+    def _tunnel_written(self) -> None:
+        # The transport tells aiohttp's protocol that it is full, and only those who wait there hear that it is not.
+        if not self._tunnel_full and self._tunnel is not None and self._request.protocol.writing_paused:
+            self._tunnel_full = True
+            self._tunnel.client_full()
+            self._news.set()
 
     # -- exchange.Downstream
 

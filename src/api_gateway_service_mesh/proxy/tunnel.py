@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -16,12 +17,13 @@ class Tunnel:
     """Joins a client's transport and a backend's. The client's side joins when its 101 is out; until then what the
     backend says is kept, and no more of it is read."""
 
-    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_early", "_ended", "_exchange", "_over", "client")
+    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_early", "_ended", "_exchange", "_over", "_written", "client")
 
     def __init__(self, exchange: Answering, connection: UpstreamConnection) -> None:
         self._exchange = exchange
         self._backend: asyncio.Transport = connection.transport
         self.client: asyncio.Transport | None = None
+        self._written: Callable[[], None] | None = None
         self._early: list[bytes] = []
         self._bytes_in = 0
         self._bytes_out = 0
@@ -44,10 +46,14 @@ class Tunnel:
             _pause(self._backend)
         elif not self.client.is_closing():
             self.client.write(data)
+            if self._written is not None:
+                self._written()
 
-    def join(self, client: asyncio.Transport) -> None:
-        """The client's side is ready."""
+    def join(self, client: asyncio.Transport, written: Callable[[], None] | None = None) -> None:
+        """The client's side is ready. `written` is called after each write to it, where the transport tells someone
+        else than `client_full` that it is."""
         self.client = client
+        self._written = written
         if self._early:
             client.write(b"".join(self._early))
             self._early.clear()
