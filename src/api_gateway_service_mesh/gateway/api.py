@@ -59,6 +59,7 @@ class ApiGateway:
         self._chosen = chosen
         self._in_mesh = False
         self._built: Build | None = None
+        self._last: Build | None = None
         self._asked: tuple[Build, Dataset] | None = None
         self._added: dict[tuple[str, str], str] = {}
         self._state: State | None = None
@@ -95,7 +96,7 @@ class ApiGateway:
     def _of(cls, source: SourceGraph, chosen: str | None) -> ApiGateway:
         made = cls.__new__(cls)
         made._begin(source, chosen)
-        made._built = build(source, chosen)
+        made._built = made._last = build(source, chosen)
         return made
 
     # -- the configuration
@@ -119,7 +120,8 @@ class ApiGateway:
         with self._lock:
             draft = Draft(self._source, self._added, self._gateway_iri(), in_mesh=self._in_mesh)
             iris = tuple(draft.add(route) for route in routes)
-            build(draft.alone())
+            if not self._servings:  # else all of it is built now
+                build(draft.alone())
             before = self._source, self._built
             self._source = self._extended(draft.triples)
             self._built = None
@@ -141,10 +143,12 @@ class ApiGateway:
     def _extended(self, draft: Iterable[Triple]) -> SourceGraph:
         """The source with more triples; those it had keep their places."""
         more = SourceGraph.of(draft)
+        known = set(more.rows).intersection(self._source.rows)
+        fresh = [(row, triple) for row, triple in zip(more.rows, more.triples, strict=True) if row not in known]
         return replace(
             self._source,
-            rows=tuple(dict.fromkeys((*self._source.rows, *more.rows))),
-            triples=tuple(dict.fromkeys((*self._source.triples, *more.triples))),
+            rows=(*self._source.rows, *(row for row, _ in fresh)),
+            triples=(*self._source.triples, *(triple for _, triple in fresh)),
             prefixes={**_PREFIXES, **self._source.prefixes},
         )
 
@@ -157,7 +161,7 @@ class ApiGateway:
         """
         with self._lock:
             if self._built is None:
-                self._built = build(self._source, self._chosen)
+                self._built = self._last = build(self._source, self._chosen, previous=self._last)
             return self._built
 
     @property
@@ -242,7 +246,11 @@ class ApiGateway:
                         loop.add_signal_handler(number, stopped.set)
                 routes = len(self.build.mesh.routes)
                 urls = ", ".join(address.url for address in addresses)
-                print(f"agw: {routes} routes on {urls}; Ctrl-C to stop", file=sys.stderr, flush=True)
+                print(
+                    f"agw: {routes} route{'' if routes == 1 else 's'} on {urls}; Ctrl-C to stop",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 await stopped.wait()
         finally:
             self._stop = None
