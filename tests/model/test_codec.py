@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from api_gateway_service_mesh.model import Mesh, PathKind, PathMatch, Retry, Route, RouteMatch
-from api_gateway_service_mesh.model.codec import decode, encode
+from api_gateway_service_mesh.model import ApiKey, Authentication, Mesh, PathKind, PathMatch, Retry, Route, RouteMatch
+from api_gateway_service_mesh.model.codec import decode, encode, shown
 from tests.support.configuration import mesh_of
 
 SHOP = """ex:g a agw:ApiGateway ; agw:hasListener [ a agw:Listener ; agw:port 80 ] ; agw:trustedProxy "10.0.0.0/8" .
@@ -51,3 +51,12 @@ def test_what_is_no_model_is_a_sentence(value: object, said: str) -> None:
 def test_sets_are_sorted() -> None:
     route = Route("r", "r", RouteMatch(PathMatch(PathKind.EXACT, "/")), retry=Retry("y"))
     assert encode(route)["retry"]["conditions"] == ["connect-failure", "gateway-error", "reset", "timeout"]
+
+
+def test_what_is_shown_has_no_hash_in_it() -> None:
+    key = ApiKey("k", ("ab" * 32, "cd" * 32), owner="acme")
+    route = Route("r", "r", RouteMatch(PathMatch(PathKind.EXACT, "/")), authentication=Authentication("r", (), (key,)))
+    mesh = Mesh("g", "g", (route,))
+    assert decode(Mesh, json.loads(json.dumps(encode(mesh)))) == mesh
+    text = json.dumps(shown(mesh))
+    assert "ab" * 32 not in text and "cd" * 32 not in text and "acme" in text

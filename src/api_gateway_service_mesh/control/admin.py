@@ -17,7 +17,7 @@ from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError, ClientError
 from api_gateway_service_mesh.graph.report import report_json
-from api_gateway_service_mesh.model.codec import encode
+from api_gateway_service_mesh.model.codec import encode, shown
 from api_gateway_service_mesh.routing import ExplainRequest, explanation_json, render_explanation
 from api_gateway_service_mesh.telemetry import render_metrics
 from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETHEUS_TYPE
@@ -61,8 +61,9 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.get("/readyz", _readyz),
             web.get("/startupz", _startupz),
             web.get("/metrics", _metrics),
-            web.get("/sparql", _sparql, allow_head=False),
+            web.get("/sparql", _sparql),
             web.post("/sparql", _sparql),
+            web.options("/sparql", _sparql_methods),
             web.get("/queries", _questions),
             web.get("/queries/{name}", _question),
             web.get("/routes", _routes),
@@ -249,7 +250,7 @@ async def _config(request: web.Request) -> web.Response:
             "revision": live.revision,
             "digest": build.source.digest,
             "files": list(build.source.files),
-            "model": await asyncio.to_thread(encode, build.mesh),
+            "model": await asyncio.to_thread(shown, build.mesh),
             "report": report_json(build.report),
             "refused": report_json(refused) if refused is not None else None,
         }

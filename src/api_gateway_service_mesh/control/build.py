@@ -22,7 +22,7 @@ from api_gateway_service_mesh.graph.excerpt import Excerpts
 from api_gateway_service_mesh.graph.revalidate import revalidate
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
 from api_gateway_service_mesh.model import Mesh
-from api_gateway_service_mesh.model.codec import encode
+from api_gateway_service_mesh.model.codec import shown
 from api_gateway_service_mesh.projection import ProjectedRows, assemble, project, render_rows
 from api_gateway_service_mesh.projection.project import Question, questions, reproject
 from api_gateway_service_mesh.routing import (
@@ -224,7 +224,7 @@ def render_stage(made: Build | Inspection, stage: str) -> str:
     if stage == "rows":
         return render_rows(made.rows)
     if stage == "model":
-        return json.dumps(encode(made.mesh), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json.dumps(shown(made.mesh), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if stage == "table" and made.table is not None:
         return render_table(made.table)
     if stage in STAGES:

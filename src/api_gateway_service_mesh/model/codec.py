@@ -13,7 +13,9 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["decode", "encode"]
+from .api_key import ApiKey
+
+__all__ = ["decode", "encode", "shown"]
 
 T = TypeVar("T")
 
@@ -29,6 +31,17 @@ def encode(value: Any) -> Any:
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     return value
+
+
+def shown(value: Any) -> Any:
+    """As `encode`, for eyes: what stands for a secret (the hashes of API keys) is masked."""
+    if isinstance(value, ApiKey):
+        return {**encode(value), "hashes": ["•••"] * len(value.hashes)}
+    if is_dataclass(value):
+        return {field.name: shown(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [shown(item) for item in value]
+    return encode(value)
 
 
 def decode(kind: type[T], value: Any) -> T:

@@ -64,6 +64,10 @@ class ProjectedRows:
     health: tuple[HealthRow, ...] = ()
 
 
+_SECRETS = {"key_hash": "•••"}
+"""What is printed for a field that stands for a secret."""
+
+
 def row_types() -> dict[str, type[Any]]:
     """The row class of each query, by stem."""
     return {name: get_args(hint)[0] for name, hint in get_type_hints(ProjectedRows).items()}
@@ -79,5 +83,6 @@ def render_rows(rows: ProjectedRows) -> str:
         lines += ("", f"{stem.name} ({len(found)})")
         for row in found:
             bound = ((field.name, getattr(row, field.name)) for field in fields(row))
-            lines.append("  " + "  ".join(f"{name}={value}" for name, value in bound if value is not None))
+            stated = ((name, value) for name, value in bound if value is not None)
+            lines.append("  " + "  ".join(f"{name}={_SECRETS.get(name, value)}" for name, value in stated))
     return "\n".join(lines[1:]) + "\n"
