@@ -1,0 +1,9 @@
+"""The cases, in the order of the table of goals. Each module has ``ABOUT`` and ``run(bench) -> CaseResult``."""
+
+from __future__ import annotations
+
+__all__ = ["NAMES"]
+
+NAMES = (
+    "plain", "chain", "tls", "routes", "latency", "bodies", "stream", "idle", "websocket", "events", "decisions", "workers",
+)  # fmt: skip
