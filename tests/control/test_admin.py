@@ -123,7 +123,30 @@ async def test_protocol_faults(gateway: Serving) -> None:
     assert (status, json.loads(body)["line"], json.loads(body)["column"]) == (400, 2, 18)
     async with aiohttp.ClientSession() as session, session.delete(url) as answer:
         assert answer.status == 405
-        assert answer.headers["Allow"] == "GET, POST"
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+    status, body = await get(url, params={"query": " "})
+    assert (status, json.loads(body)["detail"]) == (400, "the query is empty")
+
+
+async def test_head_and_options(gateway: Serving) -> None:
+    """RFC 9110 §9.1: every server answers GET and HEAD; a HEAD has the GET's fields and no content."""
+    url = gateway.admin + "/sparql"
+    async with aiohttp.ClientSession() as session:
+        for params in ({}, {"query": "ASK {}"}):
+            async with session.get(url, params=params) as whole, session.head(url, params=params) as head:
+                assert (head.status, head.headers["Content-Type"]) == (200, whole.headers["Content-Type"])
+                assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+                assert head.headers["Vary"] == "Accept"
+                assert await head.read() == b""
+        async with session.options(url) as answer:
+            assert (answer.status, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+
+
+async def test_a_default_graph_named_twice_adds_nothing(gateway: Serving) -> None:
+    query = ("query", "SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }")
+    once = [query, ("default-graph-uri", "urn:agw:graph:config")]
+    status, body = await get(gateway.admin + "/sparql", params=[*once, once[1]])
+    assert (status, rows(body)) == (200, rows((await get(gateway.admin + "/sparql", params=once))[1]))
 
 
 async def test_a_bare_get_describes_the_service(gateway: Serving) -> None:

@@ -162,6 +162,10 @@ async def _sparql(request: web.Request) -> web.Response:
     return await sparql_endpoint(request, request.app[_SUPERVISOR].sparql, NAMED_GRAPHS)
 
 
+async def _sparql_methods(_request: web.Request) -> web.Response:
+    return web.Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS, POST"})
+
+
 async def _questions(request: web.Request) -> web.Response:
     listed = await asyncio.to_thread(questions)
     return _json(

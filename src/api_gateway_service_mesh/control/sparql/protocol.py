@@ -50,7 +50,7 @@ async def sparql_endpoint(request: web.Request, service: SparqlService, named: S
         ClientError: the request has none of the protocol's shapes.
     """
     parameters = parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=256)
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):  # aiohttp answers a HEAD with the GET's head
         if not parameters:
             return describe_service(request, named)
     else:
@@ -73,8 +73,11 @@ async def sparql_endpoint(request: web.Request, service: SparqlService, named: S
     queries = [value for name, value in parameters if name == "query"]
     if len(queries) != 1:
         raise ClientError(f"the request must hold exactly one query; it holds {len(queries)}", remedy="send ?query=…")
-    default_graphs = [value for name, value in parameters if name == "default-graph-uri"]
-    named_graphs = [value for name, value in parameters if name == "named-graph-uri"]
+    if not queries[0].strip():
+        raise ClientError("the query is empty", remedy="send a SELECT, ASK, CONSTRUCT or DESCRIBE")
+    # A default graph is a merge: naming a graph twice adds nothing (SPARQL 1.1 §13.2).
+    default_graphs = list(dict.fromkeys(value for name, value in parameters if name == "default-graph-uri"))
+    named_graphs = list(dict.fromkeys(value for name, value in parameters if name == "named-graph-uri"))
     for iri in (*default_graphs, *named_graphs):
         try:
             ox.NamedNode(iri)
@@ -128,7 +131,8 @@ def describe_service(request: web.Request, named: Sequence[str]) -> web.Response
         triples.append(ox.Triple(graph, sd("name"), ox.NamedNode(iri)))
     body = ox.serialize(triples, format=_RDF_FORMATS[form], prefixes={"sd": _SD, "format": _FORMAT})
     media_type = next(name for key, name in GRAPH_TYPES if key == form)
-    return web.Response(body=body, content_type=media_type, charset="utf-8" if form in _UTF8 else None)
+    charset = "utf-8" if form in _UTF8 else None
+    return web.Response(body=body, content_type=media_type, charset=charset, headers={"Vary": "Accept"})
 
 
 def _update_refused() -> QueryRefused:
