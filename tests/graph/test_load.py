@@ -43,3 +43,11 @@ def test_a_text_without_statements_is_refused(text: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parse_document(text_document(text))
     assert [finding.code for finding in refused.value.report.findings] == ["empty"]
+
+
+def test_a_token_larger_than_the_parsers_buffer_is_a_sentence() -> None:
+    text = '<urn:a> <urn:p> 1 .\n<urn:a> <urn:p> "' + "x" * (17 * 2**20) + '" .'
+    with pytest.raises(ConfigError) as refused:
+        parse_document(text_document(text, "huge.ttl"))
+    (finding,) = refused.value.report.findings
+    assert (finding.code, str(finding.location)) == ("too-large", "huge.ttl:2:17")

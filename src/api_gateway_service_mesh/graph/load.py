@@ -17,6 +17,7 @@ from .document import Document, location_at
 from .nesting import MAX_DEPTH, TooDeep, check_depth
 from .syntax import syntax_findings
 from .terms import Row, Term
+from .tokens import tokens
 
 __all__ = ["Parsed", "parse_document"]
 
@@ -65,6 +66,15 @@ def parse_document(document: Document, scope: str = "") -> Parsed:
             errors.append(error)
             if len(errors) >= 64 or is_json:
                 break
+        except MemoryError:  # the parser's buffer for one token
+            raise ConfigError(
+                Finding(
+                    "too-large",
+                    f"a value or a name in {document.name} has more than 16 MiB, or a quote is never closed",
+                    location=_longest(document),
+                    remedy="keep contents in files of their own and write their path; close every quote",
+                )
+            ) from None
     if errors:
         raise ConfigError(Report().merged(syntax_findings(document, errors, reader.prefixes)))
     if not triples:
@@ -80,6 +90,12 @@ def parse_document(document: Document, scope: str = "") -> Parsed:
     if scope:
         rows = [_scoped(row, scope) for row in rows]
     return Parsed(rows, triples, dict(reader.prefixes))
+
+
+def _longest(document: Document) -> Location:
+    """Where the longest token starts."""
+    spans = [(0, 0), *((end - start, start) for _, _, start, end in tokens(document.text))]
+    return location_at(document, max(spans)[1])
 
 
 def _scoped(row: Row, scope: str) -> Row:
