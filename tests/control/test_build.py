@@ -175,6 +175,13 @@ def test_a_secret_written_by_mistake_is_never_printed(tmp_path: Path) -> None:
     assert codes(found.report)
 
 
+@pytest.mark.parametrize("axiom", ["rdfs:subPropertyOf agw:secretRef", "rdfs:subPropertyOf agw:privateKeyRef"])
+def test_nor_is_one_in_a_property_of_the_users_own(axiom: str) -> None:
+    found = inspect(parse(f'ex:password {axiom} . ex:c a agw:Certificate ; ex:password "hunter2-hunter2" .'))
+    for stage in ("source", "inferred", "report", "model"):
+        assert "hunter2" not in render_stage(found, stage), stage
+
+
 def test_a_chosen_gateway_that_is_no_iri_is_a_sentence() -> None:
     with pytest.raises(ConfigError, match="there is no agw:ApiGateway edge"):
         build(parse(GOOD), "edge")

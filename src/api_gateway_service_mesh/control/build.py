@@ -7,9 +7,11 @@ prints each.
 
 from __future__ import annotations
 
+import gc
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, serialize
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
 from api_gateway_service_mesh.graph.change import reinfer
-from api_gateway_service_mesh.graph.excerpt import Excerpts
+from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
 from api_gateway_service_mesh.graph.revalidate import revalidate
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
 from api_gateway_service_mesh.model import Mesh
@@ -34,15 +36,13 @@ from api_gateway_service_mesh.routing import (
     explain,
     render_table,
 )
-from api_gateway_service_mesh.security.tls import mesh_findings
-from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE
+from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
 __all__ = ["STAGES", "Build", "Inspection", "build", "inspect", "render_stage"]
 
 STAGES = ("source", "inferred", "report", "rows", "model", "table")
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_SECRETS = frozenset({AGW.secretRef, AGW.privateKeyRef})
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.VIOLATION: 2}
 
 
@@ -105,7 +105,8 @@ def build(
     Raises:
         ConfigError: with everything that was found, warnings too.
     """
-    found = inspect(source, gateway, queries=queries, allowed_folders=allowed_folders, previous=previous)
+    with _no_collections():
+        found = inspect(source, gateway, queries=queries, allowed_folders=allowed_folders, previous=previous)
     if found.validated is None or found.table is None or not found.report.conforms:
         raise ConfigError(found.report)
     return Build(
@@ -146,7 +147,7 @@ def inspect(
     assembly = assemble(rows, inferred, gateway, allowed_folders)
     mesh = assembly.mesh
     report = _with(report, assembly.findings, inferred)
-    report = _with(report, mesh_findings(mesh), inferred)
+    report = _with(report, _mesh_findings(mesh), inferred)
     table: RoutingTable | None
     try:
         table = compile_table(mesh)
@@ -156,6 +157,29 @@ def inspect(
         if report.conforms:
             report = _with(report, (*table.findings, *_nothing_to_serve(mesh)), inferred)
     return Inspection(source, inferred, validated, rows, mesh, table, report, asked)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Little made in a build is garbage, and a collection over a large graph costs more than its building."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _mesh_findings(mesh: Mesh) -> tuple[Finding, ...]:
+    """What is wrong with certificates and how they are used. Reading certificates takes a library that takes 40 ms to
+    import: a mesh without any does not ask for it."""
+    asked = any(listener.certificate is not None or listener.mtls_mode is not None for listener in mesh.listeners)
+    if not asked and not any(upstream.tls is not None or upstream.mtls_mode is not None for upstream in mesh.upstreams):
+        return ()
+    from api_gateway_service_mesh.security.tls import mesh_findings
+
+    return mesh_findings(mesh)
 
 
 def _with(report: Report, more: Iterable[Finding], graph: InferredGraph) -> Report:
@@ -214,9 +238,9 @@ def render_stage(made: Build | Inspection, stage: str) -> str:
         ValueError: there is no such stage, or the configuration was refused before it.
     """
     if stage == "source":
-        return _turtle(made.source.triples, made.source.prefixes)
+        return _turtle(made.source.triples, made)
     if stage == "inferred":
-        return _turtle(made.inferred.inferred, made.source.prefixes)
+        return _turtle(made.inferred.inferred, made)
     if stage == "report":
         from api_gateway_service_mesh.graph.report import render_report
 
@@ -232,10 +256,12 @@ def render_stage(made: Build | Inspection, stage: str) -> str:
     raise ValueError(f"there is no stage {stage}; there are {', '.join(STAGES)}")
 
 
-def _turtle(triples: Iterable[Triple], prefixes: Mapping[str, str]) -> str:
+def _turtle(triples: Iterable[Triple], made: Build | Inspection) -> str:
     """Triples as Turtle, sorted, ``a`` first; what should be a reference to a secret and is none is masked."""
-    shown = sorted((_masked(triple) for triple in triples), key=_turtle_order)
-    text = (serialize(shown, format=RdfFormat.TURTLE, prefixes={**PREFIXES, **prefixes}) or b"").decode()
+    secrets = secret_properties(made.inferred)
+    shown = sorted((_masked(triple, secrets) for triple in triples), key=_turtle_order)
+    prefixes = {**PREFIXES, **made.source.prefixes}
+    text = (serialize(shown, format=RdfFormat.TURTLE, prefixes=prefixes) or b"").decode()
     # The serialiser writes the prefixes in the order of a hash table, used or not.
     lines = text.splitlines()
     head = [line for line in lines if line.startswith("@prefix ")]
@@ -249,8 +275,8 @@ def _turtle_order(triple: Triple) -> tuple[str, bool, str, str]:
     return str(triple.subject), predicate != RDF_TYPE, predicate, str(triple.object)
 
 
-def _masked(triple: Triple) -> Triple:
+def _masked(triple: Triple, secrets: frozenset[NamedNode]) -> Triple:
     value = triple.object
-    if triple.predicate.value in _SECRETS and isinstance(value, Literal) and not is_reference(value.value):
+    if triple.predicate in secrets and isinstance(value, Literal) and not is_reference(value.value):
         return Triple(triple.subject, triple.predicate, Literal(MASK))
     return triple
