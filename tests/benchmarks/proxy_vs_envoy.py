@@ -138,9 +138,12 @@ def envoy(folder: Path, port: int, backend: int) -> list[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time the program has used so far, user and system."""
+    """Processor time the program and its children have used so far, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + sum(
+        cpu_seconds(int(one)) for one in children
+    )
 
 
 # No two requests alike: a header block that is seen once only finds nothing remembered.

@@ -28,7 +28,7 @@ _HOP_BY_HOP: Final = _MARKS | {b"keep-alive", b"proxy-connection", b"te", b"trai
 _FLEETING: Final = frozenset(
     (
         b"set-cookie", b"x-request-id", b"x-correlation-id", b"traceparent", b"server-timing", b"x-amz-request-id",
-        b"cf-ray",
+        b"cf-ray", b"etag", b"x-trace-id", b"x-amz-id-2",
     )
 )  # fmt: skip
 
@@ -55,12 +55,14 @@ class StatusLine:
 class AnswerMarks:
     """What those lines of an answer say that mean something to agw. Immutable, shared."""
 
-    __slots__ = ("chunked", "dated", "keep_alive", "named", "sized", "upgrade")
+    __slots__ = ("chunked", "dated", "keep_alive", "named", "plain", "sized", "upgrade")
 
     def __init__(self) -> None:
         self.chunked = False
         self.sized = False
         self.dated = False
+        self.plain = True
+        """Nothing of these is taken away."""
         self.keep_alive = True
         self.upgrade: bytes | None = None
         self.named: frozenset[bytes] = frozenset()
@@ -161,7 +163,7 @@ class AnswerReader:
         head = AnswerHead(line, block, length, marks)
         if line.bodyless or marks.named:
             self._rarely(head, split, marks)
-        elif marks.dated and raw == b"%b%b\r\n" % (line.wire, block):
+        elif marks.plain and marks.dated and raw == b"%b%b\r\n" % (line.wire, block):
             head.unchanged = True
         return head
 
@@ -206,16 +208,18 @@ def _read(tokens: tuple[bytes, ...], minor: int) -> AnswerMarks:
     for token in tokens:
         name, _, value = token.partition(b":")
         value = value.strip(b" \t")
+        if name == b"content-length":
+            lengths += 1
+        elif name == b"date":
+            marks.dated = True
+        else:
+            marks.plain = False
         if name == b"connection":
             named.update(part.strip(b" \t").lower() for part in value.split(b","))
-        elif name == b"content-length":
-            lengths += 1
         elif name == b"transfer-encoding":
             codings.append(value)
         elif name == b"upgrade":
             marks.upgrade = value
-        elif name == b"date":
-            marks.dated = True
     marks.keep_alive = minor == 1 or b"keep-alive" in named
     if b"close" in named:
         marks.keep_alive = False

@@ -39,7 +39,7 @@ class AnswerWriter:
                 if raw is not None:
                     self._write(raw)
                 elif head.dated:
-                    self._write(b"%b\r\n%b" % (head.wire, payload))
+                    self._write(b"%b%b\r\n%b" % (head.line.wire, head.block, payload))
                 else:
                     self._write(b"%b%b\r\n%b" % (head.wire, self._core.date_line(), payload))
                 return

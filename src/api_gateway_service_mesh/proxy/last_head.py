@@ -48,7 +48,8 @@ class LastHead:
         """
         block = heads.block(raw, self._limits)
         marks = block.marks
-        marks.check_version(minor)
+        if not minor or marks.authority is None:
+            marks.check_version(minor)
         if generation is not self.generation:
             self.generation = generation
             self._marks = None

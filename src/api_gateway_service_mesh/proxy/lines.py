@@ -70,7 +70,14 @@ class Kind(IntEnum):
     LENGTH = 4
     """Content-Length: that there is one is the mark, not its value."""
     DROPPED = 5
-    """Does not go on, means nothing, and is not remembered."""
+    """Does not go on, means nothing."""
+    SWALLOWED = 6
+    """The same, and is not remembered."""
+
+
+# A member of an enumeration costs a look-up of its own; these two are asked for every line.
+_PLAIN: Final = Kind.PLAIN
+_FLEET: Final = Kind.FLEETING
 
 
 class LineMemory(dict[bytes, bytes]):
@@ -82,7 +89,7 @@ class LineMemory(dict[bytes, bytes]):
     makes of the reason when the line is refused.
     """
 
-    __slots__ = ("_held", "_kinds", "lengths", "marks")
+    __slots__ = ("_held", "_kinds", "full", "lengths", "marks")
 
     length_goes_on: ClassVar[bool] = False
 
@@ -97,6 +104,8 @@ class LineMemory(dict[bytes, bytes]):
         """Lines of Content-Length, and how long they say the body is."""
         self._kinds: dict[bytes, Kind] = {}
         self._held = 0
+        self.full = False
+        """Time to `forget`: between two blocks, since marks must stay while their block is judged."""
 
     def kind_of(self, name: bytes) -> Kind:
         """What a field of this (lower-case) name is. May raise `fault`."""
@@ -106,11 +115,6 @@ class LineMemory(dict[bytes, bytes]):
         """The error for a line that is refused."""
         raise NotImplementedError
 
-    @property
-    def full(self) -> bool:
-        """Time to `forget`: between two blocks, since marks must stay while their block is judged."""
-        return self._held > self._MAX_BYTES or len(self) > self._MAX_LINES
-
     def forget(self) -> None:
         """Begin anew."""
         self.clear()
@@ -118,6 +122,7 @@ class LineMemory(dict[bytes, bytes]):
         self.lengths.clear()
         self._kinds.clear()
         self._held = 0
+        self.full = False
 
     def __missing__(self, line: bytes) -> bytes:
         name, colon, rest = line.partition(b":")
@@ -128,25 +133,32 @@ class LineMemory(dict[bytes, bytes]):
             raise self.fault("malformed-header", "a header line is not 'name: value'")
         value = rest.strip(b" \t")
         wire = b"%b: %b\r\n" % (name, value)
-        if kind is Kind.FLEETING:
+        if kind is _FLEET:
             return wire
+        if kind is not _PLAIN:
+            if kind is Kind.SWALLOWED:
+                return b""
+            wire = self._marked(line, name, rest, value, kind, wire)
+        self._held += len(line)
+        self.full = self._held > self._MAX_BYTES or len(self) >= self._MAX_LINES
+        self[line] = wire
+        return wire
+
+    def _marked(self, line: bytes, name: bytes, rest: bytes, value: bytes, kind: Kind, wire: bytes) -> bytes:
+        """Note the mark of `line`; what of it goes on."""
         if kind is Kind.DROPPED:
             return b""
         if kind is Kind.MARK:
             self.marks[line] = b"%b:%b" % (name.lower(), rest)
-            wire = b""
-        elif kind is Kind.SINGLE:
+            return b""
+        if kind is Kind.SINGLE:
             self.marks[line] = b"%b: -" % name.lower()
-        elif kind is Kind.LENGTH:
-            if not _LENGTH.fullmatch(value):
-                raise self.fault("malformed-framing", "Content-Length is not one number of at most 15 digits")
-            self.lengths[line] = length = int(value)
-            self.marks[line] = b"content-length:" + rest.replace(value, b"1" if length else b"0")
-            if not self.length_goes_on:
-                wire = b""
-        self._held += len(line)
-        self[line] = wire
-        return wire
+            return wire
+        if not _LENGTH.fullmatch(value):
+            raise self.fault("malformed-framing", "Content-Length is not one number of at most 15 digits")
+        self.lengths[line] = length = int(value)
+        self.marks[line] = b"content-length:" + rest.replace(value, b"1" if length else b"0")
+        return wire if self.length_goes_on else b""
 
     def _kind(self, name: bytes) -> Kind:
         if not _NAME.fullmatch(name):
@@ -173,7 +185,9 @@ class RequestLines(LineMemory):
         if name == b"content-length":
             return Kind.LENGTH
         # Close is reserved (RFC 9110 §7.6.1): Connection: close must not need a look for a field of that name.
-        if name in ASSERTED or name in (b"proxy-authorization", b"close"):
+        if name in (b"x-request-id", b"proxy-authorization"):
+            return Kind.SWALLOWED
+        if name in ASSERTED or name == b"close":
             return Kind.DROPPED
         if name.replace(b"_", b"-").startswith(ASSERTED_STARTS):
             return Kind.DROPPED
