@@ -15,7 +15,8 @@ _FOLDER = "/etc/agw"
 _ADMIN_FOLDER = "/etc/agw-admin"
 _SCRATCH = "/run/agw"  # the one place that can be written to
 _UNPRIVILEGED = 1024
-_DRAIN_SECONDS = 45  # longer than agw's own drain, so that the kubelet never cuts it short
+_UNTIL_UNLISTED_SECONDS = 5
+_DRAIN_SECONDS = 45  # longer than both that and the drain of agw, so that the kubelet never cuts it short
 
 
 def deployment(settings: Settings) -> Document:
@@ -87,6 +88,8 @@ def _container(settings: Settings) -> dict[str, Any]:
         ],
         "ports": ports,
         # Start-up may take a minute for a large graph; from then on a stuck process is replaced within half a minute.
+        # A pod that ends still gets new connections until every node has heard of it: it goes on accepting meanwhile.
+        "lifecycle": {"preStop": {"sleep": {"seconds": _UNTIL_UNLISTED_SECONDS}}},
         "startupProbe": _probe("/startupz", period=2, failures=30),
         "readinessProbe": _probe("/readyz", period=5, failures=2),
         "livenessProbe": _probe("/livez", period=10, failures=3),
