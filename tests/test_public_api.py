@@ -61,7 +61,7 @@ async def test_the_published_lines_serve_traffic(tmp_path: Path, unused_tcp_port
         assert process.stderr is not None
         try:
             said = await asyncio.wait_for(process.stderr.readline(), 30)
-            assert said.decode().startswith("agw: 1 routes on http://127.0.0.1:"), said
+            assert said.decode().startswith("agw: 1 route on http://127.0.0.1:"), said
             url = f"http://127.0.0.1:{unused_tcp_port}"
             body = await asyncio.to_thread(lambda: urllib.request.urlopen(f"{url}/api/v1/products", timeout=10).read())
             assert body == b"products"

@@ -315,4 +315,3 @@ async def test_a_claim_header_cannot_be_sent_where_nobody_is_asked() -> None:
                 assert (await ask(gateway, f"{name}: root"))[0] == 200
             for request in behind.requests:
                 assert not [name for name, _ in request.fields if "claim" in name.lower() or "owner" in name.lower()]
-
