@@ -30,6 +30,8 @@ def main() -> int:
     missing = [name for name in ("nginx", "wrk", "taskset") if machine.find(name) is None]
     if missing:
         parser.exit(1, f"needed, and not here: {', '.join(missing)}\n")
+    if machine.cores() < 2:
+        parser.exit(1, "two cores are needed: one for the program, one for the load\n")
     about = machine.describe()
     print(report.heading(about, [name for name, peer in PEERS.items() if peer.executable is None]))
     results: list[CaseResult] = []

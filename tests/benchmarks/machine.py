@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["LOAD_CORE", "PROGRAM_CORE", "describe", "find", "free_port", "load_average"]
+__all__ = ["LOAD_CORE", "PROGRAM_CORE", "cores", "describe", "find", "free_port", "load_average"]
 
 PROGRAM_CORE, LOAD_CORE = 0, 1
 """The program under test has a core for itself; load and backend share the other."""
@@ -41,6 +41,11 @@ def free_port() -> int:
 def load_average() -> float:
     """Processes that ran or waited, over the last minute: those of everybody on the machine."""
     return os.getloadavg()[0]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def version(name: str) -> str:

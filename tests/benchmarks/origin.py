@@ -28,8 +28,9 @@ def accept_key(key: str) -> str:
 class Echo(asyncio.Protocol):
     """Sends each message back unmasked. Messages of up to 125 bytes, which is what the load sends."""
 
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
-        self._transport = transport
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer  # it closes its transport when it is collected
+        self._transport = writer.transport
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -69,8 +70,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept.encode()
                 )
-                transport = writer.transport
-                transport.set_protocol(Echo(transport))
+                writer.transport.set_protocol(Echo(writer))
                 return
             if target.path == "/api/events":
                 await _events(writer, float(parse_qs(target.query)["interval"][0]))

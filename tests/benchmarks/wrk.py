@@ -110,8 +110,10 @@ class Run:
 
 
 def run(port: int, load: Load, seconds: float, folder: Path, *, scheme: str = "http", wire: int | None = None) -> Run:
-    """Put `load` on 127.0.0.1:`port` for `seconds`. `wire` is how long one right answer is in bytes: the bytes of all
-    answers must come to that, within two in a hundred (heads hold times and ids; some answers are under way at the end).
+    """Put `load` on 127.0.0.1:`port` for `seconds` (whole ones: wrk knows no others).
+
+    `wire` is how long one right answer is in bytes: the bytes of all answers must come to that, within two in a hundred
+    (heads hold times and ids; some answers are under way at the end).
 
     Raises:
         WrongAnswer: an error, a status above 399, or answers of another length.
@@ -121,7 +123,16 @@ def run(port: int, load: Load, seconds: float, folder: Path, *, scheme: str = "h
     script = folder / "load.lua"
     script.write_text(load.script())
     url = f"{scheme}://127.0.0.1:{port}{load.path}"
-    options = ["-t1", f"-c{load.connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(script), url]
+    options = [
+        "-t1",
+        f"-c{load.connections}",
+        f"-d{max(1, round(seconds))}s",
+        "--timeout",
+        "10s",
+        "-s",
+        str(script),
+        url,
+    ]
     ran = subprocess.run(["taskset", "-c", str(LOAD_CORE), wrk, *options], capture_output=True, text=True, check=False)
     line = next((line for line in ran.stdout.splitlines() if line.startswith("RESULT ")), None)
     if line is None:

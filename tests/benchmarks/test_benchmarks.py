@@ -1,0 +1,150 @@
+"""The suite's own tests: arrangements are written down rightly, goals judged rightly, and one tiny case runs. No timing
+is judged here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from api_gateway_service_mesh.control.build import build
+from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.model import MtlsMode
+
+from . import machine, report
+from .arrangement import Arrangement, Layer, Tls, make_certificates
+from .backend import BODY_PATH
+from .bench import Bench, Contestant, enter_all, requests_sample
+from .cases import NAMES
+from .cases.routes import table
+from .chart import draw
+from .client import WrongAnswer, expect, request
+from .figures import Bound, CaseResult, Goal, Series
+from .peers import PEERS
+from .peers.agw import turtle
+from .peers.envoy import configuration
+from .tokens import make_tokens
+from .wrk import Load
+
+
+def everything(folder: Path, **more: object) -> Arrangement:
+    """An arrangement with all there is."""
+    key_set, _ = make_tokens(folder, 2)
+    arrangement = {
+        "layers": frozenset(Layer),
+        "front": Tls.MUTUAL,
+        "upstream": Tls.MUTUAL,
+        "certificates": make_certificates(folder),
+        "key_set": key_set,
+        **more,
+    }
+    return Arrangement(folder, 9000, **arrangement)  # type: ignore[arg-type]
+
+
+def test_agw_arrangement_has_every_policy(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.ttl"
+    file.write_text(turtle(everything(tmp_path), 8080))
+    mesh = build(SourceGraph.load([file])).mesh
+    (route,) = mesh.routes
+    assert route.rate_limits and route.breaker and route.retry and route.timeout and route.authentication
+    assert mesh.access_log
+    assert mesh.listeners[0].mtls_mode is MtlsMode.STRICT
+    assert mesh.upstreams[0].tls is not None and mesh.upstreams[0].tls.certificate is not None
+
+
+def test_agw_table_has_all_routes(tmp_path: Path) -> None:
+    routes, paths = table(30)
+    file = tmp_path / "gateway.ttl"
+    file.write_text(turtle(Arrangement(tmp_path, 9000, routes=routes), 8080))
+    found = build(SourceGraph.load([file])).table
+    assert {entry.index for path in paths if (entry := found.find("h", "GET", path, "", {}))} == set(range(30))
+
+
+def test_envoy_arrangement_has_every_filter(tmp_path: Path) -> None:
+    text = json.dumps(configuration(everything(tmp_path), 8080, tmp_path / "log"))
+    for word in (
+        "jwt_authn",
+        "local_ratelimit",
+        "outlier_detection",
+        "retry_policy",
+        '"timeout": "5s"',
+        "FileAccessLog",
+    ):
+        assert word in text
+    assert "require_client_certificate" in text and "UpstreamTlsContext" in text
+
+
+@pytest.mark.parametrize("name", ["envoy", "nginx", "haproxy", "caddy"])
+def test_peers_accept_their_configurations(name: str, tmp_path: Path) -> None:
+    peer = PEERS[name]
+    if peer.executable is None:
+        pytest.skip(f"{name} is not installed")
+    layers = frozenset(Layer) - peer.lacks
+    command = peer.command(everything(tmp_path, layers=layers), machine.free_port(), name)
+    check = {
+        "envoy": [*command, "--mode", "validate"],
+        "nginx": [*command, "-t"],
+        "haproxy": [*command, "-c"],
+        "caddy": ["validate" if word == "run" else word for word in command],
+    }[name]
+    ran = subprocess.run(check, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_goals_are_judged_by_rate_or_by_processor_time() -> None:
+    ours, theirs = Bound("v", "agw", "rate"), Bound("v", "envoy", "rate")
+    result = CaseResult("c", "about", goals=[Goal("twice", ours, 2.0, theirs)])
+    result.series = [
+        Series("v", "agw", [{"rate": 30.0, "cpu_us": 10.0, "busy": 0.5}]),
+        Series("v", "envoy", [{"rate": 20.0, "cpu_us": 25.0, "busy": 1.0}]),
+    ]
+    (held_up,) = result.verdicts
+    assert (held_up.value, held_up.met) == (2.5, True) and "processor" in held_up.by
+    result.series[0].samples[0]["busy"] = 1.0
+    (busy,) = result.verdicts
+    assert (busy.value, busy.met, busy.by) == (1.5, False, "rate")
+    result.series.pop()
+    assert result.verdicts[0].met is None
+
+
+def test_requests_differ_where_they_should() -> None:
+    assert "request =" not in Load("/a").script()
+    script = Load("/a", varied=True, tokens=("one", "two")).script()
+    assert script.count("GET /a HTTP/1.1") == 2 and "@SEEN@" in script and "Bearer two" in script
+
+
+def test_every_case_says_what_it_is() -> None:
+    import importlib
+
+    for name in NAMES:
+        module = importlib.import_module(f".cases.{name}", __package__)
+        assert module.ABOUT and module.run.__doc__
+
+
+@pytest.mark.timeout(120)
+def test_one_tiny_case(tmp_path: Path) -> None:
+    missing = [name for name in ("nginx", "wrk", "taskset") if machine.find(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    if machine.cores() < 2:
+        pytest.skip("needs two cores")
+    bench = Bench(rounds=1, seconds=1, folder=tmp_path)
+    result = CaseResult("tiny", "one route")
+    with contextlib.ExitStack() as stack:
+        folder = bench.room()
+        port = stack.enter_context(bench.backend(folder))
+        targets = enter_all(stack, bench, bench.peers("agw", "nginx"), Arrangement(folder, port))
+        assert [target.peer for target in targets] == ["agw", "nginx"]
+        with pytest.raises(WrongAnswer, match="instead of"):
+            expect(request(targets[0].port, BODY_PATH), b"something else")
+        sample = requests_sample(Load(BODY_PATH, varied=True))
+        result.series = bench.alternate([Contestant("v", target, sample) for target in targets], warm=0)
+    for series in result.series:
+        assert series.failed is None and series.samples[0]["rate"] > 0 and series.samples[0]["cpu_us"] > 0
+    assert "agw" in report.section(result) and json.dumps(report.as_json(result))
+    result.series[1].program = "envoy"
+    ElementTree.fromstring(draw([result]))
