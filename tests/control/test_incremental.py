@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
+from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.control.build import Build, Inspection, build, inspect
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.change import reinfer
@@ -78,3 +81,36 @@ def _chain(texts: list[str]) -> Build:
             previous = build(source, previous=previous)
     assert previous is not None
     return previous
+
+
+EDITED_TEXTS = (
+    BASE,
+    BASE.replace('"/pay"', '"/payments"'),
+    "\n\n# moved down\n" + BASE.replace('"/pay"', '"/payments"'),  # the same triples in other lines
+    BASE.replace('agw:address "pay:8080"', 'agw:address "pay:8080/path"'),  # refused
+    BASE.replace("agw:hasBackendService ex:payService", ""),  # a warning
+    BASE.replace("agw:hasBackendService ex:payService", "") + "\nex:r a agw:Route ; agw:routePath '/warned' .",
+    BASE.replace("ex:few a agw:CanaryDeployment ; agw:weight 10", "ex:few a agw:CanaryDeployment ; agw:weight 11"),
+    BASE.replace("agw:hasRateLimiter ex:strict", "agw:hasRateLimiter [ a agw:RateLimiter ; agw:requestsPerSecond 1 ]"),
+    BASE.replace("ex:pay a ex:Payments", "ex:pay a ex:Public , ex:Payments"),
+    BASE.replace("agw:port 8081", "agw:port 8080").replace('"127.0.0.1"', '"0.0.0.0"'),  # two on one port: refused
+    BASE + '\nex:users agw:hostname "shop.example.com" .',
+)
+
+
+def test_places_and_warnings_are_those_of_the_text_as_it_is_now() -> None:
+    made = _chain([text.replace("\r", "") for text in EDITED_TEXTS])
+    assert made.mesh.routes
+
+
+def test_queries_of_ones_own_are_asked_anew_when_they_change(tmp_path: Path) -> None:
+    queries = tmp_path / "project"
+    shutil.copytree(resources.queries("project"), queries)
+    source = SourceGraph.parse(BASE)
+    previous = build(source, queries=queries)
+    file = queries / "route.rq"
+    file.write_text(file.read_text().replace("agw:priority ?priority", "agw:priorities ?priority"))
+    made = build(source, queries=queries, previous=previous)
+    assert {route.match.priority for route in previous.mesh.routes} == {0, 3}
+    assert {route.match.priority for route in made.mesh.routes} == {0}
+    assert build(source, previous=made).mesh == previous.mesh

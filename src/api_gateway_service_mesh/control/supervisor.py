@@ -230,7 +230,7 @@ class Supervisor:
                     raise ConfigError(
                         Finding("empty", "the configuration has no triples", remedy="the one before stays in force")
                     )
-            made = build(source, self.options.gateway)
+            made = build(source, self.options.gateway, previous=self.build)
             if self.build is not None and self.build.mesh.routes and not made.mesh.routes:
                 raise ConfigError(
                     Finding(

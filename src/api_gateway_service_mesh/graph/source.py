@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["SourceGraph"]
 
 _IMPORTS = OWL + "imports"
+_IMPORTS_NODE = NamedNode(_IMPORTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +114,14 @@ class SourceGraph:
     ) -> SourceGraph:
         """Name the blank nodes and drop doubles; `triples`, when given, are `rows` as the parser made them."""
         names = skolem_names(rows)
-        merged: dict[Row, Triple] = {}
-        for row, triple in zip_longest(rows, triples):
-            named = _named(row, names) if names else row
-            if named not in merged:
+        merged: dict[Row, Triple]
+        if names or not triples:
+            merged = {}
+            for row, triple in zip_longest(rows, triples):
+                named = _named(row, names) if names else row
                 merged[named] = triple if triple is not None and named is row else Triple(*named)
+        else:
+            merged = dict(zip(rows, triples, strict=True))
         findings = tuple(finding for document in documents for finding in document.findings)
         source = cls(tuple(merged), tuple(merged.values()), tuple(documents), prefixes, findings)
         imports = _imports(source)
@@ -187,7 +191,7 @@ def _named(row: Row, names: dict[BlankNode, NamedNode]) -> Row:
 def _imports(source: SourceGraph) -> list[Finding]:
     found = []
     for subject, predicate, value in source.rows:
-        if predicate.value == _IMPORTS and lexical(value).rstrip("#") != AGW.rstrip("#"):
+        if predicate == _IMPORTS_NODE and lexical(value).rstrip("#") != AGW.rstrip("#"):
             found.append(
                 Finding(
                     "import-not-followed",

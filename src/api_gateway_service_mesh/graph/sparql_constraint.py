@@ -82,8 +82,11 @@ class SparqlConstraint:
     def rows(self, run: Run, focus: Term) -> list[SparqlRow]:
         """The violations of one focus node."""
         if run.partial and self.footprint is not None:
+            rows = self.footprint.gather(run.index, (focus,))
+            if not rows:
+                return []
             store = Store()
-            store.extend(Quad(*row, CONFIG_GRAPH) for row in self.footprint.gather(run.index, (focus,)))
+            store.extend(Quad(*row, CONFIG_GRAPH) for row in rows)
             return [row for _, row in self._run(run, {_THIS: focus}, store)]
         if not self.at_once:
             return [row for _, row in self._run(run, {_THIS: focus})]
@@ -98,7 +101,7 @@ class SparqlConstraint:
     def _run(
         self, run: Run, bound: dict[Variable, Term] | None, store: Store | None = None
     ) -> list[tuple[Term | None, SparqlRow]]:
-        found = (store or run.store).query(self.query, default_graph=run.graphs, substitutions=bound)
+        found = (run.store if store is None else store).query(self.query, default_graph=run.graphs, substitutions=bound)
         if not isinstance(found, QuerySolutions):
             raise ValueError("sh:select must be a SELECT query")
         names = [variable.value for variable in found.variables]
