@@ -59,6 +59,12 @@ ROUTES = [
         ('ex:route agw:httpMethod "GET,POST" .', "Write several as several values"),
         ('ex:route agw:httpMethod "" .', "one method name"),
     ),
+    *right(
+        "a colon in a path",
+        path("/v1/orders:cancel"),
+        path("/users/:id", '; agw:pathMatchType "Exact"'),
+    ),
+    *warned("a colon before a name", (path("/users/:id"), "begins with a colon")),
     *warned(
         "httpMethod",
         ('ex:route agw:httpMethod "get" .', "case-sensitive"),
