@@ -116,6 +116,8 @@ class Answering:
         self.status = status
         self.committed = True
         self.bytes_out = len(payload)
+        if self.ticket:
+            self._tell_breaker(status < 500)
         self.down.respond(self, head, payload, raw if head.unchanged else None)
         self._answer_over(connection)
 
@@ -125,6 +127,8 @@ class Answering:
             return False
         self.status = head.status
         self.committed = True
+        if self.ticket and head.status >= 500:
+            self._tell_breaker(False)
         self.down.begin(self, head)
         return True
 
@@ -221,6 +225,8 @@ class Answering:
         if handler is not None:
             if refusal.failure:
                 handler.counters.gateway_error()
+                if self.ticket:
+                    self._tell_breaker(False)
             elif self.ticket and handler.breaker is not None:
                 handler.breaker.cancel(self.ticket)  # the client is at fault: that says nothing of the backend
                 self.ticket = 0.0
@@ -243,12 +249,21 @@ class Answering:
                 if gone:
                     breaker.cancel(self.ticket)
                 else:
-                    breaker.record(self.ticket, not failed and status < 500, now)
+                    self._tell_breaker(not failed and status < 500)
             handler.counters.observe(status, now - self.started, self.bytes_in, self.bytes_out)
         if self.generation.access_log:
             self.core.log(self, now)
         if not gone:
             self.down.finished(self)
+
+    def _tell_breaker(self, ok: bool) -> None:
+        """The outcome, as soon as it is certain: before the client hears of it, so that its next request, on whichever
+        worker, meets a breaker that knows."""
+        handler = self.handler
+        assert handler is not None
+        assert handler.breaker is not None
+        ticket, self.ticket = self.ticket, 0.0
+        handler.breaker.record(ticket, ok, monotonic())
 
     def _attempt_over(self, *, ok: bool) -> None:
         counters = self.endpoint_counters
