@@ -20,7 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def files_argument(command: Command) -> Command:
-    """``FILE…``: Turtle files, or folders of them. Whether they exist is the loader's to say."""
+    """``FILE…``: Turtle files. Whether they exist is the loader's to say."""
     return click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")(command)
 
 
