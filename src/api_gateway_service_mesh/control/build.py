@@ -36,6 +36,7 @@ from api_gateway_service_mesh.routing import (
     explain,
     render_table,
 )
+from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
 __all__ = ["STAGES", "Build", "Inspection", "build", "inspect", "render_stage"]
@@ -147,7 +148,7 @@ def inspect(
     assembly = assemble(rows, inferred, gateway, allowed_folders)
     mesh = assembly.mesh
     report = _with(report, assembly.findings, inferred)
-    report = _with(report, _mesh_findings(mesh), inferred)
+    report = _with(report, mesh_findings(mesh), inferred)
     table: RoutingTable | None
     try:
         table = compile_table(mesh)
@@ -169,17 +170,6 @@ def _no_collections() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
-
-
-def _mesh_findings(mesh: Mesh) -> tuple[Finding, ...]:
-    """What is wrong with certificates and how they are used. Reading certificates takes a library that takes 40 ms to
-    import: a mesh without any does not ask for it."""
-    asked = any(listener.certificate is not None or listener.mtls_mode is not None for listener in mesh.listeners)
-    if not asked and not any(upstream.tls is not None or upstream.mtls_mode is not None for upstream in mesh.upstreams):
-        return ()
-    from api_gateway_service_mesh.security.tls import mesh_findings
-
-    return mesh_findings(mesh)
 
 
 def _with(report: Report, more: Iterable[Finding], graph: InferredGraph) -> Report:

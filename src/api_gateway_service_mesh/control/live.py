@@ -27,7 +27,6 @@ from api_gateway_service_mesh.policies import (
     read_rate_limit,
     read_route,
 )
-from api_gateway_service_mesh.security.facts import expiry
 
 __all__ = ["BreakerStatus", "Live", "certificates"]
 
@@ -93,6 +92,8 @@ class Live:
             modified = Path(file).stat().st_mtime
             known = self._expiries.get(file)
             if known is None or known[0] != modified:
+                from api_gateway_service_mesh.security.facts import expiry  # slow to import, and needed by few
+
                 known = self._expiries[file] = (modified, expiry(file))
         except (OSError, AgwError):
             return None

@@ -12,6 +12,18 @@ Rules of this package:
 - Errors become HTTP in `problem` alone.
 """
 
-from .engine import Engine
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 __all__ = ["Engine"]
+
+
+def __getattr__(name: str) -> Any:
+    # The control process opens ports (`listener`) and serves nothing: the engine would only hold up its start.
+    if name == "Engine":
+        from .engine import Engine
+
+        return Engine
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

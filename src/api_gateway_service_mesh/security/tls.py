@@ -19,11 +19,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report
 from api_gateway_service_mesh.model import Certificate, Endpoint, Listener, Mesh, MtlsMode, UpstreamTls
+from api_gateway_service_mesh.vocabulary import AGW
 
-from .material import AGW, Material, inspect_material, load_material
+if TYPE_CHECKING:
+    from .material import Material
 
 __all__ = ["client_context", "mesh_findings", "server_context", "server_name"]
 
@@ -45,6 +48,8 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
         raise ConfigError(Report(faults))
     if listener.certificate is None:
         return None
+    from .material import load_material  # takes a library that takes 40 ms to import: only when there is a certificate
+
     material = load_material(listener.certificate)
     demand = ssl.CERT_NONE
     if listener.mtls_mode is MtlsMode.STRICT:
@@ -62,6 +67,8 @@ def client_context(tls: UpstreamTls) -> ssl.SSLContext:
     Raises:
         ConfigError: files that do not serve (see `material`).
     """
+    from .material import Material, load_material
+
     material = load_material(tls.certificate) if tls.certificate is not None else Material()
     subject = tls.certificate.iri if tls.certificate is not None else ""
     return _contexts.get(("client", "", material.digest), lambda: _client(material, subject))
@@ -84,6 +91,8 @@ def mesh_findings(mesh: Mesh, *, moment: datetime | None = None) -> tuple[Findin
     for listener in mesh.listeners:
         findings.update(dict.fromkeys(_listener_faults(listener)))
     for certificate in _certificates(mesh):
+        from .material import inspect_material
+
         findings.update(dict.fromkeys(inspect_material(certificate, moment=moment)[1]))
     return tuple(findings)
 
@@ -108,7 +117,7 @@ def _listener_faults(listener: Listener) -> tuple[Finding, ...]:
                 code="certificate-missing",
                 message=f"The listener on port {listener.port} {what} but names no certificate file.",
                 subject=certificate.iri if certificate is not None else listener.iri,
-                predicate=AGW + ("certificateFile" if certificate is not None else "hasCertificate"),
+                predicate=AGW.certificateFile if certificate is not None else AGW.hasCertificate,
                 remedy="Add agw:hasCertificate with agw:certificateFile and agw:privateKeyRef (see agw cert issue).",
             ),
         )
@@ -118,7 +127,7 @@ def _listener_faults(listener: Listener) -> tuple[Finding, ...]:
                 code="trust-bundle-missing",
                 message=f"The listener on port {listener.port} is STRICT but cannot verify clients: no trust bundle.",
                 subject=certificate.iri,
-                predicate=AGW + "trustBundleFile",
+                predicate=AGW.trustBundleFile,
                 remedy="Add agw:trustBundleFile: the PEM certificates of the authorities whose clients may connect.",
             ),
         )
@@ -172,7 +181,7 @@ def _show(context: ssl.SSLContext, material: Material, subject: str) -> None:
                 code="certificate-unusable",
                 message=f"OpenSSL refuses the certificate or its key: {reason}.",
                 subject=subject or None,
-                predicate=AGW + "certificateFile",
+                predicate=AGW.certificateFile,
                 remedy="Use an EC P-256 or RSA key of 2048 bits or more, signed with SHA-256 or better.",
             )
         ) from fault
