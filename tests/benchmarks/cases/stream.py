@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..arrangement import Arrangement
@@ -51,10 +51,13 @@ def run(bench: Bench) -> CaseResult:
     return result
 
 
-def _sample(way: str):  # type: ignore[no-untyped-def]
+def _sample(way: str) -> Callable[[Target, float], Sample]:
+    fresh: dict[Target, int] = {}
+
     def sample(target: Target, _: float) -> Sample:
+        before = fresh.setdefault(target, target.program.resident())
         command = [sys.executable, "-m", __name__, "down" if way == DOWN else "up", str(target.port)]
-        with _watched(target.program) as grown, measured(target.program) as cost:
+        with _watched(target.program, before) as grown, measured(target.program) as cost:
             ran = subprocess.run(
                 ["taskset", "-c", str(LOAD_CORE), *command],
                 capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
@@ -65,7 +68,7 @@ def _sample(way: str):  # type: ignore[no-untyped-def]
         return {
             "mib_s": MEBIBYTES / seconds,
             "cpu_us": cost.cpu / MEBIBYTES * 1e6,
-            "grown_mib": max(grown) / 2**20,
+            "grown_mib": max(0, *grown) / 2**20,
             "busy": min(1.0, cost.busy * cost.seconds / seconds),
         }
 
@@ -73,9 +76,9 @@ def _sample(way: str):  # type: ignore[no-untyped-def]
 
 
 @contextlib.contextmanager
-def _watched(program: Program) -> Iterator[list[int]]:
-    """Bytes of memory above what the program had before, seen so far."""
-    before, seen, done = program.resident(), [0], threading.Event()
+def _watched(program: Program, before: int) -> Iterator[list[int]]:
+    """Bytes of memory above `before`, seen so far."""
+    seen, done = [program.resident() - before], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.05):

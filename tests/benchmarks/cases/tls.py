@@ -60,7 +60,8 @@ class _Shower:
         http = (
             f"upstream target {{ server 127.0.0.1:{target.port}; keepalive 128; keepalive_requests 1000000000; }}\n"
             f"server {{ listen 127.0.0.1:{self.port}; location / {{ proxy_pass https://target; proxy_http_version 1.1;"
-            f' proxy_set_header Connection ""; proxy_ssl_name localhost; proxy_ssl_certificate {files.certificate};'
+            f' proxy_set_header Connection ""; proxy_set_header Host localhost; proxy_ssl_server_name on;'
+            f" proxy_ssl_name localhost; proxy_ssl_certificate {files.certificate};"
             f" proxy_ssl_certificate_key {files.key}; proxy_ssl_verify on;"
             f" proxy_ssl_trusted_certificate {files.authority}; }} }}"
         )

@@ -39,7 +39,9 @@ def _text(arrangement: Arrangement, port: int) -> str:
         "    strict_sni_host insecure_off",
         "  }",
         "}",
-        f"{arrangement.scheme}://127.0.0.1:{port} {{",
+        # Its TLS settings belong to names: both that a client may ask for.
+        f"{arrangement.scheme}://127.0.0.1:{port}, {arrangement.scheme}://localhost:{port} {{",
+        "  bind 127.0.0.1",
     ]
     if arrangement.front is not Tls.NONE and files is not None:
         text.append(f"  tls {files.certificate} {files.key} {{")
