@@ -1,4 +1,4 @@
-"""A bar chart in plain SVG: rates as multiples of Envoy's."""
+"""A bar chart in plain SVG: rates as multiples of Envoy's. A bar that would dwarf the others is cut, with a mark."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ __all__ = ["draw"]
 _COLOURS = {"agw": "#2563eb", "envoy": "#94a3b8", "nginx": "#16a34a", "haproxy": "#d97706", "caddy": "#9333ea"}
 _LEFT, _WIDTH, _BAR, _GAP, _TOP = 190, 460, 11, 14, 52
 _FIGURES = ("rate", "mib_s")
+_LONGEST = 4.0
 
 Group = tuple[str, list[tuple[str, float]]]
 
@@ -19,7 +20,7 @@ Group = tuple[str, list[tuple[str, float]]]
 def _groups(results: Sequence[CaseResult]) -> list[Group]:
     """For each variant in which Envoy ran: each program's rate, divided by Envoy's."""
     found: list[Group] = []
-    for result in results:
+    for result in (one for one in results if not one.paced):
         for variant in dict.fromkeys(series.variant for series in result.series):
             envoy = result.one(variant, "envoy")
             figure = next((name for name in _FIGURES if envoy and envoy.median(name)), None)
@@ -41,7 +42,7 @@ def draw(results: Sequence[CaseResult]) -> str:
     """The chart; readable on light and dark pages."""
     groups = _groups(results)
     longest = max((value for _, bars in groups for _, value in bars), default=1.0)
-    scale = _WIDTH / max(longest, 1.0)
+    scale = _WIDTH / max(min(longest, _LONGEST), 1.0)
     height = _TOP + sum(len(bars) * _BAR + _GAP for _, bars in groups) + 10
     total = _LEFT + _WIDTH + 60
     text = [
@@ -60,13 +61,14 @@ def draw(results: Sequence[CaseResult]) -> str:
         middle = y + len(bars) * _BAR / 2 + 4
         text.append(f'<text x="{_LEFT - 8}" y="{middle:.0f}" text-anchor="end" fill="#0f172a">{escape(name)}</text>')
         for program, value in bars:
-            wide = max(value * scale, 1)
+            wide = max(min(value, _LONGEST) * scale, 1)
+            mark = " »" if value > _LONGEST else ""
             text.append(
                 f'<rect x="{_LEFT}" y="{y}" width="{wide:.1f}" height="{_BAR - 2}" fill="{_COLOURS[program]}"/>'
             )
             weight = ' font-weight="600"' if program == "agw" else ""
             text.append(
-                f'<text x="{_LEFT + wide + 4:.1f}" y="{y + _BAR - 3}" font-size="9"{weight} fill="#334155">{value:.2f}</text>'
+                f'<text x="{_LEFT + wide + 4:.1f}" y="{y + _BAR - 3}" font-size="9"{weight} fill="#334155">{value:.2f}{mark}</text>'
             )
             y += _BAR
         y += _GAP

@@ -66,6 +66,17 @@ class Verdict:
     met: bool | None
     by: str
     """What was compared."""
+    plain: float | None = None
+    """The ratio of the rates, where not they but processor times were compared."""
+
+    @property
+    def word(self) -> str:
+        """In a word. Met by processor time alone is told apart: the rates themselves do not show it."""
+        if self.met is None:
+            return "not measured"
+        if self.met and self.plain is not None and self.plain < self.goal.bound:
+            return "by CPU only"
+        return "met" if self.met else "NOT MET"
 
 
 @dataclass
@@ -76,6 +87,8 @@ class CaseResult:
     about: str
     carries: str = "requests"
     """What a rate counts."""
+    paced: bool = False
+    """Everybody is given the same to do: a rate shows who falls behind, not who is faster."""
     series: list[Series] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -99,7 +112,7 @@ def judge(result: CaseResult, goal: Goal) -> Verdict:
     """Whether the goal is met, by medians.
 
     A rate says nothing about a program whose core was idle for part of the run because load and backend had no more to
-    give. Where that is so of either side, requests per second of processor time are compared instead, and it is said.
+    give. Where that is so of either side, requests per second of processor time are compared instead, and both are told.
     """
     of = result.one(goal.of.variant, goal.of.program)
     against = result.one(goal.against.variant, goal.against.program) if goal.against else None
@@ -107,8 +120,10 @@ def judge(result: CaseResult, goal: Goal) -> Verdict:
         return Verdict(goal, None, None, "not measured")
     figure, by = goal.of.figure, goal.of.figure
     other = goal.against.figure if goal.against else figure
-    invert = False
+    invert, plain = False, None
     if against is not None and figure in _PER_CPU and (_held_up(of) or _held_up(against)):
+        rates = of.median(figure), against.median(other)
+        plain = rates[0] / rates[1] if rates[0] is not None and rates[1] else None
         figure = other = _PER_CPU[figure]
         invert, by = True, "processor time (the load was the limit)"
     value = of.median(figure)
@@ -118,4 +133,4 @@ def judge(result: CaseResult, goal: Goal) -> Verdict:
     if value is None:
         return Verdict(goal, None, None, "not measured")
     met = value <= goal.bound if goal.at_most else value >= goal.bound
-    return Verdict(goal, value, met, by)
+    return Verdict(goal, value, met, by, plain)

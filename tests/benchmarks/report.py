@@ -94,22 +94,19 @@ def _ratio(result: CaseResult, series: Series, program: str, figure: str, *, inv
 
 
 def _verdict(verdict: Verdict) -> str:
-    if verdict.met is None:
-        return f"- not measured: {verdict.goal.text}"
-    word = "met" if verdict.met else "NOT MET"
-    return f"- {word}: {verdict.goal.text}: {_number(verdict.value)} (by {_TITLES.get(verdict.by, verdict.by)})"
+    found = f": {_number(verdict.value)} by {_by(verdict)}" if verdict.value is not None else ""
+    return f"- {verdict.word}: {verdict.goal.text}{found}"
+
+
+def _by(verdict: Verdict) -> str:
+    by = _TITLES.get(verdict.by, verdict.by)
+    return by if verdict.plain is None else f"{by}; {_number(verdict.plain)} by rate"
 
 
 def summary(results: Sequence[CaseResult]) -> str:
     """All goals in one table."""
     rows = [
-        [
-            result.name,
-            one.goal.text,
-            _number(one.value),
-            {True: "met", False: "NOT MET", None: "not measured"}[one.met],
-            _TITLES.get(one.by, one.by),
-        ]
+        [result.name, one.goal.text, _number(one.value), one.word, _by(one)]
         for result in results
         for one in result.verdicts
     ]
@@ -132,7 +129,14 @@ def as_json(result: CaseResult) -> dict[str, Any]:
             for series in result.series
         ],
         "goals": [
-            {"goal": one.goal.text, "bound": one.goal.bound, "found": one.value, "met": one.met, "by": one.by}
+            {
+                "goal": one.goal.text,
+                "bound": one.goal.bound,
+                "found": one.value,
+                "met": one.met,
+                "by": one.by,
+                "rate": one.plain,
+            }
             for one in result.verdicts
         ],
         "notes": result.notes,

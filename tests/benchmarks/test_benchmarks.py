@@ -103,7 +103,8 @@ def test_goals_are_judged_by_rate_or_by_processor_time() -> None:
         Series("v", "envoy", [{"rate": 20.0, "cpu_us": 25.0, "busy": 1.0}]),
     ]
     (held_up,) = result.verdicts
-    assert (held_up.value, held_up.met) == (2.5, True) and "processor" in held_up.by
+    assert (held_up.value, held_up.met, held_up.plain) == (2.5, True, 1.5) and "processor" in held_up.by
+    assert held_up.word == "by CPU only"
     result.series[0].samples[0]["busy"] = 1.0
     (busy,) = result.verdicts
     assert (busy.value, busy.met, busy.by) == (1.5, False, "rate")

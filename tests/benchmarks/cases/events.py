@@ -25,7 +25,7 @@ FIRST_MS = 2.0
 def run(bench: Bench) -> CaseResult:
     """First byte: of one stream by itself, from connecting to its first event. Each event holds the time it was made, by
     the machine's own clock."""
-    result = CaseResult("events", ABOUT, carries="events")
+    result = CaseResult("events", ABOUT, carries="events", paced=True)
     with contextlib.ExitStack() as stack:
         folder = bench.room()
         port = stack.enter_context(bench.origin(folder))
