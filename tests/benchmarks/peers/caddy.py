@@ -14,7 +14,7 @@ class Caddy(Peer):
     """See the module."""
 
     name = "caddy"
-    lacks = frozenset({Layer.JWT, Layer.RATE_LIMIT})
+    lacks = frozenset(Layer)  # what its package brings of them is not configured here: plain proxying
 
     def command(self, arrangement: Arrangement, port: int, stem: str) -> list[str]:
         file = arrangement.folder / f"{stem}.Caddyfile"

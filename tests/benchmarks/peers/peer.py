@@ -21,7 +21,7 @@ class Peer(ABC):
     worker_marker: str | None = None
     """Part of the command line of the processes that do the work, where those alone belong on the program's core."""
     lacks: frozenset[Layer] = frozenset()
-    """Layers of the full chain that it has not, or not with what its package brings."""
+    """Layers of the full chain that it is not given: it has them not, not with what its package brings, or otherwise."""
 
     @property
     def executable(self) -> str | None:
