@@ -1,5 +1,8 @@
 """The model as JSON values, and back: enums as their text, sets sorted, secrets the references that the model holds.
 
+What a thing does not have (None, or nothing in a list, where that is the default) is left out; every other value is
+written, defaults too, so that a reader sees what is in force.
+
 `decode` is the inverse of `encode` (a property test holds it), so a stage that starts from the model can start from a
 file.
 """
@@ -7,8 +10,8 @@ file.
 from __future__ import annotations
 
 import types
-from collections.abc import Hashable
-from dataclasses import fields, is_dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -23,7 +26,7 @@ T = TypeVar("T")
 def encode(value: Any) -> Any:
     """A model object as dicts, lists, strings, numbers, booleans and None."""
     if is_dataclass(value):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: encode(held) for field, held in _held(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, frozenset):
@@ -38,10 +41,18 @@ def shown(value: Any) -> Any:
     if isinstance(value, ApiKey):
         return {**encode(value), "hashes": ["•••"] * len(value.hashes)}
     if is_dataclass(value):
-        return {field.name: shown(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: shown(held) for field, held in _held(value)}
     if isinstance(value, tuple):
         return [shown(item) for item in value]
     return encode(value)
+
+
+def _held(value: Any) -> Iterator[tuple[Field[Any], Any]]:
+    """The fields of a dataclass that say something."""
+    for field in fields(value):
+        held = getattr(value, field.name)
+        if not ((held is None or held == ()) and held == field.default):
+            yield field, held
 
 
 def decode(kind: type[T], value: Any) -> T:
