@@ -7,10 +7,9 @@ import json
 
 import pytest
 
-from api_gateway_service_mesh.model import Breaker, ConnectionPool, RateLimit, RequestKey, Retry, SplitTarget, Timeout
-from api_gateway_service_mesh.model.key import KeyKind
+from api_gateway_service_mesh.model import Breaker, ConnectionPool, Retry, SplitTarget, Timeout
 from api_gateway_service_mesh.model.mtls import MtlsMode
-from api_gateway_service_mesh.policies import read_endpoint, read_rate_limit, read_route
+from api_gateway_service_mesh.policies import read_endpoint, read_route
 from tests.support.backend import Conversation, Received, answer, backend, read_answer, read_head, says
 from tests.support.gateway import endpoint, mesh_of, raw, route, running, upstream
 
@@ -310,41 +309,6 @@ async def test_timeouts(kind: str) -> None:
             while behind.open:
                 behind.closed.clear()
                 await asyncio.wait_for(behind.closed.wait(), 5)
-
-
-async def test_rate_limit(kind: str) -> None:
-    limit = RateLimit("urn:limit", requests_per_second=0.5, burst=2)
-    async with backend(says(answer(b"x"))) as behind:
-        async with running(mesh_of(route(rate_limits=(limit,)), upstream(endpoint(behind.port))), kind=kind) as gateway:
-            reader, writer = await gateway.connect()
-            lines = []
-            for _ in range(4):
-                writer.write(GET)
-                got = await read_answer(reader)
-                lines.append(got.line)
-            writer.close()
-            counted = read_rate_limit(gateway.store.view, gateway.layout.slots["rate_limit_count", limit.iri], 1)
-    assert lines == ["HTTP/1.1 200 OK"] * 2 + ["HTTP/1.1 429 Too Many Requests"] * 2
-    assert problem_of(got) == "rate-limited"
-    assert json.loads(got.body)["policy"] == limit.iri
-    assert 1 <= int(str(got.get("retry-after"))) <= 2
-    assert got.get("ratelimit-policy") == '"default";q=2;w=4'
-    assert str(got.get("ratelimit")).startswith('"default";r=0;t=')
-    assert (counted.admitted, counted.rejected) == (2, 2)
-    assert len(behind.requests) == 2
-
-
-async def test_rate_limit_by_header() -> None:
-    limit = RateLimit("urn:limit", 0.01, 1, RequestKey(KeyKind.HEADER, "x-tenant"))
-    async with backend(says(answer(b"x"))) as behind:
-        async with running(mesh_of(route(rate_limits=(limit,)), upstream(endpoint(behind.port)))) as gateway:
-            reader, writer = await gateway.connect()
-            lines = []
-            for tenant in (b"a", b"b", b"a", b"c", b"b"):
-                writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nX-Tenant: %b\r\n\r\n" % tenant)
-                lines.append((await read_answer(reader)).line.split()[1])
-            writer.close()
-    assert lines == ["200", "200", "429", "200", "429"]
 
 
 async def test_breaker_opens_and_closes(kind: str) -> None:

@@ -19,26 +19,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.model import Algorithm, KeyKind, RateLimit, RequestKey, Route, Upstream
+from api_gateway_service_mesh.model import Algorithm, KeyKind, RequestKey, Route, Upstream
 from api_gateway_service_mesh.policies import (
     CircuitBreaker,
     EndpointCounters,
-    RateLimitCounters,
     RetryPolicy,
     RouteCounters,
     Splitter,
     key_hash,
     make_balancer,
-    token_bucket,
 )
 
 from .authentication import authentication_gate
+from .key import request_key
 from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
+from .rate_limit import address_limits, rate_limits
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -124,84 +123,9 @@ def fold(route: Route, generation: Generation, core: Core) -> RouteHandler:
     return handler
 
 
-def request_key(key: RequestKey, exchange: Exchange) -> str:
-    """What of the request a policy is keyed by; the empty text when it is not there (all such share one bucket)."""
-    if key.kind is KeyKind.CLIENT_ADDRESS:
-        return exchange.client
-    caller = exchange.caller
-    if key.kind is KeyKind.API_KEY:
-        return caller.api_key if caller is not None else ""
-    if key.kind is KeyKind.CLAIM:
-        return caller.claim_key(key.name) if caller is not None else ""
-    return exchange.block.header(key.name) or "" if key.kind is KeyKind.HEADER else ""
-
-
-# A client asks more than once; other keys may be secrets, and are not kept.
-_address_hash = lru_cache(maxsize=8192)(key_hash)
-
-
-def _address_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits if _by_address(limit)]
-
-
-def _rate_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits if not _by_address(limit)]
-
-
-def _by_address(limit: RateLimit) -> bool:
-    return limit.key is not None and limit.key.kind is KeyKind.CLIENT_ADDRESS
-
-
 def _authentication(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     demand = handler.route.authentication
     return [] if demand is None else [authentication_gate(demand, core)]
-
-
-def _rate_limit(limit: RateLimit, generation: Generation, core: Core) -> Gate:
-    bucket = token_bucket(limit, core.cells.view, generation.slots["rate_limit", limit.iri], core.lock)
-    counters = RateLimitCounters(core.cells.view, generation.slots["rate_limit_count", limit.iri], core.worker)
-    take, admitted, key = bucket.take, counters.admitted, limit.key
-    window = max(1, math.ceil(limit.burst / limit.requests_per_second))
-    # RateLimit fields: draft-ietf-httpapi-ratelimit-headers (structured fields: quota q, window w, remaining r, reset
-    # t).
-    policy = b'RateLimit-Policy: "default";q=%d;w=%d\r\n' % (limit.burst, window)
-
-    def refuse(wait: float) -> Refusal:
-        counters.rejected()
-        seconds = max(1, math.ceil(wait))
-        return Refusal(
-            429,
-            "rate-limited",
-            f"over the limit of {limit.requests_per_second:g} requests per second",
-            b'Retry-After: %d\r\nRateLimit: "default";r=0;t=%d\r\n%b' % (seconds, seconds, policy),
-            limit.iri,
-        )
-
-    def shared(exchange: Exchange) -> Refusal | None:
-        wait = take(exchange.started)
-        if wait:
-            return refuse(wait)
-        admitted()
-        return None
-
-    def by_address(exchange: Exchange) -> Refusal | None:
-        wait = take(exchange.started, _address_hash(exchange.client))
-        if wait:
-            return refuse(wait)
-        admitted()
-        return None
-
-    def keyed(exchange: Exchange) -> Refusal | None:
-        assert key is not None
-        wait = take(exchange.started, key_hash(request_key(key, exchange)))
-        if wait:
-            return refuse(wait)
-        admitted()
-        return None
-
-    if key is None:
-        return shared
-    return by_address if key.kind is KeyKind.CLIENT_ADDRESS else keyed
 
 
 def _split(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
@@ -279,9 +203,9 @@ def _breaker(handler: RouteHandler, generation: Generation, core: Core) -> list[
 
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
 ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
-    _address_limits,
+    address_limits,
     _authentication,
-    _rate_limits,
+    rate_limits,
     _upstream,
     _split,
     _breaker,
