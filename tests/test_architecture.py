@@ -93,6 +93,8 @@ HELD_BY = {
     "proxy/pool.py": "proxy/test_engine.py",
     "proxy/problem.py": "proxy/test_failures.py",
     "proxy/request.py": "proxy/test_forwarding.py",
+    "proxy/split.py": "proxy/test_failures.py",
+    "proxy/target.py": "proxy/test_failures.py",
     "proxy/upstream.py": "proxy/test_failures.py",
 }
 

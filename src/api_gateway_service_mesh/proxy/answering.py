@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from api_gateway_service_mesh.security.identity import Identity
 
     from .core import Core, Generation
-    from .pipeline import Gate, RouteHandler, Target
+    from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
+    from .target import Target
     from .upstream import UpstreamConnection
 
 __all__ = ["Answering"]

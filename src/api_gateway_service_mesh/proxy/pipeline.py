@@ -22,64 +22,23 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.model import Algorithm, KeyKind, RequestKey, Route, Upstream
-from api_gateway_service_mesh.policies import (
-    CircuitBreaker,
-    EndpointCounters,
-    RetryPolicy,
-    RouteCounters,
-    Splitter,
-    key_hash,
-    make_balancer,
-)
+from api_gateway_service_mesh.model import Route
+from api_gateway_service_mesh.policies import CircuitBreaker, RetryPolicy, RouteCounters
 
 from .authentication import authentication_gate
-from .key import request_key
-from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
 from .rate_limit import address_limits, rate_limits
+from .split import upstream_gates
+from .target import Target
 
 if TYPE_CHECKING:
     from .core import Core, Generation
     from .exchange import Exchange
 
-__all__ = ["ORDER", "Gate", "RouteHandler", "Target", "fold"]
+__all__ = ["ORDER", "Gate", "RouteHandler", "fold"]
 
 #: Asks a policy: None when the request may go on, `WAIT` when that is not known yet.
 Gate = Callable[["Exchange"], Refusal | None]
-
-
-class Target:
-    """One upstream as one route uses it."""
-
-    __slots__ = ("_balancer", "_core", "_hash_key", "nowhere", "only", "pools", "upstream")
-
-    def __init__(
-        self, upstream: Upstream, pool: UpstreamPool, route: Route, generation: Generation, core: Core
-    ) -> None:
-        self.upstream = upstream
-        slots = generation.slots
-        view = core.cells.view
-        self.pools: tuple[EndpointPool, ...] = tuple(
-            pool.endpoint(endpoint, EndpointCounters(view, slots["endpoint", endpoint.iri], core.worker))
-            for endpoint in upstream.endpoints
-        )
-        self.only: EndpointPool | None = None
-        """The endpoint, when there is nothing to choose."""
-        self._core = core
-        self._hash_key: RequestKey | None = None
-        if len(upstream.endpoints) == 1 and upstream.endpoints[0].weight > 0:
-            self.only = self.pools[0]
-        config = route.balancer
-        if config is not None and config.algorithm is Algorithm.CONSISTENT_HASH:
-            self._hash_key = config.hash_key or RequestKey(KeyKind.CLIENT_ADDRESS)
-        self._balancer = make_balancer(upstream, config, view, slots, route, core.workers, core.worker)
-        self.nowhere = Refusal(503, "no-endpoint", f"{upstream.name} has no endpoint left to try", failure=True)
-
-    def pick(self, exchange: Exchange) -> int:
-        """Index of the endpoint for the next attempt, -1 for none."""
-        hashed = key_hash(request_key(self._hash_key, exchange)) if self._hash_key is not None else 0
-        return self._balancer.pick(exchange.started, self._core.random(), hashed, exchange.tried)
 
 
 class RouteHandler:
@@ -128,52 +87,6 @@ def _authentication(handler: RouteHandler, generation: Generation, core: Core) -
     return [] if demand is None else [authentication_gate(demand, core)]
 
 
-def _split(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    route = handler.route
-    if not any(split.weight > 0 for split in route.splits):
-        return []
-    splitter = Splitter(route.splits)
-    choices = [_target(split.upstream, route, generation, core) for split in splitter.targets]
-    random = core.random
-
-    def choose(exchange: Exchange) -> Refusal | None:
-        target = choices[splitter.choose(random())]
-        if isinstance(target, Refusal):
-            return target
-        exchange.target = target
-        return None
-
-    return [choose]
-
-
-def _upstream(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    route = handler.route
-    if any(split.weight > 0 for split in route.splits):
-        return []
-    found = _target(route.upstream, route, generation, core) if route.upstream is not None else handler.no_upstream
-    if isinstance(found, Refusal):
-        return [lambda exchange: found]
-    handler.target = found
-    return []
-
-
-def _target(iri: str, route: Route, generation: Generation, core: Core) -> Target | Refusal:
-    pool = generation.pools.get(iri)
-    if pool is None:
-        return Refusal(503, "no-upstream", f"{route.name} sends to a backend that is not described", failure=True)
-    upstream = pool.upstream
-    if upstream.plaintext_forbidden:
-        return Refusal(
-            503,
-            "plaintext-forbidden",
-            f"{upstream.name} demands mutual TLS, and agw has no certificate to speak to it with",
-            failure=True,
-        )
-    if not upstream.endpoints:
-        return Refusal(503, "no-endpoint", f"{upstream.name} has no address", failure=True)
-    return Target(upstream, pool, route, generation, core)
-
-
 def _breaker(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     config = handler.route.breaker
     if config is None:
@@ -206,7 +119,6 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     address_limits,
     _authentication,
     rate_limits,
-    _upstream,
-    _split,
+    upstream_gates,
     _breaker,
 )

@@ -1,0 +1,69 @@
+"""Where a route sends to: one upstream as that route uses it, and which of its endpoints an attempt goes to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api_gateway_service_mesh.model import Algorithm, KeyKind, RequestKey, Route, Upstream
+from api_gateway_service_mesh.policies import EndpointCounters, key_hash, make_balancer
+
+from .key import request_key
+from .pool import EndpointPool, UpstreamPool
+from .problem import Refusal
+
+if TYPE_CHECKING:
+    from .core import Core, Generation
+    from .exchange import Exchange
+
+__all__ = ["Target", "find_target"]
+
+
+class Target:
+    """One upstream as one route uses it."""
+
+    __slots__ = ("_balancer", "_core", "_hash_key", "nowhere", "only", "pools", "upstream")
+
+    def __init__(
+        self, upstream: Upstream, pool: UpstreamPool, route: Route, generation: Generation, core: Core
+    ) -> None:
+        self.upstream = upstream
+        slots = generation.slots
+        view = core.cells.view
+        self.pools: tuple[EndpointPool, ...] = tuple(
+            pool.endpoint(endpoint, EndpointCounters(view, slots["endpoint", endpoint.iri], core.worker))
+            for endpoint in upstream.endpoints
+        )
+        self.only: EndpointPool | None = None
+        """The endpoint, when there is nothing to choose."""
+        self._core = core
+        self._hash_key: RequestKey | None = None
+        if len(upstream.endpoints) == 1 and upstream.endpoints[0].weight > 0:
+            self.only = self.pools[0]
+        config = route.balancer
+        if config is not None and config.algorithm is Algorithm.CONSISTENT_HASH:
+            self._hash_key = config.hash_key or RequestKey(KeyKind.CLIENT_ADDRESS)
+        self._balancer = make_balancer(upstream, config, view, slots, route, core.workers, core.worker)
+        self.nowhere = Refusal(503, "no-endpoint", f"{upstream.name} has no endpoint left to try", failure=True)
+
+    def pick(self, exchange: Exchange) -> int:
+        """Index of the endpoint for the next attempt, -1 for none."""
+        hashed = key_hash(request_key(self._hash_key, exchange)) if self._hash_key is not None else 0
+        return self._balancer.pick(exchange.started, self._core.random(), hashed, exchange.tried)
+
+
+def find_target(iri: str, route: Route, generation: Generation, core: Core) -> Target | Refusal:
+    """The upstream `iri` as `route` uses it, or why nothing can be sent there."""
+    pool = generation.pools.get(iri)
+    if pool is None:
+        return Refusal(503, "no-upstream", f"{route.name} sends to a backend that is not described", failure=True)
+    upstream = pool.upstream
+    if upstream.plaintext_forbidden:
+        return Refusal(
+            503,
+            "plaintext-forbidden",
+            f"{upstream.name} demands mutual TLS, and agw has no certificate to speak to it with",
+            failure=True,
+        )
+    if not upstream.endpoints:
+        return Refusal(503, "no-endpoint", f"{upstream.name} has no address", failure=True)
+    return Target(upstream, pool, route, generation, core)
