@@ -77,10 +77,11 @@ def test_numbers(reading: Reading) -> None:
 def test_keys(reading: Reading) -> None:
     assert reading.key(EX + "x", AGW.limitKey, "client-address") == RequestKey(KeyKind.CLIENT_ADDRESS)
     assert reading.key(EX + "x", AGW.limitKey, "header:X-Tenant") == RequestKey(KeyKind.HEADER, "x-tenant")
+    assert reading.key(EX + "x", AGW.limitKey, "cookie:Tenant") == RequestKey(KeyKind.COOKIE, "Tenant")
     assert reading.key(EX + "x", AGW.limitKey, "api-key") == RequestKey(KeyKind.API_KEY)
     assert reading.key(EX + "x", AGW.limitKey, "claim:sub") == RequestKey(KeyKind.CLAIM, "sub")
     assert not reading.findings
-    for wrong in ("header:", "header:a b", "claim:", "cookie:x", "client-address:x", ""):
+    for wrong in ("header:", "header:a b", "claim:", "cookie:", "cookie:a;b", "client-address:x", ""):
         assert reading.key(EX + "x", AGW.limitKey, wrong) is None
         assert reading.findings.pop().code == "invalid-value"
 

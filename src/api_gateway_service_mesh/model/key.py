@@ -9,17 +9,19 @@ __all__ = ["KeyKind", "RequestKey"]
 
 
 class KeyKind(StrEnum):
-    """The part of the request. Written ``client-address``, ``api-key``, ``claim:NAME``, ``header:NAME``."""
+    """The part of the request. Written ``client-address``, ``api-key``, ``claim:NAME``, ``header:NAME``,
+    ``cookie:NAME``."""
 
     CLIENT_ADDRESS = "client-address"
     API_KEY = "api-key"
     CLAIM = "claim"
     HEADER = "header"
+    COOKIE = "cookie"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A kind and, for claims and headers, the name (headers in lower case)."""
+    """A kind and, for claims, headers and cookies, the name (headers in lower case)."""
 
     kind: KeyKind
     name: str = ""

@@ -84,6 +84,6 @@ def refuse_unvouched_keys(route: Route, reading: Reading) -> None:
             iri,
             term,
             str(key),
-            allowed='"client-address" or "header:NAME"',
+            allowed='"client-address", "header:NAME" or "cookie:NAME"',
             remedy=f"add agw:hasAuthentication with an {needed} to {route.name} or to the gateway",
         )

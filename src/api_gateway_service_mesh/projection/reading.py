@@ -163,7 +163,7 @@ class Reading:
             return default
 
     def key(self, subject: str, predicate: str, value: str | None) -> RequestKey | None:
-        """A request key: ``client-address``, ``api-key``, ``claim:NAME`` or ``header:NAME``."""
+        """A request key: ``client-address``, ``api-key``, ``claim:NAME``, ``header:NAME`` or ``cookie:NAME``."""
         if value is None:
             return None
         kind, colon, name = value.partition(":")
@@ -173,7 +173,10 @@ class Reading:
             return RequestKey(KeyKind.CLAIM, name)
         if kind == KeyKind.HEADER and _TOKEN.match(name):
             return RequestKey(KeyKind.HEADER, name.lower())
-        self._wrong(subject, predicate, value, '"client-address", "api-key", "claim:NAME" or "header:NAME"')
+        if kind == KeyKind.COOKIE and _TOKEN.match(name):
+            return RequestKey(KeyKind.COOKIE, name)
+        allowed = '"client-address", "api-key", "claim:NAME", "header:NAME" or "cookie:NAME"'
+        self._wrong(subject, predicate, value, allowed)
         return None
 
     def known(

@@ -8,17 +8,36 @@ from api_gateway_service_mesh.model import KeyKind, RequestKey
 
 if TYPE_CHECKING:
     from .exchange import Exchange
+    from .head import Block
 
-__all__ = ["request_key"]
+__all__ = ["cookie", "request_key"]
 
 
 def request_key(key: RequestKey, exchange: Exchange) -> str:
     """What of the request a policy is keyed by; the empty text when it is not there (all such share one bucket)."""
-    if key.kind is KeyKind.CLIENT_ADDRESS:
+    kind = key.kind
+    if kind is KeyKind.CLIENT_ADDRESS:
         return exchange.client
+    if kind is KeyKind.HEADER:
+        return exchange.block.header(key.name) or ""
+    if kind is KeyKind.COOKIE:
+        return cookie(exchange.block, key.name) or ""
     caller = exchange.caller
-    if key.kind is KeyKind.API_KEY:
-        return caller.api_key if caller is not None else ""
-    if key.kind is KeyKind.CLAIM:
-        return caller.claim_key(key.name) if caller is not None else ""
-    return exchange.block.header(key.name) or "" if key.kind is KeyKind.HEADER else ""
+    if caller is None:
+        return ""
+    return caller.api_key if kind is KeyKind.API_KEY else caller.claim_key(key.name)
+
+
+def cookie(block: Block, name: str) -> str | None:
+    """The value of a cookie, the first of that name (RFC 6265 §4.2.1 and §5.4); None when the request has none.
+
+    Cookies may come in several fields (RFC 9113 §8.2.3). Their values are opaque: quotes belong to them.
+    """
+    wanted = name.encode("utf-8") + b"="
+    for line in block.lines:
+        if line[:7].lower() == b"cookie:":
+            for pair in line[7:].split(b";"):
+                pair = pair.strip(b" \t")
+                if pair.startswith(wanted):
+                    return pair[len(wanted) :].decode("utf-8", "replace")
+    return None

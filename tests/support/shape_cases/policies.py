@@ -16,10 +16,11 @@ POLICIES = [
         (f"{LIMIT} ; agw:requestsPerSecond -5 .", "at least 1"),
     ),
     *right("limitKey", f'{RATED} ; agw:limitKey "client-address" .', f'{RATED} ; agw:limitKey "header:x-tenant" .'),
+    *right("limitKey", f'{RATED} ; agw:limitKey "cookie:tenant" .'),
     *wrong(
         "limitKey",
-        (f'{RATED} ; agw:limitKey "ip" .', '"client-address", "header:NAME"'),
-        (f'{RATED} ; agw:limitKey "header:" .', '"client-address", "header:NAME"'),
+        (f'{RATED} ; agw:limitKey "ip" .', '"client-address", "header:NAME", "cookie:NAME"'),
+        (f'{RATED} ; agw:limitKey "header:" .', '"client-address", "header:NAME", "cookie:NAME"'),
     ),
     *integer("failureThreshold", BREAKER, 1, 1000000),
     *integer("timeoutSeconds", BREAKER, 1, 86400),
@@ -70,6 +71,7 @@ POLICIES = [
         ),
         f'{BALANCER} ; agw:hashKey "header:x-session" .',
         f'{BALANCER} ; agw:hashKey "client-address" .',
+        f'{BALANCER} ; agw:hashKey "cookie:session" .',
     ),
     *wrong(
         "balancer",
