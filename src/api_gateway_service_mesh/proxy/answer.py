@@ -69,6 +69,9 @@ class AnswerMarks:
         """Fields that Connection takes away, beside those that are taken away anyhow."""
 
 
+_NO_MARKS = AnswerMarks()
+
+
 class AnswerHead:
     """A backend's status line and fields. Immutable."""
 
@@ -100,6 +103,13 @@ class AnswerHead:
     def wire(self) -> bytes:
         """Status line and ``block``, without the empty line."""
         return self.line.wire + self.block
+
+    def with_fields(self, fields: bytes) -> AnswerHead:
+        """The same head with more header lines (each with CR LF)."""
+        head = AnswerHead(self.line, self.block + fields, self.length, _NO_MARKS)
+        head.chunked, head.keep_alive = self.chunked, self.keep_alive
+        head.upgrade, head.dated = self.upgrade, self.dated
+        return head
 
 
 class AnswerLines(LineMemory):

@@ -6,11 +6,12 @@ An exchange ends in exactly one way, through `_end`: there it is counted, its br
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from api_gateway_service_mesh.policies import EndpointCounters, Failure
 
 from .answer import AnswerHead
+from .attempt import AttemptOutcome
 from .client_side import Downstream
 from .head import Block
 from .problem import Refusal, problem_answer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from api_gateway_service_mesh.security.identity import Identity
 
     from .core import Core, Generation
+    from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
     from .target import Target
@@ -36,6 +38,13 @@ class Answering:
     tried = 0
     deadline: float | None = None
     attempt_deadline: float | None = None
+    attempt_started = 0.0
+    """When the attempt under way began; 0.0 when nobody watches attempts (``Target.on_attempt``), or none is under
+    way."""
+    head_at = 0.0
+    """When the head of a watched attempt's answer came, where its body follows."""
+    answer_fields = b""
+    """Header lines (each with CR LF) that the client's answer gets beside its own, whoever made it."""
     connection: UpstreamConnection | None = None
     pool: EndpointPool | None = None
     target: Target | None = None
@@ -119,7 +128,12 @@ class Answering:
         self.bytes_out = len(payload)
         if self.ticket:
             self._tell_breaker(status < 500)
-        self.down.respond(self, head, payload, raw if head.unchanged else None)
+        if self.attempt_started:
+            self._tell_attempt(status, None)
+        if self.answer_fields:
+            self.down.respond(self, head.with_fields(self.answer_fields), payload, None)
+        else:
+            self.down.respond(self, head, payload, raw if head.unchanged else None)
         self._answer_over(connection)
 
     def answer_begins(self, connection: UpstreamConnection, head: AnswerHead) -> bool:
@@ -130,7 +144,9 @@ class Answering:
         self.committed = True
         if self.ticket and head.status >= 500:
             self._tell_breaker(False)
-        self.down.begin(self, head)
+        if self.attempt_started:
+            self.head_at = monotonic()
+        self.down.begin(self, head.with_fields(self.answer_fields) if self.answer_fields else head)
         return True
 
     def _retry_status(self, connection: UpstreamConnection, status: int, *, whole: bool) -> bool:
@@ -142,7 +158,7 @@ class Answering:
         else:
             connection.detach()
             connection.abort()
-        self._attempt_over(ok=False)
+        self._attempt_over(ok=False, status=status)
         return True
 
     def answer_body(self, payload: bytes) -> None:
@@ -166,6 +182,8 @@ class Answering:
         if counters is not None:
             self.endpoint_counters = None
             counters.finish(self.status < 500)
+        if self.attempt_started:
+            self._tell_attempt(self.status, None)
         self._end(now=now)
 
     def interim(self, head: AnswerHead) -> None:
@@ -181,7 +199,7 @@ class Answering:
         connection.detach()
         connection.resume()
         tunnel = Tunnel(self, connection)
-        self.down.tunnel(head, tunnel)
+        self.down.tunnel(head.with_fields(self.answer_fields) if self.answer_fields else head, tunnel)
         if rest:
             tunnel.from_upstream(rest)
 
@@ -192,7 +210,7 @@ class Answering:
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
         self.connection = None
-        self._attempt_over(ok=True)
+        self._attempt_over(ok=True, status=101)
         self._end()
 
     def upstream_full(self) -> None:
@@ -220,6 +238,8 @@ class Answering:
         self.refused_by = refusal.refused_by
         self.reason = refusal.reason or (refusal.detail if refusal.failure else None)
         self.committed = True
+        if self.answer_fields:
+            head = head.with_fields(self.answer_fields)
         if self.is_head:
             payload = b""
         self.bytes_out = len(payload)
@@ -252,6 +272,9 @@ class Answering:
                 else:
                     self._tell_breaker(not failed and status < 500)
             handler.counters.observe(status, now - self.started, self.bytes_in, self.bytes_out)
+            if handler.on_end:
+                for ended in handler.on_end:
+                    ended(cast("Exchange", self), now)
         if self.generation.access_log:
             self.core.log(self, now)
         if not gone:
@@ -266,8 +289,22 @@ class Answering:
         ticket, self.ticket = self.ticket, 0.0
         handler.breaker.record(ticket, ok, monotonic())
 
-    def _attempt_over(self, *, ok: bool) -> None:
+    def _attempt_over(self, *, ok: bool, status: int = 0, failure: Failure | None = None) -> None:
         counters = self.endpoint_counters
         if counters is not None:
             self.endpoint_counters = None
             counters.finish(ok)
+        if self.attempt_started:
+            self._tell_attempt(status or self.status, failure)
+
+    def _tell_attempt(self, status: int, failure: Failure | None) -> None:
+        """The attempt under way is over: tell those who watch."""
+        handler, pool = self.handler, self.pool
+        assert handler is not None
+        target = self.target or handler.target
+        if target is not None and pool is not None:
+            now = monotonic()
+            outcome = AttemptOutcome(status, failure, (self.head_at or now) - self.attempt_started, now)
+            for told in target.on_attempt:
+                told(cast("Exchange", self), pool, outcome)
+        self.attempt_started = 0.0

@@ -147,6 +147,9 @@ class Exchange(Answering):
         if handler.attempt_seconds is not None:
             now = self.started if self.attempt == 1 else monotonic()
             self.attempt_deadline = now + handler.attempt_seconds
+        if target.on_attempt:
+            self.attempt_started = monotonic()
+            self.head_at = 0.0
         counters = pool.counters
         self.endpoint_counters = counters
         counters.start()
@@ -203,7 +206,7 @@ class Exchange(Answering):
             return
         self.connection = None
         if self.committed:
-            self._attempt_over(ok=False)
+            self._attempt_over(ok=False, failure=Failure.RESET)
             self.down.cut()
             self._end(failed=True)
             return
@@ -226,7 +229,7 @@ class Exchange(Answering):
 
     def _failed(self, failure: Failure, refusal: Refusal, status: int = 0) -> None:
         """An attempt came to nothing: once more, or tell the client."""
-        self._attempt_over(ok=False)
+        self._attempt_over(ok=False, failure=failure)
         if not self._try_again(failure, status):
             self.refuse(refusal)
 
@@ -263,7 +266,7 @@ class Exchange(Answering):
             return
         if self.deadline is not None and now >= self.deadline:
             if not self.retrying:
-                self._drop_connection(ok=False)
+                self._drop_connection(ok=False, failure=Failure.TIMEOUT)
             self.refuse(Refusal(504, "timeout", "no answer within the route's time", failure=True))
         elif self.attempt_deadline is not None and now >= self.attempt_deadline:
             self._drop_connection(ok=False, counted=False)
@@ -276,15 +279,14 @@ class Exchange(Answering):
         """Nothing has moved for too long."""
         if self.over:
             return
+        self._drop_connection(ok=False, failure=Failure.TIMEOUT)
         if self.committed:
-            self._drop_connection(ok=False)
             self.down.cut()
             self._end(failed=True)
         else:
-            self._drop_connection(ok=False)
             self.refuse(Refusal(504, "timeout", "nothing moved on this request for too long", failure=True))
 
-    def _drop_connection(self, *, ok: bool, counted: bool = True) -> None:
+    def _drop_connection(self, *, ok: bool, counted: bool = True, failure: Failure | None = None) -> None:
         """Give up the attempt under way, wherever it is."""
         if self.pool is not None:
             self.pool.leave(self)
@@ -294,4 +296,4 @@ class Exchange(Answering):
             connection.detach()
             connection.abort()
         if counted:
-            self._attempt_over(ok=ok)
+            self._attempt_over(ok=ok, failure=failure)

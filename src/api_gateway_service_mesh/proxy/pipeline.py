@@ -17,15 +17,15 @@ A policy that a route lacks is not in its handler at all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import Route
 from api_gateway_service_mesh.policies import CircuitBreaker, RetryPolicy, RouteCounters
 
+from .attempt import OnEnd
 from .authentication import authentication_gate
+from .breaker import breaker_gates
 from .problem import Refusal
 from .rate_limit import address_limits, rate_limits
 from .split import upstream_gates
@@ -50,6 +50,7 @@ class RouteHandler:
         "counters",
         "gates",
         "no_upstream",
+        "on_end",
         "retry",
         "route",
         "target",
@@ -63,6 +64,8 @@ class RouteHandler:
         self.gates: tuple[Gate, ...] = ()
         self.target: Target | None = None
         """Where to, unless a gate says otherwise."""
+        self.on_end: tuple[OnEnd, ...] = ()
+        """Who is told when a request of this route is over."""
         self.breaker: CircuitBreaker | None = None
         self.retry = RetryPolicy(route.retry) if route.retry is not None and route.retry.attempts else None
         timeout = route.timeout
@@ -87,38 +90,11 @@ def _authentication(handler: RouteHandler, generation: Generation, core: Core) -
     return [] if demand is None else [authentication_gate(demand, core)]
 
 
-def _breaker(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    config = handler.route.breaker
-    if config is None:
-        return []
-    lease = max(60.0, 2 * (handler.total_seconds or 0.0))
-    base = generation.slots["breaker", config.iri]
-    breaker = CircuitBreaker(config, core.cells.view, base, core.lock, lease_seconds=lease)
-    handler.breaker = breaker
-    admit = breaker.admit
-
-    def ask(exchange: Exchange) -> Refusal | None:
-        ticket = admit(exchange.started)
-        if ticket:
-            exchange.ticket = ticket
-            return None
-        wait = max(1, math.ceil(breaker.retry_after_seconds(monotonic())))
-        return Refusal(
-            503,
-            "circuit-open",
-            "the circuit breaker is open after failures of the backend",
-            b"Retry-After: %d\r\n" % wait,
-            config.iri,
-        )
-
-    return [ask]
-
-
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
 ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     address_limits,
     _authentication,
     rate_limits,
     upstream_gates,
-    _breaker,
+    breaker_gates,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.model import Algorithm, KeyKind, RequestKey, Route, Upstream
 from api_gateway_service_mesh.policies import EndpointCounters, key_hash, make_balancer
 
+from .attempt import OnAttempt
 from .key import request_key
 from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
@@ -21,7 +22,7 @@ __all__ = ["Target", "find_target"]
 class Target:
     """One upstream as one route uses it."""
 
-    __slots__ = ("_balancer", "_core", "_hash_key", "nowhere", "only", "pools", "upstream")
+    __slots__ = ("_balancer", "_core", "_hash_key", "nowhere", "on_attempt", "only", "pools", "upstream")
 
     def __init__(
         self, upstream: Upstream, pool: UpstreamPool, route: Route, generation: Generation, core: Core
@@ -35,6 +36,8 @@ class Target:
         )
         self.only: EndpointPool | None = None
         """The endpoint, when there is nothing to choose."""
+        self.on_attempt: tuple[OnAttempt, ...] = ()
+        """Who is told what became of each attempt."""
         self._core = core
         self._hash_key: RequestKey | None = None
         if len(upstream.endpoints) == 1 and upstream.endpoints[0].weight > 0:
