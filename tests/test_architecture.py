@@ -80,7 +80,6 @@ HELD_BY = {
     "control/workers.py": "control/test_serve.py",
     "graph/allowed.py": "graph/test_findings.py",
     "graph/excerpt.py": "graph/test_report.py",
-    "proxy/access_log.py": "proxy/test_engine.py",
     "proxy/answer_writer.py": "proxy/test_forwarding.py",
     "proxy/answering.py": "proxy/test_failures.py",
     "proxy/client_side.py": "proxy/test_forwarding.py",

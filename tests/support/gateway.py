@@ -24,7 +24,7 @@ from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for
 from api_gateway_service_mesh.proxy import Engine
 from api_gateway_service_mesh.routing import compile_table
 
-__all__ = ["Running", "endpoint", "mesh_of", "raw", "route", "running", "upstream"]
+__all__ = ["LogLines", "Running", "endpoint", "mesh_of", "raw", "route", "running", "upstream"]
 
 
 def endpoint(port: int, name: str = "one", weight: int = 1) -> Endpoint:
@@ -51,6 +51,20 @@ def mesh_of(routes: Route | tuple[Route, ...], *upstreams: Upstream, **more: obj
     return replace(Mesh("urn:test:gateway", "gateway", listed, upstreams), **more)  # type: ignore[arg-type]
 
 
+class LogLines(list[str]):
+    """An access log that keeps its lines."""
+
+    dropped = 0
+
+    @property
+    def written(self) -> int:
+        """All of them."""
+        return len(self)
+
+    def __call__(self, line: bytes) -> None:
+        self.append(line.decode("ascii"))
+
+
 @dataclass
 class Running:
     """A data plane in service."""
@@ -59,7 +73,7 @@ class Running:
     port: int
     layout: CellLayout
     store: CellStore
-    log: list[str]
+    log: LogLines
 
     def install(self, mesh: Mesh, revision: str = "2") -> None:
         """Swap the table."""
@@ -76,8 +90,8 @@ async def running(mesh: Mesh, *, kind: str = "engine", limits: Limits | None = N
     """Serve `mesh`; `kind` is ``engine`` (a port of its own) or ``app`` (an aiohttp application)."""
     store = CellStore.local(2**20)
     layout = CellLayout(store)
-    log: list[str] = []
-    engine = Engine(cells=store, access_log=log.append)
+    log = LogLines()
+    engine = Engine(cells=store, access_log=log)
     gateway = Running(engine, 0, layout, store, log)
     gateway.install(mesh, "1")
     runner: web.AppRunner | None = None

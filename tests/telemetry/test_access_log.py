@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
+import pytest
+
 from api_gateway_service_mesh.telemetry import AccessLog
+from api_gateway_service_mesh.telemetry.access_log import BATCH_LINES, BATCH_SECONDS
 
 
 def test_lines_are_written_in_order_and_flushed_at_the_end() -> None:
     reading, writing = os.pipe()
     log = AccessLog(writing)
     for number in range(500):
-        log(f'{{"n":{number},"path":"/ä\udcff"}}')
+        log(b'{"n":%d,"path":"/"}' % number)
     log.close()
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as lines:
@@ -23,10 +27,10 @@ def test_lines_are_written_in_order_and_flushed_at_the_end() -> None:
 
 def test_a_full_pipe_drops_and_never_waits() -> None:
     reading, writing = os.pipe()
-    log = AccessLog(writing, queue=64)
+    log = AccessLog(writing, lines=64)
     started = time.monotonic()
     for _ in range(20_000):
-        log("x" * 100)
+        log(b"x" * 100)
     assert time.monotonic() - started < 5
     assert log.dropped > 0
     os.close(reading)  # now the writer's call fails, and it goes on
@@ -39,7 +43,99 @@ def test_a_closed_reader_is_survived() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     log = AccessLog(writing)
-    log("lost")
+    log(b"lost")
     log.close()
     assert (log.written, log.dropped) == (0, 1)
     os.close(writing)
+
+
+def test_the_writer_is_woken_for_a_batch_not_for_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    writes: list[int] = []
+
+    def write(fd: int, data: bytes | memoryview) -> int:
+        writes.append(len(data))
+        return real(fd, data)
+
+    real = os.write
+    monkeypatch.setattr(os, "write", write)
+    log = AccessLog(writing)
+    lines = BATCH_LINES * 3 // 2
+    for _ in range(lines):
+        log(b"line")
+    log.close()
+    assert sum(writes) == 5 * lines
+    assert len(writes) <= 4
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_line_alone_is_out_soon() -> None:
+    reading, writing = os.pipe()
+    log = AccessLog(writing)
+    for number in range(3):
+        started = time.monotonic()
+        log(b"alone %d" % number)
+        assert os.read(reading, 100) == b"alone %d\n" % number
+        assert time.monotonic() - started < 20 * BATCH_SECONDS
+    log.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_memory_is_bounded_by_bytes_too() -> None:
+    reading, writing = os.pipe()
+    log = AccessLog(writing, bytes_=100_000)
+    for _ in range(100):
+        log(b"x" * 10_000)
+    assert log.dropped >= 70
+    os.set_blocking(reading, False)
+    draining = threading.Thread(target=_drain, args=(reading,))
+    draining.start()
+    log.close(10)
+    assert log.written + log.dropped == 100
+    assert log._bytes_put == log._bytes_taken  # what was written no longer counts
+    os.close(writing)
+    draining.join()
+    os.close(reading)
+
+
+def _drain(fd: int) -> None:
+    while True:
+        try:
+            if not os.read(fd, 65536):
+                return
+        except BlockingIOError:
+            time.sleep(0.001)
+
+
+def test_a_descriptor_that_does_not_block_is_waited_for() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    log = AccessLog(writing)
+    for _ in range(3000):
+        log(b"x" * 100)
+    draining = threading.Thread(target=_drain, args=(reading,))
+    draining.start()
+    log.close(10)
+    assert (log.written, log.dropped) == (3000, 0)
+    os.close(writing)
+    draining.join()
+    os.close(reading)
+
+
+def test_many_batches_pass_while_lines_keep_coming() -> None:
+    reading, writing = os.pipe()
+    draining = threading.Thread(target=_drain, args=(reading,))
+    draining.start()
+    log = AccessLog(writing, bytes_=1_000_000)
+    for number in range(60_000):
+        log(b"x" * 100)
+        if not number % 500:
+            time.sleep(0.001)
+    log.close(10)
+    assert log.written + log.dropped == 60_000
+    assert log.written > 30_000
+    os.close(writing)
+    draining.join()
+    os.close(reading)

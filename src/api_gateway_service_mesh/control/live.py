@@ -20,10 +20,12 @@ from api_gateway_service_mesh.policies import (
     CircuitBreaker,
     EndpointTotals,
     HealthState,
+    LogTotals,
     RateLimitTotals,
     RouteTotals,
     read_endpoint,
     read_health,
+    read_log,
     read_rate_limit,
     read_route,
 )
@@ -55,6 +57,11 @@ class Live:
         """Every route with its counters."""
         for route in self.mesh.routes:
             yield route, read_route(self.cells.view, self.slots["route", route.iri], self.workers)
+
+    def log(self) -> LogTotals | None:
+        """What became of the access log's lines; None when there is no log."""
+        slot = self.slots.get(("access_log", self.mesh.iri))
+        return read_log(self.cells.view, slot, self.workers) if slot is not None and self.mesh.access_log else None
 
     def rate_limits(self) -> Iterator[tuple[RateLimit, RateLimitTotals]]:
         """Every rate limit once, with its decisions."""

@@ -36,6 +36,7 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
         yield from _routes(live)
         yield from _policies(live)
         yield from _endpoints(live)
+        yield from _log(live)
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
         yield Family("agw_config_revision", "The configuration in force.", Kind.INFO, (Sample(1, labels),))
         yield _gauge("agw_config_loaded_timestamp_seconds", "When it went live.", live.loaded_at.timestamp())
@@ -106,6 +107,16 @@ def _endpoints(live: Live) -> Iterator[Family]:
     yield Family("agw_endpoint_health", "1 for the state an endpoint is in.", Kind.GAUGE, health)
     expiries = [Sample(end.timestamp(), (("certificate", item.iri),)) for item, end in live.certificates()]
     yield Family("agw_certificate_expiry_timestamp_seconds", "End of a certificate's validity.", Kind.GAUGE, expiries)
+
+
+def _log(live: Live) -> Iterator[Family]:
+    totals = live.log()
+    if totals is not None:
+        lines = [
+            Sample(count, (("result", result),))
+            for result, count in (("written", totals.written), ("dropped", totals.dropped))
+        ]
+        yield Family("agw_access_log_lines", "Lines of the access log, and whether they got out.", Kind.COUNTER, lines)
 
 
 def _gauge(name: str, text: str, value: float) -> Family:

@@ -64,8 +64,8 @@ class Serving:
 
     def __init__(self, state: State) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._access_log: AccessLog | None = None
-        self._engine = Engine(cells=state.cells, access_log=self._log)
+        self._access_log = AccessLog()
+        self._engine = Engine(cells=state.cells, access_log=self._access_log)
         self._prober = HealthProber(state.cells)
 
     def begin(self) -> None:
@@ -97,11 +97,6 @@ class Serving:
         tls = listener.certificate is not None and listener.mtls_mode is not MtlsMode.PERMISSIVE
         return Address(listener.bind_address, port, "https" if tls else "http")
 
-    def _log(self, line: str) -> None:
-        if self._access_log is None:
-            self._access_log = AccessLog()  # a thread, which only those pay for who want a log
-        self._access_log(line)
-
     def app(self, started: Callable[[Serving], None], ended: Callable[[Serving], Awaitable[None]]) -> web.Application:
         """The same pipeline as an aiohttp application, which tells when its server starts and ends."""
 
@@ -118,8 +113,7 @@ class Serving:
         """Take no more connections, let requests end for at most `drain_seconds`, close."""
         await self._prober.stop()
         await self._engine.drain(drain_seconds)
-        if self._access_log is not None:
-            await asyncio.to_thread(self._access_log.close)
+        await asyncio.to_thread(self._access_log.close)
 
 
 def listeners_of(mesh: Mesh, host: str | None, port: int | None) -> tuple[Listener, ...]:

@@ -25,7 +25,7 @@ from api_gateway_service_mesh.model import Mesh
 
 from .balancer import balancer_cells, balancer_key
 from .breaker import BREAKER_CELLS
-from .counters import ENDPOINT_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
+from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
 from .rate_limit import rate_limit_cells
@@ -193,8 +193,8 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
     """Reserve all that `mesh` needs with `workers` workers, and say where: (kind, IRI) to base.
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``breaker`` (Breaker), ``route`` (Route), ``endpoint``
-    and ``health`` (Endpoint), ``balancer`` (named by `policies.balancer.balancer_key`). A policy that several routes
-    name is one machine.
+    and ``health`` (Endpoint), ``balancer`` (named by `policies.balancer.balancer_key`), ``access_log`` (Mesh). A policy
+    that several routes name is one machine.
 
     Raises:
         CellsExhausted: the store is too small; `cells_needed` tells what it takes.
@@ -211,6 +211,8 @@ def cells_needed(mesh: Mesh, workers: int) -> int:
 
 
 def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
+    if mesh.access_log:
+        yield "access_log", mesh.iri, LOG_CELLS * workers
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     for route in mesh.routes:
         yield "route", route.iri, ROUTE_CELLS * workers

@@ -14,16 +14,20 @@ from dataclasses import dataclass
 __all__ = [
     "BUCKET_SECONDS",
     "ENDPOINT_CELLS",
+    "LOG_CELLS",
     "RATE_LIMIT_COUNT_CELLS",
     "ROUTE_CELLS",
     "EndpointCounters",
     "EndpointTotals",
+    "LogCounters",
+    "LogTotals",
     "RateLimitCounters",
     "RateLimitTotals",
     "RouteCounters",
     "RouteTotals",
     "clear_gauges",
     "read_endpoint",
+    "read_log",
     "read_rate_limit",
     "read_route",
 ]
@@ -50,6 +54,10 @@ ENDPOINT_CELLS = 8
 RATE_LIMIT_ADMITTED = 0
 RATE_LIMIT_REJECTED = 1
 RATE_LIMIT_COUNT_CELLS = 8
+
+LOG_WRITTEN = 0
+LOG_DROPPED = 1
+LOG_CELLS = 8
 
 
 class RouteCounters:
@@ -220,6 +228,41 @@ def read_rate_limit(view: memoryview[float], base: int, workers: int) -> RateLim
     """Sum a rate limit's columns."""
     cells = _summed(view, base, workers, RATE_LIMIT_COUNT_CELLS)
     return RateLimitTotals(int(cells[RATE_LIMIT_ADMITTED]), int(cells[RATE_LIMIT_REJECTED]))
+
+
+class LogCounters:
+    """One worker's counters of the access log's lines."""
+
+    __slots__ = ("_column", "_view")
+
+    def __init__(self, view: memoryview[float], base: int, worker: int = 0) -> None:
+        self._view = view
+        self._column = base + worker * LOG_CELLS
+
+    def count(self, written: int, dropped: int) -> None:
+        """So many more lines were written, and so many dropped."""
+        self._view[self._column + LOG_WRITTEN] += written
+        self._view[self._column + LOG_DROPPED] += dropped
+
+    def __repr__(self) -> str:
+        return f"<LogCounters {read_log(self._view, self._column, 1)!s}>"
+
+
+@dataclass(frozen=True, slots=True)
+class LogTotals:
+    """What became of the access log's lines, over all workers. Up to half a second old."""
+
+    written: int
+    dropped: int
+
+    def __str__(self) -> str:
+        return f"written={self.written} dropped={self.dropped}"
+
+
+def read_log(view: memoryview[float], base: int, workers: int) -> LogTotals:
+    """Sum the access log's columns."""
+    cells = _summed(view, base, workers, LOG_CELLS)
+    return LogTotals(int(cells[LOG_WRITTEN]), int(cells[LOG_DROPPED]))
 
 
 def clear_gauges(view: memoryview[float], slots: Mapping[tuple[str, str], int], worker: int) -> None:

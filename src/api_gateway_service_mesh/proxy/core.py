@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from email.utils import formatdate
 from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from api_gateway_service_mesh.model import Mesh
-from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock
+from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
 from api_gateway_service_mesh.security.authentication import Authenticators
 
-from .access_log import access_line
+from .access_log import LineSink, LogClock, access_line
 from .answer import AnswerReader
 from .forwarded import TrustedProxies
 from .head import HeadReader
@@ -24,7 +24,7 @@ from .parser import BlockJudge
 if TYPE_CHECKING:
     from .answering import Answering
     from .pipeline import RouteHandler
-    from .pool import UpstreamPool
+    from .pool import EndpointPool, UpstreamPool
 
 __all__ = ["HOUSEKEEPING_SECONDS", "STALL_SECONDS", "Core", "Deadlines", "Generation"]
 
@@ -83,6 +83,8 @@ class Generation:
         "access_log",
         "behind_proxies",
         "handlers",
+        "log_counters",
+        "log_texts",
         "mesh",
         "needs_headers",
         "pools",
@@ -107,6 +109,9 @@ class Generation:
         self.revision = revision
         self.pools = pools
         self.access_log = access_log
+        self.log_counters: LogCounters | None = None
+        self.log_texts: dict[tuple[RouteHandler | None, EndpointPool | None], bytes] = {}
+        """What of an access-log line depends on route and endpoint alone."""
         self.proxies = TrustedProxies(mesh.trusted_proxies)
         self.behind_proxies = bool(mesh.trusted_proxies)
         self.handlers: list[RouteHandler | None] = [None] * len(table.entries)
@@ -133,7 +138,7 @@ class Core:
         worker: int = 0,
         workers: int = 1,
         lock: Lock = NO_LOCK,
-        access_log: Callable[[str], None] | None = None,
+        access_log: LineSink | None = None,
     ) -> None:
         self.loop = loop
         self.cells = cells
@@ -141,6 +146,8 @@ class Core:
         self.workers = workers
         self.lock = lock
         self.write_log = access_log
+        self._log_clock = LogClock()
+        self._lines_told = (0, 0)
         self.random = Random().random  # noqa: S311 - draws shares and delays, not secrets
         self.heads = HeadReader(BlockJudge(loop))
         self.answers = AnswerReader()
@@ -171,7 +178,7 @@ class Core:
     def log(self, exchange: Answering, now: float) -> None:
         """One line in the access log."""
         if self.write_log is not None:
-            self.write_log(access_line(exchange, now - exchange.started))
+            self.write_log(access_line(exchange, now - exchange.started, self._log_clock.now()))
 
     def keep_house(self) -> None:
         """Start the housekeeping."""
@@ -182,6 +189,7 @@ class Core:
         self._housekeeping = self.loop.call_later(HOUSEKEEPING_SECONDS, self._keep_house)
         for connection in list(self.connections):
             connection.sweep()
+        self.tell_lines()
         generation = self.generation
         if generation is not None:
             now = monotonic()
@@ -189,8 +197,20 @@ class Core:
                 if pool.idle:
                     pool.expire(now)
 
+    def tell_lines(self) -> None:
+        """Add to the counters what became of the access log's lines since the last time."""
+        log, generation = self.write_log, self.generation
+        if log is None or generation is None or generation.log_counters is None:
+            return
+        written, dropped = log.written, log.dropped
+        before = self._lines_told
+        if (written, dropped) != before:
+            generation.log_counters.count(written - before[0], dropped - before[1])
+            self._lines_told = (written, dropped)
+
     def stop(self) -> None:
         """End housekeeping and deadlines."""
+        self.tell_lines()
         self.deadlines.stop()
         self.authenticators.close()
         if self._housekeeping is not None:

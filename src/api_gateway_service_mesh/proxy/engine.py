@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Listener, Mesh
-from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock
+from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
 from api_gateway_service_mesh.routing import RoutingTable
 
+from .access_log import LineSink
 from .core import Core, Generation
 from .downstream import ClientConnection
 from .listener import OpenListener, open_listener
@@ -48,7 +49,7 @@ class Engine:
         worker: int = 0,
         workers: int = 1,
         lock: Lock | None = None,
-        access_log: Callable[[str], None] | None = None,
+        access_log: LineSink | None = None,
     ) -> None:
         require_c_parser()
         self._cells = cells
@@ -103,6 +104,9 @@ class Engine:
         core.authenticators.adopt(mesh.routes)
         log = mesh.access_log and self._access_log is not None
         core.generation = self._generation = Generation(mesh, table, slots, revision, pools, log)
+        if log:
+            slot = slots["access_log", mesh.iri]
+            self._generation.log_counters = LogCounters(self._cells.view, slot, self._worker)
         for iri, pool in before.items():
             if pools.get(iri) is not pool:
                 pool.retire()
