@@ -13,16 +13,21 @@ import argparse
 import asyncio
 import gc
 import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import count, cycle, islice
+from pathlib import Path
 from typing import Any, cast
 
 from api_gateway_service_mesh.model import (
+    Authentication,
     Breaker,
     Endpoint,
+    JwtAuthentication,
     KeyKind,
     Limits,
     Mesh,
@@ -43,6 +48,8 @@ from api_gateway_service_mesh.proxy.upstream import UpstreamConnection
 from api_gateway_service_mesh.routing import compile_table
 from api_gateway_service_mesh.telemetry import AccessLog
 
+from .tokens import make_tokens
+
 BODY = b"hello from the backend, sixty bytes of text for the reader.\n"
 PLAIN = b"GET /api/v1/products HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
 BROWSER = (
@@ -52,6 +59,10 @@ BROWSER = (
     b"Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\nReferer: https://shop.example.org/products\r\n"
     b"Sec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\nCookie: theme=dark; sid=%032x\r\n"
     b"traceparent: 00-%032x-%016x-01\r\nX-Request-Id: %032x\r\nX-Forwarded-For: 198.51.100.%d\r\n\r\n"
+)
+CHAIN = (
+    b"GET /api/v1/products HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: benchmark/1.0 (a client of its own)\r\n"
+    b"Accept: application/json\r\ntraceparent: 00-%032x-00f067aa0ba902b7-01\r\nAuthorization: Bearer %b\r\n\r\n"
 )
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Tue, 02 Jun 2026 10:00:00 GMT\r\nContent-Type: text/plain\r\n"
@@ -80,10 +91,23 @@ class Sink:
     abort = close
 
 
+@cache
+def _issuer() -> tuple[Path, tuple[str, ...]]:
+    return make_tokens(Path(tempfile.mkdtemp(prefix="agw-layers-")), 100)
+
+
+def _tokens() -> tuple[str, ...]:
+    return _issuer()[1]
+
+
 def requests(kind: str, number: int) -> list[bytes]:
-    """Heads of `kind`: all alike, one field that varies, or a browser's with four that vary behind a load balancer."""
+    """Heads of `kind`: all alike, one field that varies, a browser's with four that vary behind a load balancer, or (chain)
+    one field that varies and the token of one of a hundred callers."""
     if kind == "repeated":
         return [PLAIN + b"\r\n"] * number
+    if kind == "chain":
+        tokens = _tokens()
+        return [CHAIN % (n, tokens[n % len(tokens)].encode()) for n in range(number)]
     if kind == "varied":
         return [PLAIN + b"traceparent: 00-%032x-%016x-01\r\n\r\n" % (n, n) for n in range(number)]
     return [BROWSER % (n, n, n, n, n % 250) for n in range(number)]
@@ -109,7 +133,6 @@ class Rig:
         engine.install(mesh, compile_table(mesh), layout.slots, "1")
         core = engine.core()
         assert core.generation is not None
-        core.stop()
         self.client = ClientConnection(core, Limits())
         self.client_end = Sink()
         self.client.connection_made(cast(Any, self.client_end))
@@ -146,6 +169,8 @@ def layers() -> list[tuple[str, Route, bool]]:
     limit = RateLimit("urn:b:limit", 1e9, 10**6)
     keyed = RateLimit("urn:b:keyed", 1e9, 10**6, RequestKey(KeyKind.CLIENT_ADDRESS))
     breaker, retry, timeout = Breaker("urn:b:breaker"), Retry("urn:b:retry"), Timeout("urn:b:timeout", 5.0)
+    jwt = JwtAuthentication("urn:b:jwt", "https://issuer.example/", ("benchmark",), f"file:{_issuer()[0]}")
+    token = Authentication("urn:b:gateway", (jwt,))
     full = replace(bare, rate_limits=(keyed,), breaker=breaker, retry=retry, timeout=timeout)
     return [
         ("plain route", bare, False),
@@ -156,6 +181,9 @@ def layers() -> list[tuple[str, Route, bool]]:
         ("+ timeout", replace(bare, timeout=timeout), False),
         ("+ access log", bare, True),
         ("all of them", full, True),
+        ("chain heads, no policy", bare, False),
+        ("chain heads, JWT", replace(bare, authentication=token), False),
+        ("chain heads, full chain", replace(full, authentication=token), True),
     ]
 
 
@@ -167,14 +195,16 @@ async def measure(number: int, runs: int) -> None:
         for say in ("repeated", "varied")
     ]
     for name, route, logged in layers():
-        cases.append((name, Rig(route, log if logged else None), "repeated", "repeated"))
+        ask = "chain" if name.startswith("chain") else "repeated"
+        cases.append((name, Rig(route, log if logged else None), ask, "repeated"))
+    await asyncio.sleep(0.2)  # the issuer's keys are read
     best = [float("inf")] * len(cases)
     for _ in range(runs):
         for index, (_, rig, ask, say) in enumerate(cases):
             best[index] = min(best[index], rig.microseconds(requests(ask, number), answers(say)))
-    bare = best[6]
-    for index, (name, *_rest) in enumerate(cases):
-        part = f"  layer {best[index] - bare:+5.2f}" if index > 6 else ""
+    bare = {"repeated": best[6], "chain": best[-3]}
+    for index, (name, _, ask, _) in enumerate(cases):
+        part = f"  layer {best[index] - bare[ask]:+5.2f}" if index > 6 else ""
         print(f"{best[index]:7.2f} us  {name}{part}")
 
 

@@ -236,3 +236,21 @@ def test_any_bytes_are_judged_without_a_crash(data: bytes) -> None:
             judge()
         except HeadError as error:
             assert error.status in (400, 405, 414, 431, 501, 505)
+
+
+async def test_a_credential_is_its_own_blocks_alone() -> None:
+    reader = HeadReader(BlockJudge(asyncio.get_running_loop()))
+    limits = Limits()
+    for name in (b"Authorization", b"authorization", b"AUTHORIZATION"):
+        shown = reader.block(H + name + b": \tBearer a.b.c \r\nAccept: */*\r\n", limits)
+        assert shown.authorization == b"Bearer a.b.c"
+        assert shown.forward.startswith(name + b": Bearer a.b.c\r\n")
+        assert shown.header("authorization") == "Bearer a.b.c"
+        assert reader.block(H, limits).authorization is None
+    two = H + b"Authorization: Bearer a\r\nauthorization: Bearer b\r\nConnection: X-Gone\r\nX-Gone: 1\r\n"
+    for _ in range(2):
+        assert reader.block(two, limits).authorization == b"Bearer a, Bearer b"
+    with pytest.raises(HeadError):
+        reader.block(H + b"Authorization: Bearer a\r\nbad\x01: 1\r\n", limits)
+    assert reader.block(H, limits).authorization is None
+    assert not any(b"Bearer" in line for line in reader._lines)

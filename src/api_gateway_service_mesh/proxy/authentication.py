@@ -37,8 +37,8 @@ def authentication_gate(demand: Authentication, core: Core) -> Gate:
     parameters = frozenset(name.encode("ascii") for name in keys.parameters) if keys is not None else frozenset()
 
     def ask(exchange: Exchange) -> Refusal | None:
-        text = exchange.block.header("authorization")
-        bearer = text[7:].strip(" ").encode("utf-8") if text is not None and text[:7].lower() == "bearer " else None
+        text = exchange.block.authorization
+        bearer = text[7:].strip(b" ") if text is not None and text[:7].lower() == b"bearer " else None
         shown: dict[str, bytes] = {}
         if keys is not None and fields is not None:
             for header in keys.headers:

@@ -72,9 +72,13 @@ class Marks:
 class Block:
     """What a header block says. Immutable."""
 
-    __slots__ = ("_asserted", "_headers", "forward", "length", "lines", "marks")
+    __slots__ = ("_asserted", "_headers", "authorization", "forward", "length", "lines", "marks")
 
-    def __init__(self, marks: Marks, lines: list[bytes], forward: bytes, length: int) -> None:
+    def __init__(
+        self, marks: Marks, lines: list[bytes], forward: bytes, length: int, authorization: bytes | None
+    ) -> None:
+        self.authorization = authorization
+        """The Authorization field; several are joined as in `headers`."""
         self.marks = marks
         self.lines = lines
         self.forward = forward
@@ -182,7 +186,9 @@ class HeadReader:
         lines = self._lines
         if lines.full:
             lines.forget()
+        lines.credential = None
         forward = b"".join(map(lines.__getitem__, split))
+        authorization = lines.credential
         key = tuple(filter(None, map(lines.marks.get, split)))
         marks = self._known.get(key)
         if marks is None:
@@ -197,7 +203,7 @@ class HeadReader:
                 if line in lengths:
                     length = lengths[line]
                     break
-        return Block(marks, split, forward, length)
+        return Block(marks, split, forward, length, authorization)
 
     def _judged(self, key: tuple[bytes, ...]) -> Marks:
         marks = _read(key)

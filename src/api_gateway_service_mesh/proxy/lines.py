@@ -48,7 +48,7 @@ _REFUSED: Final = frozenset((b"sec-websocket-key1",))
 #: Secrets, and what is unique to a request.
 _FLEETING: Final = frozenset(
     (
-        b"authorization", b"cookie", b"x-api-key", b"api-key", b"x-auth-token", b"x-csrf-token", b"x-xsrf-token",
+        b"cookie", b"x-api-key", b"api-key", b"x-auth-token", b"x-csrf-token", b"x-xsrf-token",
         b"traceparent", b"tracestate", b"b3", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-parentspanid",
         b"x-correlation-id", b"x-amzn-trace-id", b"x-cloud-trace-context", b"uber-trace-id", b"idempotency-key",
         b"sec-websocket-key",
@@ -73,6 +73,8 @@ class Kind(IntEnum):
     """Does not go on, means nothing."""
     SWALLOWED = 6
     """The same, and is not remembered."""
+    CREDENTIAL = 7
+    """Like `FLEETING`, and handed out apart: whoever asks who is calling need not look for it."""
 
 
 # A member of an enumeration costs a look-up of its own; these two are asked for every line.
@@ -89,7 +91,7 @@ class LineMemory(dict[bytes, bytes]):
     makes of the reason when the line is refused.
     """
 
-    __slots__ = ("_held", "_kinds", "full", "lengths", "marks")
+    __slots__ = ("_held", "_kinds", "credential", "full", "lengths", "marks")
 
     length_goes_on: ClassVar[bool] = False
 
@@ -102,6 +104,8 @@ class LineMemory(dict[bytes, bytes]):
         self.marks: dict[bytes, bytes] = {}
         self.lengths: dict[bytes, int] = {}
         """Lines of Content-Length, and how long they say the body is."""
+        self.credential: bytes | None = None
+        """The value of the last credential that was judged. Whoever judges a block sets it to None before."""
         self._kinds: dict[bytes, Kind] = {}
         self._held = 0
         self.full = False
@@ -136,6 +140,11 @@ class LineMemory(dict[bytes, bytes]):
         if kind is _FLEET:
             return wire
         if kind is not _PLAIN:
+            if kind is Kind.CREDENTIAL:
+                # Two of them are one that nobody issued (RFC 9110 §5.3).
+                before = self.credential
+                self.credential = value if before is None else b"%b, %b" % (before, value)
+                return wire
             if kind is Kind.SWALLOWED:
                 return b""
             wire = self._marked(line, name, rest, value, kind, wire)
@@ -184,6 +193,8 @@ class RequestLines(LineMemory):
         """See the lists at the top of the module."""
         if name == b"content-length":
             return Kind.LENGTH
+        if name == b"authorization":
+            return Kind.CREDENTIAL
         # Close is reserved (RFC 9110 §7.6.1): Connection: close must not need a look for a field of that name.
         if name in (b"x-request-id", b"proxy-authorization"):
             return Kind.SWALLOWED

@@ -22,6 +22,7 @@ __all__ = ["Authenticator", "Authenticators"]
 
 # Which refusal is told when several authentications refused: the one that came furthest.
 _RANK = (Denial.ABSENT, Denial.INVALID, Denial.EXPIRED, Denial.PENDING, Denial.CLAIM, Denial.SCOPE)
+_ABSENT = Denied(Denial.ABSENT, "there is neither token nor key")
 
 
 class Authenticator:
@@ -41,7 +42,7 @@ class Authenticator:
 
     def judge(self, bearer: bytes | None, shown: Mapping[str, bytes]) -> Identity | Denied:
         """Who is calling: `bearer` is the token of the Authorization field, `shown` the keys (see `ApiKeys.judge`)."""
-        best = Denied(Denial.ABSENT, "there is neither token nor key")
+        best = _ABSENT
         if bearer is not None and self._verifiers:
             verdict = self._token(bearer)
             if isinstance(verdict, Identity):
