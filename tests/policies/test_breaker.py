@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from api_gateway_service_mesh.model import Breaker
-from api_gateway_service_mesh.policies.breaker import TRANSITIONS, BreakerState, CircuitBreaker, Event
+from api_gateway_service_mesh.model import (
+    Breaker,
+    BreakerScope,
+    Endpoint,
+    Mesh,
+    PathKind,
+    PathMatch,
+    Route,
+    RouteMatch,
+    Upstream,
+)
+from api_gateway_service_mesh.policies.breaker import TRANSITIONS, BreakerState, CircuitBreaker, Event, breaker_units
 from api_gateway_service_mesh.policies.cells import CellStore
 from api_gateway_service_mesh.policies.lock import SharedLock
 from tests.support.clock import Clock
@@ -18,7 +30,7 @@ CLOSED, OPEN, HALF_OPEN = BreakerState
 
 
 def breaker(threshold: int = 3, open_seconds: float = 10.0, probes: int = 2) -> CircuitBreaker:
-    return CircuitBreaker(Breaker("ex:breaker", threshold, open_seconds, probes), CellStore.local(8).view, 0)
+    return CircuitBreaker(Breaker("ex:breaker", threshold, open_seconds, probes), CellStore.local(64).view, 0)
 
 
 def trip(machine: CircuitBreaker, clock: Clock, failures: int = 3) -> None:
@@ -45,6 +57,118 @@ def test_failures_in_a_row_open_it() -> None:
     trip(machine, clock, 1)
     assert machine.state(clock()) is OPEN
     assert machine.opened_total == 1
+
+
+def rated(**more: object) -> CircuitBreaker:
+    config = replace(Breaker("ex:breaker", failure_threshold=1000, open_seconds=10.0), **more)  # type: ignore[arg-type]
+    return CircuitBreaker(config, CellStore.local(64).view, 0)
+
+
+def tell(machine: CircuitBreaker, clock: Clock, ok: bool, seconds: float = 0.0) -> None:
+    machine.record(machine.admit(clock()), ok, clock(), seconds)
+
+
+def test_a_rate_of_failures_opens_it_once_there_are_enough() -> None:
+    clock, machine = Clock(), rated(failure_rate=50.0, minimum_requests=10)
+    for turn in range(9):
+        tell(machine, clock, turn % 2 == 0)
+    assert machine.state(clock()) is CLOSED, "nine are too few"
+    assert machine.window(clock()) == (9, 4, 0)
+    tell(machine, clock, False)
+    assert machine.state(clock()) is OPEN
+    assert machine.window(clock()) == (0, 0, 0), "what tripped it is not held against it again"
+
+
+def test_what_is_older_than_the_window_does_not_count() -> None:
+    clock, machine = Clock(), rated(failure_rate=50.0, minimum_requests=4, window_seconds=10.0)
+    for _ in range(3):
+        tell(machine, clock, False)
+    clock.advance(10.0)
+    assert machine.window(clock()) == (0, 0, 0)
+    tell(machine, clock, False)
+    assert machine.state(clock()) is CLOSED
+
+
+def test_slow_answers_open_it() -> None:
+    clock, machine = Clock(), rated(slow_seconds=1.0, slow_rate=60.0, minimum_requests=5)
+    for seconds in (0.5, 2.0, 1.0, 2.0):
+        tell(machine, clock, True, seconds)
+    assert machine.state(clock()) is CLOSED
+    assert machine.window(clock()) == (4, 0, 2)
+    tell(machine, clock, True, 1.1)
+    assert machine.state(clock()) is OPEN
+    clock.advance(10.0)
+    tell(machine, clock, True, 1.5)
+    assert machine.state(clock()) is OPEN, "a slow probe failed"
+    clock.advance(10.0)
+    tell(machine, clock, True, 0.5)
+    assert machine.state(clock()) is CLOSED
+
+
+def test_the_open_time_grows_and_begins_anew() -> None:
+    clock, machine = Clock(), rated(failure_threshold=1, open_multiplier=2.0, max_open_seconds=35.0)
+    tell(machine, clock, False)
+    for seconds in (10.0, 20.0, 35.0, 35.0):
+        assert machine.retry_after_seconds(clock()) == pytest.approx(seconds)
+        clock.advance(seconds)
+        tell(machine, clock, False)
+    clock.advance(35.0)
+    tell(machine, clock, True)
+    assert machine.state(clock()) is CLOSED
+    clock.advance(34.0)
+    tell(machine, clock, False)
+    assert machine.retry_after_seconds(clock()) == pytest.approx(35.0), "closed for less than it was open"
+    clock.advance(35.0)
+    tell(machine, clock, True)
+    clock.advance(35.0)
+    tell(machine, clock, False)
+    assert machine.retry_after_seconds(clock()) == pytest.approx(10.0)
+
+
+def test_statuses_that_fail() -> None:
+    assert [rated().fails(status) for status in (200, 429, 499, 500, 599)] == [False, False, False, True, True]
+    chosen = rated(failure_statuses=(429, 503))
+    assert [chosen.fails(status) for status in (200, 429, 500, 503)] == [False, True, False, True]
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(0.0, 3.0)), max_size=200),
+    st.integers(1, 30),
+    st.integers(1, 100),
+)
+def test_a_window_says_what_a_list_says(told: list[tuple[bool, float]], minimum: int, rate: int) -> None:
+    """It opens exactly when the requests of the live pieces, counted one by one, are too many failures."""
+    clock, machine = Clock(), rated(failure_rate=float(rate), minimum_requests=minimum, window_seconds=10.0)
+    said: list[tuple[float, bool]] = []
+    for ok, pause in told:
+        clock.advance(pause)
+        tell(machine, clock, ok)
+        said.append((clock() // 1.0, ok))
+        live = [fine for piece, fine in said if piece > clock() // 1.0 - 10]
+        failed = live.count(False)
+        opens = len(live) >= minimum and failed * 100 >= rate * len(live)
+        assert (machine.state(clock()) is OPEN) == opens
+        if opens:
+            return
+        assert machine.window(clock()) == (len(live), failed, 0)
+
+
+def test_the_states_that_a_mesh_needs() -> None:
+    one = Endpoint("ex:one", "h", 1)
+    other = Endpoint("ex:other", "h", 2)
+    match = RouteMatch(PathMatch(PathKind.EXACT, "/"))
+    shared, each, every = (Breaker(f"ex:{scope}", scope=scope) for scope in BreakerScope)
+    routes = tuple(
+        Route(f"ex:route{number}", "route", match, "ex:service", breaker=breaker)
+        for number, breaker in enumerate((shared, shared, each, every, None))
+    )
+    mesh = Mesh("ex:gateway", "gateway", routes, (Upstream("ex:service", "service", (one, other)),))
+    assert [(unit.breaker.iri, unit.subject, unit.key[1]) for unit in breaker_units(mesh)] == [
+        ("ex:route", "ex:route", "ex:route"),
+        ("ex:service", "ex:service", "ex:service ex:service"),
+        ("ex:instance", "ex:one", "ex:instance ex:one"),
+        ("ex:instance", "ex:other", "ex:instance ex:other"),
+    ]
 
 
 def test_open_admits_nothing_before_its_time() -> None:
@@ -140,7 +264,7 @@ def test_a_probe_that_is_never_heard_of_again_does_not_wedge_it() -> None:
 
 
 def test_two_holders_of_the_cells_are_one_breaker() -> None:
-    clock, view = Clock(), CellStore.local(8).view
+    clock, view = Clock(), CellStore.local(64).view
     config = Breaker("ex:breaker", 2, 10.0, 1)
     here, there = CircuitBreaker(config, view, 0), CircuitBreaker(config, view, 0)
     trip(here, clock, 1)
@@ -237,7 +361,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_always_comes_back(self) -> None:
-        clone = CellStore.local(8)
+        clone = CellStore.local(64)
         clone.view[0:8] = self.machine._view[0:8]
         machine = CircuitBreaker(Breaker("ex:breaker", 3, self.OPEN_SECONDS, self.PROBES), clone.view, 0)
         later = self.clock() + 1000.0

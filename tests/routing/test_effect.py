@@ -6,6 +6,7 @@ from api_gateway_service_mesh.model import (
     Algorithm,
     Balancer,
     Breaker,
+    BreakerScope,
     Endpoint,
     KeyKind,
     MtlsMode,
@@ -69,3 +70,20 @@ def test_a_service_that_may_not_be_spoken_to_says_so() -> None:
 
 def test_numbers_as_people_write_them() -> None:
     assert [number(n) for n in (5.0, 0.5, 1000000, 2.25)] == ["5", "0.5", "1000000", "2.25"]
+
+
+def test_everything_that_can_open_a_breaker_is_said() -> None:
+    breaker = Breaker(
+        EX + "b", 5, 10.0, 1, 50.0, 2.0, 80.0, 30.0, 10, (429, 503), 2.0, 60.0, scope=BreakerScope.INSTANCE
+    )
+    r = route("r", "/", breaker=breaker)
+    said = effects(mesh(r), r)[0]
+    assert said.text == (
+        "opens after 5 failures in a row or 50 % failures or 80 % slower than 2 s of 10 requests or more in 30 s, "
+        "of status 429, 503, for 10 s and each time 2 times as long up to 60 s, then 1 probe; one state for each instance"
+    )
+    assert {term for term, _ in cited(said)} == {
+        "hasCircuitBreaker", "timeoutSeconds", "failureRateThreshold", "slowCallDuration", "slowCallRateThreshold",
+        "breakerWindow", "minimumRequests", "openDurationMultiplier", "maximumOpenDuration", "failureStatus",
+        "breakerScope",
+    }  # fmt: skip

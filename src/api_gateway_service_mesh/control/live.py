@@ -16,6 +16,7 @@ from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Breaker, Certificate, Endpoint, Mesh, RateLimit, Route
 from api_gateway_service_mesh.policies import (
     BreakerState,
+    BreakerUnit,
     CellStore,
     CircuitBreaker,
     EndpointTotals,
@@ -23,6 +24,7 @@ from api_gateway_service_mesh.policies import (
     LogTotals,
     RateLimitTotals,
     RouteTotals,
+    breaker_units,
     read_endpoint,
     read_health,
     read_log,
@@ -33,9 +35,13 @@ from api_gateway_service_mesh.policies import (
 __all__ = ["BreakerStatus", "Live", "certificates"]
 
 
+_BAD = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerStatus:
-    """A breaker's state as it would act now, and how often it opened since the gateway started."""
+    """A breaker's state as it would act now, and how often it opened since the gateway started. Of a breaker that keeps
+    several, the worst, and all openings."""
 
     state: BreakerState
     opened_total: int
@@ -69,13 +75,25 @@ class Live:
         for iri, limit in limits.items():
             yield limit, read_rate_limit(self.cells.view, self.slots["rate_limit_count", iri], self.workers)
 
+    def breaker_units(self) -> Iterator[tuple[BreakerUnit, BreakerStatus]]:
+        """Every state of every breaker once."""
+        now = time.monotonic()
+        for unit in breaker_units(self.mesh):
+            machine = CircuitBreaker(unit.breaker, self.cells.view, self.slots[unit.key])
+            yield unit, BreakerStatus(machine.state(now), machine.opened_total)
+
     def breakers(self) -> Iterator[tuple[Breaker, BreakerStatus]]:
         """Every breaker once."""
-        now = time.monotonic()
-        breakers = {route.breaker.iri: route.breaker for route in self.mesh.routes if route.breaker is not None}
-        for iri, breaker in breakers.items():
-            machine = CircuitBreaker(breaker, self.cells.view, self.slots["breaker", iri])
-            yield breaker, BreakerStatus(machine.state(now), int(machine.opened_total))
+        found: dict[Breaker, BreakerStatus] = {
+            route.breaker: BreakerStatus(BreakerState.CLOSED, 0)
+            for route in self.mesh.routes
+            if route.breaker is not None
+        }
+        for unit, status in self.breaker_units():
+            so_far = found[unit.breaker]
+            worst = max(so_far.state, status.state, key=_BAD.index)
+            found[unit.breaker] = BreakerStatus(worst, so_far.opened_total + status.opened_total)
+        yield from found.items()
 
     def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
         """Every endpoint once, with its counters and health."""

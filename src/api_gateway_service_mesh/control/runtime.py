@@ -39,6 +39,9 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for breaker, status in live.breakers():
         yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'
         yield breaker.iri, AGW.openedTotal, _integer(status.opened_total)
+    for unit, status in live.breaker_units():
+        if unit.subject != unit.breaker.iri:
+            yield unit.subject, AGW.breakerState, f'"{status.state.name}"'
     for endpoint, totals, health in live.endpoints():
         yield endpoint.iri, AGW.healthState, f'"{health.name}"'
         yield endpoint.iri, AGW.activeRequests, _integer(totals.active)

@@ -8,7 +8,7 @@ Defaults here are the defaults of the ontology (each property's comment states i
 from .api_key import ApiKey
 from .authentication import Authentication
 from .balancer import Algorithm, Balancer
-from .breaker import Breaker
+from .breaker import Breaker, BreakerScope
 from .certificate import Certificate
 from .endpoint import Endpoint
 from .health import HealthCheck
@@ -31,6 +31,7 @@ __all__ = [
     "Authentication",
     "Balancer",
     "Breaker",
+    "BreakerScope",
     "Certificate",
     "ConnectionPool",
     "Endpoint",

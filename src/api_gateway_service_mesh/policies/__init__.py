@@ -16,7 +16,7 @@ came of it.
 """
 
 from .balancer import EndpointBalancer, balancer_key, make_balancer
-from .breaker import BreakerState, CircuitBreaker
+from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
 from .cells import CellLayout, CellsExhausted, CellStore, cells_needed, layout_for
 from .counters import (
     BUCKET_SECONDS,
@@ -46,6 +46,7 @@ __all__ = [
     "IDEMPOTENT_METHODS",
     "NO_LOCK",
     "BreakerState",
+    "BreakerUnit",
     "CellLayout",
     "CellStore",
     "CellsExhausted",
@@ -70,6 +71,8 @@ __all__ = [
     "Splitter",
     "TokenBucket",
     "balancer_key",
+    "breaker_key",
+    "breaker_units",
     "cells_needed",
     "clear_gauges",
     "key_hash",

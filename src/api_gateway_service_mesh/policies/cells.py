@@ -24,7 +24,7 @@ from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Mesh
 
 from .balancer import balancer_cells, balancer_key
-from .breaker import BREAKER_CELLS
+from .breaker import breaker_cells, breaker_units
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
@@ -192,9 +192,9 @@ class CellLayout:
 def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, str], int]:
     """Reserve all that `mesh` needs with `workers` workers, and say where: (kind, IRI) to base.
 
-    Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``breaker`` (Breaker), ``route`` (Route), ``endpoint``
-    and ``health`` (Endpoint), ``balancer`` (named by `policies.balancer.balancer_key`), ``access_log`` (Mesh). A policy
-    that several routes name is one machine.
+    Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``route`` (Route), ``endpoint`` and ``health``
+    (Endpoint), ``access_log`` (Mesh); named by themselves: ``balancer`` (`balancer_key`), ``breaker`` (`breaker_key`).
+    A policy that several routes name is one machine.
 
     Raises:
         CellsExhausted: the store is too small; `cells_needed` tells what it takes.
@@ -219,13 +219,13 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
         for limit in route.rate_limits:
             yield "rate_limit", limit.iri, rate_limit_cells(limit)
             yield "rate_limit_count", limit.iri, RATE_LIMIT_COUNT_CELLS * workers
-        if route.breaker is not None:
-            yield "breaker", route.breaker.iri, BREAKER_CELLS
         targets = [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
         for target in targets:
             upstream = upstreams.get(target)
             if upstream is not None:
                 yield *balancer_key(route, target), balancer_cells(len(upstream.endpoints)) * workers
+    for unit in breaker_units(mesh):
+        yield *unit.key, breaker_cells(unit.breaker)
     for upstream in mesh.upstreams:
         for endpoint in upstream.endpoints:
             yield "endpoint", endpoint.iri, ENDPOINT_CELLS * workers

@@ -83,7 +83,7 @@ def assemble(
         upstreams=services,
         splits=splits(rows.split, services, reading),
         rate_limits=rate_limits(rows.rate_limit, reading),
-        breakers=breakers(rows.breaker, reading),
+        breakers=breakers(rows.breaker, rows.breaker_status, reading),
         retries=retries(rows.retry, rows.retry_condition, reading),
         timeouts=timeouts(rows.timeout, reading),
         balancers=balancers(rows.balancer, reading),

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 from .api_key import ApiKeyRow
 from .authentication import AuthenticationRow
 from .balancer import BalancerRow
-from .breaker import BreakerRow
+from .breaker import BreakerRow, BreakerStatusRow
 from .certificate import CertificateRow
 from .endpoint import EndpointRow
 from .health import HealthRow
@@ -53,6 +53,7 @@ class ProjectedRows:
     query_match: tuple[QueryMatchRow, ...] = ()
     rate_limit: tuple[RateLimitRow, ...] = ()
     breaker: tuple[BreakerRow, ...] = ()
+    breaker_status: tuple[BreakerStatusRow, ...] = ()
     retry: tuple[RetryRow, ...] = ()
     retry_condition: tuple[RetryConditionRow, ...] = ()
     timeout: tuple[TimeoutRow, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from api_gateway_service_mesh.policies import EndpointCounters, Failure
+from api_gateway_service_mesh.policies import CircuitBreaker, EndpointCounters, Failure
 
 from .answer import AnswerHead
 from .attempt import AttemptOutcome
@@ -49,7 +49,12 @@ class Answering:
     pool: EndpointPool | None = None
     target: Target | None = None
     endpoint_counters: EndpointCounters | None = None
+    breaker: CircuitBreaker | None = None
+    """The circuit breaker that let this request through, and what to report to it on."""
     ticket = 0.0
+    attempt_breaker: CircuitBreaker | None = None
+    """The same for the attempt under way, where each endpoint has its breaker."""
+    attempt_ticket = 0.0
     status = 0
     bytes_in = 0
     bytes_out = 0
@@ -127,7 +132,7 @@ class Answering:
         self.committed = True
         self.bytes_out = len(payload)
         if self.ticket:
-            self._tell_breaker(status < 500)
+            self._tell_breaker(status)
         if self.attempt_started:
             self._tell_attempt(status, None)
         if self.answer_fields:
@@ -142,9 +147,9 @@ class Answering:
             return False
         self.status = head.status
         self.committed = True
-        if self.ticket and head.status >= 500:
-            self._tell_breaker(False)
-        if self.attempt_started:
+        if self.ticket and self.breaker is not None and self.breaker.fails(head.status):
+            self._tell_breaker(head.status)
+        if self.attempt_started or self.ticket:
             self.head_at = monotonic()
         self.down.begin(self, head.with_fields(self.answer_fields) if self.answer_fields else head)
         return True
@@ -247,9 +252,9 @@ class Answering:
             if refusal.failure:
                 handler.counters.gateway_error()
                 if self.ticket:
-                    self._tell_breaker(False)
-            elif self.ticket and handler.breaker is not None:
-                handler.breaker.cancel(self.ticket)  # the client is at fault: that says nothing of the backend
+                    self._tell_breaker(0, failed=True)
+            elif self.ticket and self.breaker is not None:
+                self.breaker.cancel(self.ticket)  # the client is at fault: that says nothing of the backend
                 self.ticket = 0.0
         self.down.respond(self, head, payload, None)
         self._end(failed=refusal.failure)
@@ -265,12 +270,10 @@ class Answering:
                 self.core.deadlines.discard(self)
             status = self.status
             if self.ticket:
-                breaker = handler.breaker
-                assert breaker is not None
-                if gone:
-                    breaker.cancel(self.ticket)
-                else:
-                    self._tell_breaker(not failed and status < 500)
+                if not gone:
+                    self._tell_breaker(status, failed=failed)
+                elif self.breaker is not None:
+                    self.breaker.cancel(self.ticket)
             handler.counters.observe(status, now - self.started, self.bytes_in, self.bytes_out)
             if handler.on_end:
                 for ended in handler.on_end:
@@ -280,14 +283,14 @@ class Answering:
         if not gone:
             self.down.finished(self)
 
-    def _tell_breaker(self, ok: bool) -> None:
+    def _tell_breaker(self, status: int, *, failed: bool = False) -> None:
         """The outcome, as soon as it is certain: before the client hears of it, so that its next request, on whichever
         worker, meets a breaker that knows."""
-        handler = self.handler
-        assert handler is not None
-        assert handler.breaker is not None
+        breaker = self.breaker
+        assert breaker is not None
         ticket, self.ticket = self.ticket, 0.0
-        handler.breaker.record(ticket, ok, monotonic())
+        now = monotonic()
+        breaker.record(ticket, not failed and not breaker.fails(status), now, (self.head_at or now) - self.started)
 
     def _attempt_over(self, *, ok: bool, status: int = 0, failure: Failure | None = None) -> None:
         counters = self.endpoint_counters

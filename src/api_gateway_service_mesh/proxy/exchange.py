@@ -137,9 +137,10 @@ class Exchange(Answering):
             return
         pool = target.only
         if pool is None:
-            index = target.pick(self)
+            breakers = target.breakers
+            index = target.pick(self) if breakers is None else breakers.pick(target, self)
             if index < 0:
-                self.refuse(target.nowhere)
+                self.refuse(target.nowhere if breakers is None else breakers.refusal())
                 return
             self.tried |= 1 << index
             pool = target.pools[index]

@@ -8,7 +8,8 @@ The order, outermost first, and why it is so:
    everything that has a state.
 4. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
 5. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-6. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see.
+6. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
+   breaker for each instance is asked with the balancer, and judges attempts.
 7. *balance*: once an attempt, so that a retry goes to another endpoint.
 8. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
 
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import Route
-from api_gateway_service_mesh.policies import CircuitBreaker, RetryPolicy, RouteCounters
+from api_gateway_service_mesh.policies import RetryPolicy, RouteCounters
 
 from .attempt import OnEnd
 from .authentication import authentication_gate
@@ -46,7 +47,6 @@ class RouteHandler:
 
     __slots__ = (
         "attempt_seconds",
-        "breaker",
         "counters",
         "gates",
         "no_upstream",
@@ -66,7 +66,6 @@ class RouteHandler:
         """Where to, unless a gate says otherwise."""
         self.on_end: tuple[OnEnd, ...] = ()
         """Who is told when a request of this route is over."""
-        self.breaker: CircuitBreaker | None = None
         self.retry = RetryPolicy(route.retry) if route.retry is not None and route.retry.attempts else None
         timeout = route.timeout
         self.total_seconds = timeout.total_seconds if timeout is not None else None

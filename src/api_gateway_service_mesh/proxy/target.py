@@ -8,6 +8,7 @@ from api_gateway_service_mesh.model import Algorithm, KeyKind, RequestKey, Route
 from api_gateway_service_mesh.policies import EndpointCounters, key_hash, make_balancer
 
 from .attempt import OnAttempt
+from .breaker import InstanceBreakers, watch_instances
 from .key import request_key
 from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
@@ -22,7 +23,7 @@ __all__ = ["Target", "find_target"]
 class Target:
     """One upstream as one route uses it."""
 
-    __slots__ = ("_balancer", "_core", "_hash_key", "nowhere", "on_attempt", "only", "pools", "upstream")
+    __slots__ = ("_balancer", "_core", "_hash_key", "breakers", "nowhere", "on_attempt", "only", "pools", "upstream")
 
     def __init__(
         self, upstream: Upstream, pool: UpstreamPool, route: Route, generation: Generation, core: Core
@@ -36,6 +37,8 @@ class Target:
         )
         self.only: EndpointPool | None = None
         """The endpoint, when there is nothing to choose."""
+        self.breakers: InstanceBreakers | None = None
+        """The endpoints' own circuit breakers: then it is they who pick."""
         self.on_attempt: tuple[OnAttempt, ...] = ()
         """Who is told what became of each attempt."""
         self._core = core
@@ -69,4 +72,6 @@ def find_target(iri: str, route: Route, generation: Generation, core: Core) -> T
         )
     if not upstream.endpoints:
         return Refusal(503, "no-endpoint", f"{upstream.name} has no address", failure=True)
-    return Target(upstream, pool, route, generation, core)
+    target = Target(upstream, pool, route, generation, core)
+    watch_instances(target, route, generation, core)
+    return target

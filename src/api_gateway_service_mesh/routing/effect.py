@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from api_gateway_service_mesh.model import (
     ApiKey,
     Breaker,
+    BreakerScope,
     JwtAuthentication,
     KeyKind,
     Mesh,
@@ -162,12 +163,44 @@ def _breaker(route: Route, breaker: Breaker) -> Part:
             ("failureThreshold", breaker.failure_threshold, standard.failure_threshold),
             ("timeoutSeconds", breaker.open_seconds, standard.open_seconds),
             ("halfOpenRequests", breaker.half_open_requests, standard.half_open_requests),
+            ("failureRateThreshold", breaker.failure_rate, None),
+            ("slowCallDuration", breaker.slow_seconds, None),
+            ("slowCallRateThreshold", breaker.slow_rate, standard.slow_rate),
+            ("openDurationMultiplier", breaker.open_multiplier, standard.open_multiplier),
         ],
     )
-    text = (
-        f"opens after {breaker.failure_threshold} failures in a row, for {number(breaker.open_seconds)} s, "
-        f"then {breaker.half_open_requests} probe{'s' if breaker.half_open_requests != 1 else ''}"
-    )
+    if breaker.windowed:
+        cited += _unless_default(
+            breaker.iri,
+            [
+                ("breakerWindow", breaker.window_seconds, standard.window_seconds),
+                ("minimumRequests", breaker.minimum_requests, standard.minimum_requests),
+            ],
+        )
+    if breaker.open_multiplier != 1.0:
+        cited += _unless_default(
+            breaker.iri, [("maximumOpenDuration", breaker.max_open_seconds, standard.max_open_seconds)]
+        )
+    cited += [_cite(breaker.iri, "failureStatus", str(status)) for status in breaker.failure_statuses]
+    if breaker.scope is not standard.scope:
+        cited.append(_cite(breaker.iri, "breakerScope", breaker.scope.value))
+    causes = [f"{breaker.failure_threshold} failures in a row"]
+    if breaker.failure_rate is not None:
+        causes.append(f"{number(breaker.failure_rate)} % failures")
+    if breaker.slow_seconds is not None:
+        causes.append(f"{number(breaker.slow_rate)} % slower than {number(breaker.slow_seconds)} s")
+    text = f"opens after {' or '.join(causes)}"
+    if breaker.windowed:
+        text += f" of {breaker.minimum_requests} requests or more in {number(breaker.window_seconds)} s"
+    if breaker.failure_statuses:
+        text += f", of status {', '.join(map(str, breaker.failure_statuses))}"
+    text += f", for {number(breaker.open_seconds)} s"
+    if breaker.open_multiplier != 1.0:
+        longest = max(breaker.open_seconds, breaker.max_open_seconds)
+        text += f" and each time {number(breaker.open_multiplier)} times as long up to {number(longest)} s"
+    text += f", then {breaker.half_open_requests} probe{'s' if breaker.half_open_requests != 1 else ''}"
+    if breaker.scope is not BreakerScope.ROUTE:
+        text += f"; one state for each {breaker.scope.value}"
     return Part("circuit breaker", breaker.iri, text, tuple(cited))
 
 
