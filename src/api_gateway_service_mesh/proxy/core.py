@@ -194,7 +194,7 @@ class Core:
         if generation is not None:
             now = monotonic()
             for pool in generation.pools.values():
-                if pool.idle:
+                if pool.open:
                     pool.expire(now)
 
     def tell_lines(self) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import socket
 import ssl
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from api_gateway_service_mesh.security.tls import server_name
 
 from .answer import AnswerReader
 from .client_tls import ClientTls
+from .resolver import Address, Addresses
 from .upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -77,10 +79,12 @@ class UpstreamPool:
         self.endpoints.clear()
 
     def expire(self, now: float) -> None:
-        """Close connections that have been idle for too long."""
+        """Close connections that have been idle for too long; look whether names still lead where they did."""
         before = now - self.bounds.idle_timeout_seconds
         for pool in self.endpoints.values():
             pool.expire(before)
+            if pool.addresses is not None:
+                pool.addresses.renew(now)
 
     def make_room(self) -> bool:
         """Close the oldest idle connection of any endpoint, if there is one."""
@@ -115,12 +119,14 @@ class EndpointPool:
         self.idle: list[UpstreamConnection] = []
         self.waiters: dict[Exchange, None] = {}
         self.connecting = 0
-        self.retired = False
+        self.age = 0
+        """Connections of another age than this are not kept: the endpoint is gone, or its name leads elsewhere."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.addresses: Addresses | None = None
         try:
-            self._literal = ipaddress.ip_address(endpoint.host) is not None
+            ipaddress.ip_address(endpoint.host)
         except ValueError:
-            self._literal = False
+            self.addresses = Addresses(endpoint.host, endpoint.port, self._moved)
 
     def take(self) -> UpstreamConnection | None:
         """An idle connection, the freshest, or None."""
@@ -194,23 +200,36 @@ class EndpointPool:
         def factory() -> UpstreamConnection:
             return UpstreamConnection(self, self.parent.reader)
 
-        if self._literal:
+        if self.addresses is None:
             _, connection = await loop.create_connection(
                 factory, endpoint.host, endpoint.port, ssl=context, server_hostname=name
             )
             return connection
-        found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=1)
-        sock = await aiohappyeyeballs.start_connection(
-            [(family, kind, proto, canonical, address) for family, kind, proto, canonical, address in found],
-            happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS,
-            interleave=1,
-        )
+        sock = await self._reach(self.addresses)
         try:
             _, connection = await loop.create_connection(factory, sock=sock, ssl=context, server_hostname=name)
         except BaseException:
             sock.close()
             raise
         return connection
+
+    async def _reach(self, addresses: Addresses) -> socket.socket:
+        """A socket connected to one of `addresses` (RFC 8305); when all fail, the name is looked up again at once."""
+        tried = await addresses.candidates()
+        try:
+            return await _first(tried)
+        except OSError:
+            await addresses.doubted()
+            others = await addresses.candidates()
+            if set(others) <= set(tried):
+                raise
+            return await _first(others)
+
+    def _moved(self) -> None:
+        """The name leads elsewhere: what is idle is closed now, what is in use when its answer has ended."""
+        if self.age >= 0:
+            self.age += 1
+        self.flush()
 
     def _failed(self, detail: str) -> None:
         self.connecting -= 1
@@ -235,7 +254,7 @@ class EndpointPool:
                 exchange.connected(connection)
                 return
         parent = self.parent
-        if self.retired or parent.idle >= parent.bounds.max_idle_connections:
+        if connection.age != self.age or parent.idle >= parent.bounds.max_idle_connections:
             connection.close()
             return
         connection.idle_since = now
@@ -273,5 +292,9 @@ class EndpointPool:
 
     def retire(self) -> None:
         """No longer in the table: keep nothing idle."""
-        self.retired = True
+        self.age = -1
         self.flush()
+
+
+async def _first(addresses: list[Address]) -> socket.socket:
+    return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS, interleave=1)

@@ -28,7 +28,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_buffer", "_decoder", "_head", "_in_body", "_interims", "_keep_alive", "_left", "_paused", "_raw", "_reader",
-        "closed", "exchange", "idle_since", "pool", "served", "started", "transport", "tunnel", "write",
+        "age", "closed", "exchange", "idle_since", "pool", "served", "started", "transport", "tunnel", "write",
     )  # fmt: skip
 
     def __init__(self, pool: EndpointPool, reader: AnswerReader) -> None:
@@ -40,6 +40,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.served = 0
         """Answers read to their end on this connection."""
         self.idle_since = 0.0
+        self.age = pool.age
+        """The pool's when this was made."""
         self.started = False
         """Something of the current answer has arrived."""
         self._reader = reader
