@@ -108,3 +108,29 @@ def test_status_line() -> None:
     assert repr(policy("reset", "connect-failure", attempts=3)) == (
         "<RetryPolicy ex:retry attempts=3 on=connect-failure,reset delay=0.025s*2 max=10s>"
     )
+
+
+def test_listed_statuses_are_retried_beside_the_conditions() -> None:
+    policy = RetryPolicy(Retry("ex:retry", statuses=(409, 429)))
+    answers = {status: policy.should_retry(1, Failure.STATUS, "GET", status=status) for status in (404, 409, 429, 503)}
+    assert answers == {404: False, 409: True, 429: True, 503: True}
+
+
+def test_an_idempotency_key_makes_a_request_repeatable_where_the_policy_says_so() -> None:
+    for allowed in (False, True):
+        policy = RetryPolicy(Retry("ex:retry", retry_idempotency_key=allowed))
+        assert policy.should_retry(1, Failure.RESET, "POST", bytes_sent=9, idempotency_key=True) is allowed
+        assert not policy.should_retry(1, Failure.RESET, "POST", bytes_sent=9)
+        assert policy.should_retry(1, Failure.REFUSED, "POST", bytes_sent=9), "the backend took nothing of it"
+
+
+def test_no_wait_past_the_deadline_nor_before_the_backend_wants() -> None:
+    policy = RetryPolicy(Retry("ex:retry", initial_delay_seconds=1.0, max_delay_seconds=4.0))
+    assert policy.wait_seconds(1, 0.5, None, None) == 0.5
+    assert policy.wait_seconds(1, 0.5, 0.6, None) == 0.5
+    assert policy.wait_seconds(1, 0.5, 0.5, None) is None
+    assert policy.wait_seconds(1, 0.5, None, 3.0) == 3.0
+    assert policy.wait_seconds(1, 0.5, 2.0, 3.0) is None
+    assert policy.wait_seconds(1, 0.5, None, 5.0) is None
+    deaf = RetryPolicy(Retry("ex:retry", initial_delay_seconds=1.0, honour_retry_after=False))
+    assert deaf.wait_seconds(1, 0.5, None, 5.0) == 0.5

@@ -24,3 +24,22 @@ def test_everything_stated() -> None:
 def test_an_unknown_condition_is_refused() -> None:
     finding = only_finding(assembled(ROUTE + 'ex:y a agw:RetryPolicy ; agw:retryOn "gateway-eror" .'))
     assert finding.suggestion == "gateway-error"
+
+
+def test_budget_statuses_and_bounds() -> None:
+    (route,) = mesh_of(
+        ROUTE
+        + """ex:y a agw:RetryPolicy ; agw:retryStatus 429 , 409 ; agw:honourRetryAfter false ;
+        agw:retryBudgetPercent 12.5 ; agw:retryBudgetMinimum 1 ; agw:retryIdempotencyKey true ;
+        agw:maximumReplayBytes 0 ; agw:retryOn "refused-stream" ."""
+    ).routes
+    assert route.retry == Retry(
+        EX + "y",
+        conditions=frozenset({RetryCondition.REFUSED_STREAM}),
+        statuses=(409, 429),
+        honour_retry_after=False,
+        budget_percent=12.5,
+        budget_minimum=1,
+        retry_idempotency_key=True,
+        max_replay_bytes=0,
+    )

@@ -72,6 +72,25 @@ def test_numbers_as_people_write_them() -> None:
     assert [number(n) for n in (5.0, 0.5, 1000000, 2.25)] == ["5", "0.5", "1000000", "2.25"]
 
 
+def test_a_retrys_budget_and_bounds_are_said() -> None:
+    retry = Retry(
+        EX + "t",
+        statuses=(429,),
+        honour_retry_after=False,
+        budget_percent=10.0,
+        budget_minimum=1,
+        retry_idempotency_key=True,
+        max_replay_bytes=9,
+    )
+    r = route("r", "/", retry=retry)
+    said = effects(mesh(r), r)[0]
+    assert said.text.endswith("timeout, 429; at most 10 % of the requests or 1/s")
+    assert {term for term, _ in cited(said)} == {
+        "hasRetryPolicy", "retryStatus", "honourRetryAfter", "retryBudgetPercent", "retryBudgetMinimum",
+        "retryIdempotencyKey", "maximumReplayBytes",
+    }  # fmt: skip
+
+
 def test_everything_that_can_open_a_breaker_is_said() -> None:
     breaker = Breaker(
         EX + "b", 5, 10.0, 1, 50.0, 2.0, 80.0, 30.0, 10, (429, 503), 2.0, 60.0, scope=BreakerScope.INSTANCE

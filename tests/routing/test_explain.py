@@ -160,7 +160,7 @@ What it does
   rate limit       200 requests/s, burst 200
   circuit breaker  opens after 3 failures in a row, for 30 s, then 1 probe
   timeout          5 s in all
-  retry            up to 3 more, on connect-failure, gateway-error, reset, timeout
+  retry            up to 3 more, on connect-failure, gateway-error, reset, timeout; at most 20 % of the requests or 3/s
   upstream         ex:users
   endpoint         http://users:8080
 

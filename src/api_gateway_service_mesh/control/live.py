@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Breaker, Certificate, Endpoint, Mesh, RateLimit, Route
+from api_gateway_service_mesh.model import Breaker, Certificate, Endpoint, Mesh, RateLimit, Retry, Route
 from api_gateway_service_mesh.policies import (
     BreakerState,
     BreakerUnit,
+    BudgetTotals,
     CellStore,
     CircuitBreaker,
     EndpointTotals,
@@ -25,6 +26,9 @@ from api_gateway_service_mesh.policies import (
     RateLimitTotals,
     RouteTotals,
     breaker_units,
+    budget_key,
+    budgeted,
+    read_budget,
     read_endpoint,
     read_health,
     read_log,
@@ -94,6 +98,17 @@ class Live:
             worst = max(so_far.state, status.state, key=_BAD.index)
             found[unit.breaker] = BreakerStatus(worst, so_far.opened_total + status.opened_total)
         yield from found.items()
+
+    def retries(self) -> Iterator[tuple[Retry, BudgetTotals]]:
+        """Every retry policy once, with what its budgets granted and refused."""
+        policies = {route.retry.iri: route.retry for route in self.mesh.routes if route.retry is not None}
+        totals = dict.fromkeys(policies, BudgetTotals(0, 0))
+        for policy, upstream in budgeted(self.mesh):
+            base = self.slots[budget_key(policy, upstream)]
+            one, so_far = read_budget(self.cells.view, base, self.workers), totals[policy]
+            totals[policy] = BudgetTotals(so_far.granted + one.granted, so_far.refused + one.refused)
+        for iri, retry in policies.items():
+            yield retry, totals[iri]
 
     def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
         """Every endpoint once, with its counters and health."""

@@ -89,6 +89,12 @@ def _policies(live: Live) -> Iterator[Family]:
     yield Family("agw_breaker_state", "1 for the state a circuit breaker is in.", Kind.GAUGE, states)
     opened = [Sample(status.opened_total, (("breaker", breaker.iri),)) for breaker, status in breakers]
     yield Family("agw_breaker_opened", "How often a circuit breaker opened.", Kind.COUNTER, opened)
+    retries = [
+        Sample(count, (("retry", retry.iri), ("result", result)))
+        for retry, totals in live.retries()
+        for result, count in (("granted", totals.granted), ("refused", totals.refused))
+    ]
+    yield Family("agw_retries", "Retries that were due, by what the budget said.", Kind.COUNTER, retries)
 
 
 def _endpoints(live: Live) -> Iterator[Family]:

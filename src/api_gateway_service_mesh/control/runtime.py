@@ -42,6 +42,9 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for unit, status in live.breaker_units():
         if unit.subject != unit.breaker.iri:
             yield unit.subject, AGW.breakerState, f'"{status.state.name}"'
+    for retry, budget in live.retries():
+        yield retry.iri, AGW.retriedTotal, _integer(budget.granted)
+        yield retry.iri, AGW.retriesRefusedTotal, _integer(budget.refused)
     for endpoint, totals, health in live.endpoints():
         yield endpoint.iri, AGW.healthState, f'"{health.name}"'
         yield endpoint.iri, AGW.activeRequests, _integer(totals.active)

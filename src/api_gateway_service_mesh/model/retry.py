@@ -16,6 +16,7 @@ class RetryCondition(StrEnum):
     GATEWAY_ERROR = "gateway-error"  # 502, 503, 504
     SERVER_ERROR = "5xx"
     TIMEOUT = "timeout"  # a per-attempt timeout
+    REFUSED_STREAM = "refused-stream"  # HTTP/2 (RFC 9113 §8.7)
 
 
 DEFAULT_CONDITIONS = frozenset(
@@ -29,7 +30,11 @@ class Retry:
     ``initial_delay_seconds * multiplier**(n-1)``, at most ``max_delay_seconds`` (full jitter).
 
     A method that is not idempotent (RFC 9110 §9.2.2) is tried again only when no byte of it left, unless
-    ``retry_non_idempotent``."""
+    ``retry_non_idempotent``, or ``retry_idempotency_key`` and it carries an Idempotency-Key.
+
+    ``statuses`` are tried again beside what ``conditions`` name. ``honour_retry_after``: not before the time that the
+    backend gives. Towards one upstream there are at most ``budget_percent`` per cent as many retries as requests, or
+    ``budget_minimum`` a second where that is more. Bodies are kept up to ``max_replay_bytes``."""
 
     iri: str
     attempts: int = 2
@@ -38,3 +43,9 @@ class Retry:
     max_delay_seconds: float = 10.0
     conditions: frozenset[RetryCondition] = DEFAULT_CONDITIONS
     retry_non_idempotent: bool = False
+    statuses: tuple[int, ...] = ()
+    honour_retry_after: bool = True
+    budget_percent: float = 20.0
+    budget_minimum: int = 3
+    retry_idempotency_key: bool = False
+    max_replay_bytes: int = 65536

@@ -17,6 +17,7 @@ came of it.
 
 from .balancer import EndpointBalancer, balancer_key, make_balancer
 from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
+from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, read_budget
 from .cells import CellLayout, CellsExhausted, CellStore, cells_needed, layout_for
 from .counters import (
     BUCKET_SECONDS,
@@ -47,6 +48,7 @@ __all__ = [
     "NO_LOCK",
     "BreakerState",
     "BreakerUnit",
+    "BudgetTotals",
     "CellLayout",
     "CellStore",
     "CellsExhausted",
@@ -64,6 +66,7 @@ __all__ = [
     "NoLock",
     "RateLimitCounters",
     "RateLimitTotals",
+    "RetryBudget",
     "RetryPolicy",
     "RouteCounters",
     "RouteTotals",
@@ -73,11 +76,14 @@ __all__ = [
     "balancer_key",
     "breaker_key",
     "breaker_units",
+    "budget_key",
+    "budgeted",
     "cells_needed",
     "clear_gauges",
     "key_hash",
     "layout_for",
     "make_balancer",
+    "read_budget",
     "read_endpoint",
     "read_health",
     "read_log",

@@ -25,6 +25,7 @@ from api_gateway_service_mesh.model import Mesh
 
 from .balancer import balancer_cells, balancer_key
 from .breaker import breaker_cells, breaker_units
+from .budget import BUDGET_CELLS, budget_key, budgeted
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
@@ -193,7 +194,8 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
     """Reserve all that `mesh` needs with `workers` workers, and say where: (kind, IRI) to base.
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``route`` (Route), ``endpoint`` and ``health``
-    (Endpoint), ``access_log`` (Mesh); named by themselves: ``balancer`` (`balancer_key`), ``breaker`` (`breaker_key`).
+    (Endpoint), ``access_log`` (Mesh); named by themselves: ``balancer`` (`balancer_key`), ``breaker`` (`breaker_key`),
+    ``retry_budget`` (`budget_key`).
     A policy that several routes name is one machine.
 
     Raises:
@@ -226,6 +228,8 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
                 yield *balancer_key(route, target), balancer_cells(len(upstream.endpoints)) * workers
     for unit in breaker_units(mesh):
         yield *unit.key, breaker_cells(unit.breaker)
+    for policy, target in budgeted(mesh):
+        yield *budget_key(policy, target), BUDGET_CELLS * workers
     for upstream in mesh.upstreams:
         for endpoint in upstream.endpoints:
             yield "endpoint", endpoint.iri, ENDPOINT_CELLS * workers

@@ -84,7 +84,7 @@ def assemble(
         splits=splits(rows.split, services, reading),
         rate_limits=rate_limits(rows.rate_limit, reading),
         breakers=breakers(rows.breaker, rows.breaker_status, reading),
-        retries=retries(rows.retry, rows.retry_condition, reading),
+        retries=retries(rows.retry, rows.retry_condition, rows.retry_status, reading),
         timeouts=timeouts(rows.timeout, reading),
         balancers=balancers(rows.balancer, reading),
     )

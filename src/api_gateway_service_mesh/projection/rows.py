@@ -22,7 +22,7 @@ from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mtls import MtlsRow
 from .rate_limit import RateLimitRow
-from .retry import RetryConditionRow, RetryRow
+from .retry import RetryConditionRow, RetryRow, RetryStatusRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
 from .split import SplitRow
 from .timeout import TimeoutRow
@@ -56,6 +56,7 @@ class ProjectedRows:
     breaker_status: tuple[BreakerStatusRow, ...] = ()
     retry: tuple[RetryRow, ...] = ()
     retry_condition: tuple[RetryConditionRow, ...] = ()
+    retry_status: tuple[RetryStatusRow, ...] = ()
     timeout: tuple[TimeoutRow, ...] = ()
     balancer: tuple[BalancerRow, ...] = ()
     split: tuple[SplitRow, ...] = ()

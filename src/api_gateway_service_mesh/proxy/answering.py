@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from .target import Target
     from .upstream import UpstreamConnection
 
-__all__ = ["Answering"]
+__all__ = ["REPLAY_BYTES", "Answering"]
+
+REPLAY_BYTES = 64 * 1024
+"""So much of a body is kept where no retry policy says otherwise: a connection may be lost that had served before."""
 
 
 class Answering:
@@ -113,8 +116,8 @@ class Answering:
 
     # -- what the other half does
 
-    def _try_again(self, failure: Failure, status: int) -> bool:
-        """Arrange for another attempt; False when there will be none."""
+    def _try_again(self, failure: Failure, status: int, answer: AnswerHead | None = None) -> bool:
+        """Arrange for another attempt; False when there will be none. `answer`: what came, when something did."""
         raise NotImplementedError
 
     def expire(self, now: float) -> None:
@@ -126,7 +129,7 @@ class Answering:
     def answered(self, connection: UpstreamConnection, head: AnswerHead, payload: bytes, raw: bytes) -> None:
         """The whole answer at once."""
         status = head.status
-        if status >= 500 and self._retry_status(connection, status, whole=True):
+        if status >= 400 and self._retry_status(connection, head, whole=True):
             return
         self.status = status
         self.committed = True
@@ -143,7 +146,7 @@ class Answering:
 
     def answer_begins(self, connection: UpstreamConnection, head: AnswerHead) -> bool:
         """The head of an answer whose body follows; False when this answer is not wanted."""
-        if head.status >= 500 and self._retry_status(connection, head.status, whole=False):
+        if head.status >= 400 and self._retry_status(connection, head, whole=False):
             return False
         self.status = head.status
         self.committed = True
@@ -154,8 +157,9 @@ class Answering:
         self.down.begin(self, head.with_fields(self.answer_fields) if self.answer_fields else head)
         return True
 
-    def _retry_status(self, connection: UpstreamConnection, status: int, *, whole: bool) -> bool:
-        if not self._try_again(Failure.STATUS, status):
+    def _retry_status(self, connection: UpstreamConnection, head: AnswerHead, *, whole: bool) -> bool:
+        status = head.status
+        if not self._try_again(Failure.STATUS, status, head):
             return False
         self.connection = None
         if whole:

@@ -3,9 +3,9 @@
 Client side and backend side call in; the exchange decides what goes where, when to try again, and when it is over. It
 ends in exactly one way, through `_end`.
 
-What is replayable: a request whose body was kept whole (up to `REPLAY_BYTES`). What is tried again without a policy:
-only a request that was lost on a connection which had served before, and which closed before the first byte of the
-answer; and only when its method is idempotent (RFC 9112 §9.3.1).
+What is replayable: a request whose body was kept whole (up to `REPLAY_BYTES`, or as the retry policy says). What is
+tried again without a policy: only a request that was lost on a connection which had served before, and which closed
+before the first byte of the answer; and only when its method is idempotent (RFC 9112 §9.3.1).
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure
 
-from .answering import Answering
+from .answer import AnswerHead
+from .answering import REPLAY_BYTES, Answering
 from .chunked import encode_chunk
 from .problem import WAIT, Refusal
+from .retry import retry_delay
 
 if TYPE_CHECKING:
     from .pipeline import Gate, RouteHandler
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["REPLAY_BYTES", "Exchange"]
 
-REPLAY_BYTES = 64 * 1024
 _WAITING_BYTES = 64 * 1024
 
 
@@ -91,7 +92,7 @@ class Exchange(Answering):
             self.waiting.append(wire)
             if self.replay is not None:
                 self.kept += len(wire)
-                if self.kept > REPLAY_BYTES:
+                if self.kept > (REPLAY_BYTES if self.handler is None else self.handler.replay_bytes):
                     self.replay = None
                 else:
                     self.replay.append(wire)
@@ -234,26 +235,20 @@ class Exchange(Answering):
         if not self._try_again(failure, status):
             self.refuse(refusal)
 
-    def _try_again(self, failure: Failure, status: int) -> bool:
+    def _try_again(self, failure: Failure, status: int, answer: AnswerHead | None = None) -> bool:
         handler = self.handler
         assert handler is not None
         retry = handler.retry
-        if retry is None or not retry.should_retry(
-            self.attempt,
-            failure,
-            self.method,
-            status=status,
-            bytes_sent=self.sent,
-            replayable=self.replay is not None or not self.sent,
-            answered=self.committed,
-        ):
+        if retry is None:
+            return False
+        delay = retry_delay(self, retry, failure, status, answer)
+        if delay is None:
             return False
         if self.replay is not None:
             self.waiting = list(self.replay)
         self.sent = 0
         self.attempt_deadline = None
         self.retrying = True
-        delay = retry.delay_seconds(self.attempt, self.core.random())
         self.core.loop.call_later(delay, self._retry_now)
         return True
 

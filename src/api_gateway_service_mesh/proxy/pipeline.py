@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.model import Route
 from api_gateway_service_mesh.policies import RetryPolicy, RouteCounters
 
+from .answering import REPLAY_BYTES
 from .attempt import OnEnd
 from .authentication import authentication_gate
 from .breaker import breaker_gates
 from .problem import Refusal
 from .rate_limit import address_limits, rate_limits
+from .retry import retry_gates
 from .split import upstream_gates
 from .target import Target
 
@@ -51,6 +53,7 @@ class RouteHandler:
         "gates",
         "no_upstream",
         "on_end",
+        "replay_bytes",
         "retry",
         "route",
         "target",
@@ -67,6 +70,7 @@ class RouteHandler:
         self.on_end: tuple[OnEnd, ...] = ()
         """Who is told when a request of this route is over."""
         self.retry = RetryPolicy(route.retry) if route.retry is not None and route.retry.attempts else None
+        self.replay_bytes = REPLAY_BYTES if self.retry is None else self.retry.config.max_replay_bytes
         timeout = route.timeout
         self.total_seconds = timeout.total_seconds if timeout is not None else None
         self.attempt_seconds = timeout.per_attempt_seconds if timeout is not None else None
@@ -96,4 +100,5 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     rate_limits,
     upstream_gates,
     breaker_gates,
+    retry_gates,
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import Algorithm, KeyKind, RequestKey, Route, Upstream
-from api_gateway_service_mesh.policies import EndpointCounters, key_hash, make_balancer
+from api_gateway_service_mesh.policies import EndpointCounters, RetryBudget, key_hash, make_balancer
 
 from .attempt import OnAttempt
 from .breaker import InstanceBreakers, watch_instances
 from .key import request_key
 from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
+from .retry import watch_retries
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -23,7 +24,18 @@ __all__ = ["Target", "find_target"]
 class Target:
     """One upstream as one route uses it."""
 
-    __slots__ = ("_balancer", "_core", "_hash_key", "breakers", "nowhere", "on_attempt", "only", "pools", "upstream")
+    __slots__ = (
+        "_balancer",
+        "_core",
+        "_hash_key",
+        "breakers",
+        "budget",
+        "nowhere",
+        "on_attempt",
+        "only",
+        "pools",
+        "upstream",
+    )
 
     def __init__(
         self, upstream: Upstream, pool: UpstreamPool, route: Route, generation: Generation, core: Core
@@ -39,6 +51,8 @@ class Target:
         """The endpoint, when there is nothing to choose."""
         self.breakers: InstanceBreakers | None = None
         """The endpoints' own circuit breakers: then it is they who pick."""
+        self.budget: RetryBudget | None = None
+        """What retries to it may cost."""
         self.on_attempt: tuple[OnAttempt, ...] = ()
         """Who is told what became of each attempt."""
         self._core = core
@@ -74,4 +88,5 @@ def find_target(iri: str, route: Route, generation: Generation, core: Core) -> T
         return Refusal(503, "no-endpoint", f"{upstream.name} has no address", failure=True)
     target = Target(upstream, pool, route, generation, core)
     watch_instances(target, route, generation, core)
+    watch_retries(target, route, generation, core)
     return target

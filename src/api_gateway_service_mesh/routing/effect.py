@@ -230,12 +230,26 @@ def _retry(route: Route, retry: Retry) -> Part:
             ("maximumDelayMs", retry.max_delay_seconds * 1000, standard.max_delay_seconds * 1000),
         ],
     )
+    cited += _unless_default(
+        retry.iri,
+        [
+            ("retryBudgetPercent", retry.budget_percent, standard.budget_percent),
+            ("retryBudgetMinimum", retry.budget_minimum, standard.budget_minimum),
+            ("maximumReplayBytes", retry.max_replay_bytes, standard.max_replay_bytes),
+        ],
+    )
+    cited += [_cite(retry.iri, "retryStatus", str(status)) for status in retry.statuses]
+    if not retry.honour_retry_after:
+        cited.append(_cite(retry.iri, "honourRetryAfter", "false"))
+    if retry.retry_idempotency_key:
+        cited.append(_cite(retry.iri, "retryIdempotencyKey", "true"))
     if retry.conditions != standard.conditions:
         cited += [_cite(retry.iri, "retryOn", condition.value) for condition in sorted(retry.conditions)]
     if retry.retry_non_idempotent:
         cited.append(_cite(retry.iri, "retryNonIdempotent", "true"))
-    on = ", ".join(sorted(condition.value for condition in retry.conditions))
-    return Part("retry", retry.iri, f"up to {retry.attempts} more, on {on}", tuple(cited))
+    on = ", ".join([*sorted(condition.value for condition in retry.conditions), *map(str, retry.statuses)])
+    budget = f"at most {number(retry.budget_percent)} % of the requests or {retry.budget_minimum}/s"
+    return Part("retry", retry.iri, f"up to {retry.attempts} more, on {on}; {budget}", tuple(cited))
 
 
 def _upstream(upstream: Upstream | None, iri: str, cited: tuple[Citation, ...]) -> list[Part]:

@@ -73,8 +73,9 @@ def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
     routes = context.used[upstream.iri]
     breaker = _breaker(context, upstream, routes)
     if breaker is not None:
+        gateway_errors = set(breaker.failure_statuses) == {502, 503, 504}
         policy["outlierDetection"] = {
-            "consecutive5xxErrors": breaker.failure_threshold,
+            "consecutiveGatewayErrors" if gateway_errors else "consecutive5xxErrors": breaker.failure_threshold,
             "interval": duration(min(10.0, breaker.open_seconds)),  # how often an ejection's end is looked for
             "baseEjectionTime": duration(breaker.open_seconds),
             "maxEjectionPercent": 100,  # a breaker opens for the last endpoint too
@@ -99,6 +100,12 @@ def _breaker(context: Context, upstream: Upstream, routes: list[Route]) -> Break
     if len(stated) < len(routes) or len({(b.failure_threshold, b.open_seconds) for b in stated}) > 1:
         message = f"{upstream.name}: Istio has one breaker a service; {strictest.iri} counts for all its routes"
         context.findings.append(differs(strictest.iri, AGW.hasCircuitBreaker, message))
+    if strictest.windowed:
+        message = f"{upstream.name}: Istio's breaker counts failures in a row, no rates and no slow answers"
+        context.findings.append(lost(strictest.iri, AGW.breakerWindow, message, "keep agw in front"))
+    if strictest.failure_statuses and set(strictest.failure_statuses) != {502, 503, 504}:
+        message = f"{upstream.name}: Istio's breaker counts every 5xx, whatever statuses are listed"
+        context.findings.append(differs(strictest.iri, AGW.failureStatus, message))
     message = f"{upstream.name}: Istio ejects single endpoints, each time for longer, and has no half-open state"
     context.findings.append(differs(strictest.iri, AGW.halfOpenRequests, message))
     return strictest

@@ -30,6 +30,7 @@ _RETRY_ON = {
     RetryCondition.GATEWAY_ERROR: "gateway-error",
     RetryCondition.SERVER_ERROR: "5xx",
     RetryCondition.TIMEOUT: "reset",
+    RetryCondition.REFUSED_STREAM: "refused-stream",
 }
 _UNSENT = "connect-failure,refused-stream"
 
@@ -99,7 +100,7 @@ def _http(context: Context, item: Item) -> list[dict[str, Any]]:
 
 
 def _only_unsent(retry: Retry) -> bool:
-    return retry.conditions <= {RetryCondition.CONNECT_FAILURE}
+    return retry.conditions <= {RetryCondition.CONNECT_FAILURE, RetryCondition.REFUSED_STREAM} and not retry.statuses
 
 
 def _retry_on(retry: Retry | None) -> str:
@@ -107,7 +108,7 @@ def _retry_on(retry: Retry | None) -> str:
         return ""
     if _only_unsent(retry):
         return _UNSENT if retry.conditions else ""
-    return ",".join(sorted({_RETRY_ON[condition] for condition in retry.conditions}))
+    return ",".join([*sorted({_RETRY_ON[condition] for condition in retry.conditions}), *map(str, retry.statuses)])
 
 
 def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
@@ -175,6 +176,13 @@ def _report(context: Context, route: Route) -> None:
         if retry.multiplier != 2.0:
             message = f"{route.name}: Envoy's backoff always doubles; the multiplier {retry.multiplier:g} is left out"
             found.append(differs(retry.iri, AGW.backoffMultiplier, message))
+        message = (
+            f"{route.name}: Istio has no retry budget and does not wait for Retry-After; only the number of tries holds"
+        )
+        found.append(differs(retry.iri, AGW.retryBudgetPercent, message))
+        if retry.retry_idempotency_key:
+            message = f"{route.name}: Istio does not look at Idempotency-Key; such requests are not tried again"
+            found.append(differs(retry.iri, AGW.retryIdempotencyKey, message))
         timed = RetryCondition.TIMEOUT in retry.conditions
         if timed and RetryCondition.RESET not in retry.conditions and not _only_unsent(retry):
             message = f"{route.name}: Envoy tries again after a try's timeout only together with resets"
