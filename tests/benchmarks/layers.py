@@ -167,7 +167,7 @@ def layers() -> list[tuple[str, Route, bool]]:
     """Each layer alone on a route, and all of them."""
     bare = plain_route()
     limit = RateLimit("urn:b:limit", 1e9, 10**6)
-    keyed = RateLimit("urn:b:keyed", 1e9, 10**6, RequestKey(KeyKind.CLIENT_ADDRESS))
+    keyed = RateLimit("urn:b:keyed", 1e9, 10**6, (RequestKey(KeyKind.CLIENT_ADDRESS),))
     breaker, retry, timeout = Breaker("urn:b:breaker"), Retry("urn:b:retry"), Timeout("urn:b:timeout", 5.0)
     jwt = JwtAuthentication("urn:b:jwt", "https://issuer.example/", ("benchmark",), f"file:{_issuer()[0]}")
     token = Authentication("urn:b:gateway", (jwt,))

@@ -38,8 +38,8 @@ from api_gateway_service_mesh.policies import (
     Splitter,
     key_hash,
     layout_for,
+    limiter,
     make_balancer,
-    token_bucket,
 )
 
 CALLS, RUNS = 50_000, 7
@@ -58,7 +58,7 @@ def nanoseconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     endpoints = tuple(Endpoint(f"ex:e{n}", "127.0.0.1", 9000 + n, weight=1 + n % 2) for n in range(20))
-    keyed = RateLimit("ex:keyed", 1e9, 10, RequestKey(KeyKind.CLIENT_ADDRESS))
+    keyed = RateLimit("ex:keyed", 1e9, 10, (RequestKey(KeyKind.CLIENT_ADDRESS),))
     limit = RateLimit("ex:limit", 1e9, 10)
     tight = RateLimit("ex:tight", 1e-6, 1)
     match = RouteMatch(PathMatch(PathKind.EXACT, "/"))
@@ -71,10 +71,10 @@ def main() -> None:
     view, shared = store.view, SharedLock.create()
     rows: list[tuple[str, Callable[[], object]]] = [("an empty call", lambda: None)]
 
-    plain = token_bucket(limit, view, slots["rate_limit", "ex:limit"])
-    locked = token_bucket(limit, view, slots["rate_limit", "ex:limit"], shared)
-    refusing = token_bucket(tight, view, slots["rate_limit", "ex:tight"])
-    by_key = token_bucket(keyed, view, slots["rate_limit", "ex:keyed"])
+    plain = limiter(limit, view, slots["rate_limit", "ex:limit"])
+    locked = limiter(limit, view, slots["rate_limit", "ex:limit"], shared)
+    refusing = limiter(tight, view, slots["rate_limit", "ex:tight"])
+    by_key = limiter(keyed, view, slots["rate_limit", "ex:keyed"])
     refusing.take(1000.0)
     hashed = key_hash("198.51.100.7")
     rows += [

@@ -40,7 +40,7 @@ from tests.support.processes import in_processes
 
 def _mesh() -> Mesh:
     limit = RateLimit("ex:limit", 10.0, 20)
-    keyed = RateLimit("ex:keyed", 10.0, 20, RequestKey(KeyKind.CLIENT_ADDRESS))
+    keyed = RateLimit("ex:keyed", 10.0, 20, (RequestKey(KeyKind.CLIENT_ADDRESS),))
     endpoints = tuple(Endpoint(f"ex:e{port}", "127.0.0.1", port) for port in (1, 2, 3))
 
     def match(path: str) -> RouteMatch:

@@ -15,15 +15,16 @@ from api_gateway_service_mesh.policies.cells import CellStore
 from api_gateway_service_mesh.policies.key import key_hash
 from api_gateway_service_mesh.policies.lock import SharedLock
 from api_gateway_service_mesh.policies.rate_limit import (
-    KEYED_BUCKETS,
-    NEIGHBOURHOOD,
     KeyedTokenBucket,
     TokenBucket,
+    limiter,
     rate_limit_cells,
-    token_bucket,
 )
+from api_gateway_service_mesh.policies.rate_limit_window import NEIGHBOURHOOD
 from tests.support.clock import Clock
 from tests.support.processes import in_processes
+
+KEYED_BUCKETS = RateLimit("", 1.0, 1).key_capacity
 
 
 class NaiveBucket:
@@ -46,8 +47,10 @@ class NaiveBucket:
 
 
 def bucket(rate: float, burst: int, *, keyed: bool = False) -> TokenBucket | KeyedTokenBucket:
-    limit = RateLimit("ex:limit", rate, burst, RequestKey(KeyKind.CLIENT_ADDRESS) if keyed else None)
-    return token_bucket(limit, CellStore.local(rate_limit_cells(limit)).view, 0)
+    limit = RateLimit("ex:limit", rate, burst, (RequestKey(KeyKind.CLIENT_ADDRESS),) if keyed else ())
+    made = limiter(limit, CellStore.local(rate_limit_cells(limit)).view, 0)
+    assert isinstance(made, TokenBucket | KeyedTokenBucket)
+    return made
 
 
 def test_a_burst_then_the_rate() -> None:

@@ -144,4 +144,4 @@ def test_keys_of_limits_are_vouched_for() -> None:
     ]
     assert codes(f'{ROUTE} ; agw:hasAuthentication ex:j ; {limit} "api-key" . ex:j {JWT} .') == ["unauthenticated-key"]
     (route,) = mesh_of(SERVICE + f'{ROUTE} ; agw:hasAuthentication ex:j ; {limit} "claim:sub" . ex:j {JWT} .').routes
-    assert route.rate_limits[0].key and route.rate_limits[0].key.kind is KeyKind.CLAIM
+    assert [key.kind for key in route.rate_limits[0].keys] == [KeyKind.CLAIM]

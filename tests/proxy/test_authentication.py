@@ -263,7 +263,7 @@ async def test_an_issuer_that_fails_lets_nobody_in(fault: str) -> None:
 async def test_limits_are_kept_by_key_and_by_claim_and_strangers_use_up_nothing() -> None:
     async with key_server(ONE) as server:
         for key in (RequestKey(KeyKind.CLAIM, "sub"), None):
-            limit = RateLimit(f"urn:limit:{key}", 0.001, 1, key)
+            limit = RateLimit(f"urn:limit:{key}", 0.001, 1, (key,))
             demand = Authentication("urn:route", (jwt(server),))
             async with guarded(demand, rate_limits=(limit,)) as (gateway, _):
                 for _ in range(3):
@@ -274,7 +274,7 @@ async def test_limits_are_kept_by_key_and_by_claim_and_strangers_use_up_nothing(
                 assert other == (200 if key else 429)
     other_key, other_hash = new_key()
     second = ApiKey("urn:other", (other_hash.removeprefix("sha256:"),))
-    limit = RateLimit("urn:limit", 0.001, 1, RequestKey(KeyKind.API_KEY))
+    limit = RateLimit("urn:limit", 0.001, 1, (RequestKey(KeyKind.API_KEY),))
     async with guarded(Authentication("urn:route", (), (keyed(), second)), rate_limits=(limit,)) as (gateway, _):
         assert (await ask(gateway, f"X-API-Key: {KEY}"))[0] == 200
         assert (await ask(gateway, f"X-API-Key: {KEY}"))[0] == 429
@@ -282,7 +282,7 @@ async def test_limits_are_kept_by_key_and_by_claim_and_strangers_use_up_nothing(
 
 
 async def test_limits_by_address_come_before_tokens_are_looked_at() -> None:
-    limit = RateLimit("urn:limit", 0.001, 1, RequestKey(KeyKind.CLIENT_ADDRESS))
+    limit = RateLimit("urn:limit", 0.001, 1, (RequestKey(KeyKind.CLIENT_ADDRESS),))
     async with key_server(ONE) as server:
         async with guarded(Authentication("urn:route", (jwt(server),)), rate_limits=(limit,)) as (gateway, _):
             assert (await ask(gateway, "Authorization: Bearer a.b.c"))[0] == 401

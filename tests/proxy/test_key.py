@@ -58,7 +58,7 @@ async def test_requests_with_one_key_go_to_one_endpoint(field: str) -> None:
 
 
 async def test_rate_limit_by_header() -> None:
-    limit = RateLimit("urn:limit", 0.01, 1, RequestKey(KeyKind.HEADER, "x-tenant"))
+    limit = RateLimit("urn:limit", 0.01, 1, (RequestKey(KeyKind.HEADER, "x-tenant"),))
     async with backend(says(answer(b"x"))) as behind:
         async with running(mesh_of(route(rate_limits=(limit,)), upstream(endpoint(behind.port)))) as gateway:
             reader, writer = await gateway.connect()

@@ -41,7 +41,7 @@ def test_what_is_stated_is_cited() -> None:
         "r",
         "/",
         upstream=service.iri,
-        rate_limits=(RateLimit(EX + "l", 0.5, 5, RequestKey(KeyKind.HEADER, "x-user")),),
+        rate_limits=(RateLimit(EX + "l", 0.5, 5, (RequestKey(KeyKind.HEADER, "x-user"),)),),
         retry=Retry(EX + "t", 1, 0.1, conditions=frozenset({RetryCondition.RESET}), retry_non_idempotent=True),
         timeout=Timeout(EX + "o", None, 0.5),
         balancer=Balancer(EX + "b", Algorithm.CONSISTENT_HASH, RequestKey(KeyKind.CLIENT_ADDRESS)),

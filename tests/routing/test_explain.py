@@ -269,8 +269,8 @@ def test_a_hostile_name_cannot_draw_on_the_terminal() -> None:
 def test_who_may_call_is_told_between_the_limits_and_no_hash_with_it() -> None:
     jwt = JwtAuthentication(EX + "jwt", "https://id/", ("shop",), "https://id/keys", required_scopes=("read",))
     demand = Authentication(EX + "gateway", (jwt,), (ApiKey(EX + "key", ("ab" * 32,), owner="acme"),))
-    by_address = RateLimit(EX + "address", 5, 5, RequestKey(KeyKind.CLIENT_ADDRESS))
-    by_caller = RateLimit(EX + "caller", 5, 5, RequestKey(KeyKind.CLAIM, "sub"))
+    by_address = RateLimit(EX + "address", 5, 5, (RequestKey(KeyKind.CLIENT_ADDRESS),))
+    by_caller = RateLimit(EX + "caller", 5, 5, (RequestKey(KeyKind.CLAIM, "sub"),))
     table = compile_table(mesh(replace(route("r", "/a"), authentication=demand, rate_limits=(by_caller, by_address))))
     told = explain(table, ExplainRequest("GET", "h", "/a", "", {}))
     text = render_explanation(told)

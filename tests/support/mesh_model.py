@@ -93,7 +93,7 @@ def shop() -> Mesh:
     read = (RetryCondition.TIMEOUT, RetryCondition.CONNECT_FAILURE)
     return mesh(
         route("me", "/users/me", methods=("GET", "PATCH"), upstream=EX + "users", hosts=("shop.example.com",),
-              rate_limits=(RateLimit(EX + "limit", 5, 10, RequestKey(KeyKind.CLIENT_ADDRESS)),),
+              rate_limits=(RateLimit(EX + "limit", 5, 10, (RequestKey(KeyKind.CLIENT_ADDRESS),)),),
               retry=Retry(EX + "retry", 2, 0.1, 3.0, conditions=frozenset(read))),
         route("user", "/users/{id}", upstream=EX + "users", hosts=("shop.example.com", "*.example.com"),
               headers=(header("x-odd", '1e3: "#{}'), header("x-any", "", "Present")),

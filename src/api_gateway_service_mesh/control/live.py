@@ -28,6 +28,7 @@ from api_gateway_service_mesh.policies import (
     breaker_units,
     budget_key,
     budgeted,
+    limiter,
     read_budget,
     read_endpoint,
     read_health,
@@ -85,6 +86,10 @@ class Live:
         for unit in breaker_units(self.mesh):
             machine = CircuitBreaker(unit.breaker, self.cells.view, self.slots[unit.key])
             yield unit, BreakerStatus(machine.state(now), machine.opened_total)
+
+    def evicted_keys(self, limit: RateLimit) -> int:
+        """How often a limiter gave up a key that had used some of its tokens, for want of room."""
+        return limiter(limit, self.cells.view, self.slots["rate_limit", limit.iri]).evictions
 
     def breakers(self) -> Iterator[tuple[Breaker, BreakerStatus]]:
         """Every breaker once."""

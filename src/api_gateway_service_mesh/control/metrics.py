@@ -77,9 +77,20 @@ def _policies(live: Live) -> Iterator[Family]:
     decisions = [
         Sample(count, (("limiter", limit.iri), ("result", result)))
         for limit, totals in live.rate_limits()
-        for result, count in (("admitted", totals.admitted), ("rejected", totals.rejected))
+        for result, count in (
+            ("admitted", totals.admitted),
+            ("rejected", totals.rejected),
+            *((("shadowed", totals.shadowed),) if limit.shadow else ()),
+        )
     ]
     yield Family("agw_rate_limit", "Decisions of rate limiters.", Kind.COUNTER, decisions)
+    keyed = [limit for limit, _ in live.rate_limits() if limit.keys]
+    evicted = [Sample(live.evicted_keys(limit), (("limiter", limit.iri),)) for limit in keyed]
+    yield Family("agw_rate_limit_evicted_keys", "Keys in use that a limiter had no room for.", Kind.COUNTER, evicted)
+    fallbacks = [
+        Sample(totals.fallbacks, (("limiter", limit.iri),)) for limit, totals in live.rate_limits() if limit.store
+    ]
+    yield Family("agw_rate_limit_fallbacks", "Decisions made without the shared store.", Kind.COUNTER, fallbacks)
     breakers = list(live.breakers())
     states = [
         Sample(int(status.state is state), (("breaker", breaker.iri), ("state", state.name)))

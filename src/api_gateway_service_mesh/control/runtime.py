@@ -36,6 +36,12 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for limit, decisions in live.rate_limits():
         yield limit.iri, AGW.admittedTotal, _integer(decisions.admitted)
         yield limit.iri, AGW.rejectedTotal, _integer(decisions.rejected)
+        if limit.shadow:
+            yield limit.iri, AGW.shadowedTotal, _integer(decisions.shadowed)
+        if limit.keys:
+            yield limit.iri, AGW.evictedKeysTotal, _integer(live.evicted_keys(limit))
+        if limit.store is not None:
+            yield limit.iri, AGW.fallbackTotal, _integer(decisions.fallbacks)
     for breaker, status in live.breakers():
         yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'
         yield breaker.iri, AGW.openedTotal, _integer(status.opened_total)

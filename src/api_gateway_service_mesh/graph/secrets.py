@@ -14,7 +14,9 @@ MASK = "•••"
 _REFERENCE = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+)\Z")
 _QUOTE = r'"""[^"]*(?:""")?|"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?'
 _STATED = re.compile(
-    rf"(?P<name>\b(?:secretRef|privateKeyRef|keyHash)>?\s+)(?P<values>(?:{_QUOTE})(?:\s*,\s*(?:{_QUOTE}))*)", re.DOTALL
+    r"(?P<name>\b(?:secretRef|privateKeyRef|keyHash|storePasswordRef)>?\s+)"
+    rf"(?P<values>(?:{_QUOTE})(?:\s*,\s*(?:{_QUOTE}))*)",
+    re.DOTALL,
 )
 _QUOTED = re.compile(_QUOTE, re.DOTALL)
 
@@ -30,8 +32,8 @@ def blot(text: str) -> str:
 
 
 def masked_source(text: str) -> str:
-    """Source text in which values of ``secretRef``, ``privateKeyRef`` and ``keyHash`` that are no references are
-    blotted out.
+    """Source text in which values of ``secretRef`` and of the properties below it that are no references are blotted
+    out.
 
     Works on the text alone, for sources that no parser understood.
     """

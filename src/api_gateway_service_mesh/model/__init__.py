@@ -18,7 +18,7 @@ from .listener import Limits, Listener
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
 from .mesh import Mesh, MeshType, ServiceMesh
 from .mtls import MtlsMode, MutualTls
-from .rate_limit import RateLimit
+from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
 from .retry import Retry, RetryCondition
 from .route import Route
 from .split import SplitTarget
@@ -35,11 +35,13 @@ __all__ = [
     "Certificate",
     "ConnectionPool",
     "Endpoint",
+    "FailureMode",
     "HeaderMatch",
     "HealthCheck",
     "JwtAlgorithm",
     "JwtAuthentication",
     "KeyKind",
+    "LimitAlgorithm",
     "Limits",
     "Listener",
     "Mesh",
@@ -50,6 +52,7 @@ __all__ = [
     "PathMatch",
     "QueryMatch",
     "RateLimit",
+    "RedisStore",
     "RequestKey",
     "Retry",
     "RetryCondition",

@@ -10,13 +10,14 @@ __all__ = ["KeyKind", "RequestKey"]
 
 class KeyKind(StrEnum):
     """The part of the request. Written ``client-address``, ``api-key``, ``claim:NAME``, ``header:NAME``,
-    ``cookie:NAME``."""
+    ``cookie:NAME``, ``route`` (the route itself; of limits alone)."""
 
     CLIENT_ADDRESS = "client-address"
     API_KEY = "api-key"
     CLAIM = "claim"
     HEADER = "header"
     COOKIE = "cookie"
+    ROUTE = "route"
 
 
 @dataclass(frozen=True, slots=True)

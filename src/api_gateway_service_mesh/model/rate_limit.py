@@ -1,19 +1,78 @@
-"""A token bucket (``agw:RateLimiter``)."""
+"""How many requests are admitted (``agw:RateLimiter``), and where replicas count together (``agw:RedisStore``)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from .key import RequestKey
+from .key import KeyKind, RequestKey
 
-__all__ = ["RateLimit"]
+__all__ = ["FailureMode", "LimitAlgorithm", "RateLimit", "RedisStore"]
+
+
+class LimitAlgorithm(StrEnum):
+    """``agw:limitAlgorithm``."""
+
+    TOKEN_BUCKET = "TOKEN_BUCKET"  # noqa: S105 - no password
+    SLIDING_WINDOW = "SLIDING_WINDOW"
+    FIXED_WINDOW = "FIXED_WINDOW"
+
+
+class FailureMode(StrEnum):
+    """``agw:failureMode``: what a limit that replicas share does while its store is away."""
+
+    LOCAL = "LOCAL"
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisStore:
+    """A Redis server. ``password_ref`` is a reference (``env:NAME`` or ``file:PATH``), never the password itself."""
+
+    iri: str
+    host: str
+    port: int = 6379
+    database: int = 0
+    user_name: str | None = None
+    password_ref: str | None = None
+    tls: bool = False
+    trust_bundle_file: str | None = None
+    timeout_seconds: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """``requests_per_second`` tokens drip into a bucket of ``burst``; ``key`` None: one bucket for all callers."""
+    """``burst`` tokens for each ``period_seconds``, spent one a request (or what the route says it costs).
+
+    With the token bucket ``requests_per_second`` drip in and ``burst`` are kept; the windows admit ``burst`` in each
+    ``period_seconds``, and ``requests_per_second`` is what that comes to. ``keys`` empty: one bucket for all callers;
+    several: one for each combination. ``shadow``: counted and logged, never refused. ``fields``: admitted requests are
+    told as well what is left. ``store`` None: counted by this gateway alone.
+    """
 
     iri: str
     requests_per_second: float
     burst: int
-    key: RequestKey | None = None
+    keys: tuple[RequestKey, ...] = ()
+    algorithm: LimitAlgorithm = LimitAlgorithm.TOKEN_BUCKET
+    period_seconds: float = 1.0
+    name: str = "default"
+    quota: bool = False
+    key_capacity: int = 8192
+    ipv6_prefix_length: int = 64
+    shadow: bool = False
+    fields: bool = False
+    store: RedisStore | None = None
+    failure_mode: FailureMode = FailureMode.LOCAL
+
+    @property
+    def windowed(self) -> bool:
+        """Whether it counts in windows."""
+        return self.algorithm is not LimitAlgorithm.TOKEN_BUCKET
+
+    @property
+    def by_address(self) -> bool:
+        """Whether it needs to know no more than where a request comes from; it is then asked before authentication."""
+        kinds = {key.kind for key in self.keys}
+        return KeyKind.CLIENT_ADDRESS in kinds and kinds <= {KeyKind.CLIENT_ADDRESS, KeyKind.ROUTE}

@@ -22,7 +22,7 @@ class Route:
 
     A route with neither is legal (the published vocabulary allows it) and answers 503.
     ``rate_limits`` are all asked; each must admit the request. ``authentication`` None: anybody may call; what a
-    gateway demands of all its routes stands in each of them.
+    gateway demands of all its routes stands in each of them. ``request_cost`` is what a request takes from each limit.
     """
 
     iri: str
@@ -36,3 +36,4 @@ class Route:
     timeout: Timeout | None = None
     balancer: Balancer | None = None
     authentication: Authentication | None = None
+    request_cost: int = 1

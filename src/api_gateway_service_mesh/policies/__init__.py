@@ -38,7 +38,8 @@ from .counters import (
 from .health import EndpointHealth, HealthState, read_health
 from .key import key_hash
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
-from .rate_limit import KeyedTokenBucket, TokenBucket, token_bucket
+from .rate_limit import KeyedTokenBucket, Limiter, TokenBucket, limiter
+from .rate_limit_window import FixedWindow, SlidingWindow
 from .retry import IDEMPOTENT_METHODS, Failure, RetryPolicy
 from .split import Splitter
 
@@ -58,8 +59,10 @@ __all__ = [
     "EndpointHealth",
     "EndpointTotals",
     "Failure",
+    "FixedWindow",
     "HealthState",
     "KeyedTokenBucket",
+    "Limiter",
     "Lock",
     "LogCounters",
     "LogTotals",
@@ -71,6 +74,7 @@ __all__ = [
     "RouteCounters",
     "RouteTotals",
     "SharedLock",
+    "SlidingWindow",
     "Splitter",
     "TokenBucket",
     "balancer_key",
@@ -82,6 +86,7 @@ __all__ = [
     "clear_gauges",
     "key_hash",
     "layout_for",
+    "limiter",
     "make_balancer",
     "read_budget",
     "read_endpoint",
@@ -89,5 +94,4 @@ __all__ = [
     "read_log",
     "read_rate_limit",
     "read_route",
-    "token_bucket",
 ]

@@ -53,6 +53,8 @@ ENDPOINT_CELLS = 8
 
 RATE_LIMIT_ADMITTED = 0
 RATE_LIMIT_REJECTED = 1
+RATE_LIMIT_SHADOWED = 2
+RATE_LIMIT_FALLBACKS = 3
 RATE_LIMIT_COUNT_CELLS = 8
 
 LOG_WRITTEN = 0
@@ -194,12 +196,14 @@ def read_endpoint(view: memoryview[float], base: int, workers: int) -> EndpointT
 class RateLimitCounters:
     """One worker's counters of one rate limit."""
 
-    __slots__ = ("_admitted", "_rejected", "_view")
+    __slots__ = ("_admitted", "_fallbacks", "_rejected", "_shadowed", "_view")
 
     def __init__(self, view: memoryview[float], base: int, worker: int = 0) -> None:
         self._view = view
         self._admitted = base + worker * RATE_LIMIT_COUNT_CELLS + RATE_LIMIT_ADMITTED
         self._rejected = base + worker * RATE_LIMIT_COUNT_CELLS + RATE_LIMIT_REJECTED
+        self._shadowed = self._admitted + RATE_LIMIT_SHADOWED
+        self._fallbacks = self._admitted + RATE_LIMIT_FALLBACKS
 
     def admitted(self) -> None:
         """Count a request that the limit let through."""
@@ -208,6 +212,14 @@ class RateLimitCounters:
     def rejected(self) -> None:
         """Count a request that the limit refused."""
         self._view[self._rejected] += 1.0
+
+    def shadowed(self) -> None:
+        """Count a request that the limit would have refused, were it not in shadow mode."""
+        self._view[self._shadowed] += 1.0
+
+    def fallback(self) -> None:
+        """Count a request that was decided without the shared store; comes beside the decision."""
+        self._view[self._fallbacks] += 1.0
 
     def __repr__(self) -> str:
         return f"<RateLimitCounters {read_rate_limit(self._view, self._admitted, 1)!s}>"
@@ -219,6 +231,8 @@ class RateLimitTotals:
 
     admitted: int
     rejected: int
+    shadowed: int = 0
+    fallbacks: int = 0
 
     def __str__(self) -> str:
         return f"admitted={self.admitted} rejected={self.rejected}"
@@ -227,7 +241,8 @@ class RateLimitTotals:
 def read_rate_limit(view: memoryview[float], base: int, workers: int) -> RateLimitTotals:
     """Sum a rate limit's columns."""
     cells = _summed(view, base, workers, RATE_LIMIT_COUNT_CELLS)
-    return RateLimitTotals(int(cells[RATE_LIMIT_ADMITTED]), int(cells[RATE_LIMIT_REJECTED]))
+    kinds = (RATE_LIMIT_ADMITTED, RATE_LIMIT_REJECTED, RATE_LIMIT_SHADOWED, RATE_LIMIT_FALLBACKS)
+    return RateLimitTotals(*(int(cells[kind]) for kind in kinds))
 
 
 class LogCounters:

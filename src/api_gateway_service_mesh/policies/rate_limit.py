@@ -1,48 +1,68 @@
-"""Rate limits: a token bucket in one number.
+"""Rate limits: the choice of a machine for a limit, and the token bucket in one number.
 
-A bucket of `burst` tokens, refilled at `requests_per_second`, that takes one token a request is equal to the generic
+A bucket of `burst` tokens, refilled at `requests_per_second`, that gives one token a request is equal to the generic
 cell rate algorithm (ITU-T I.371, virtual scheduling): keep the *theoretical arrival time* (TAT) at which the bucket
-will be full again. A request at `now` moves it to ``max(TAT, now) + 1/rate`` and is admitted when that is at most
-``now + burst/rate``. One float is the whole state, and 0.0 is a full bucket.
+will be full again. A request at `now` that costs c moves it to ``max(TAT, now) + c/rate`` and is admitted when that is
+at most ``now + burst/rate``. One float is the whole state, and 0.0 is a full bucket.
 
 Rules:
 
-- In any span of t seconds at most ``burst + rate * t`` requests are admitted, over all workers.
+- In any span of t seconds at most ``burst + rate * t`` tokens are given, over all workers.
 - A refused request takes nothing. A clock that goes backwards grants nothing: the bucket is then at most empty.
-- A keyed limit holds a bucket for each key in a table of fixed size. A key looks for its bucket in `NEIGHBOURHOOD`
-  places from its home on; a bucket that is full again is a free place. When all are taken the one that is nearest to
-  full is given up. That errs for the caller who is pushed out: they come back to a full bucket. No key whose bucket
-  stands gets more than rate and burst.
+- A keyed limit holds a bucket for each key in a table of fixed size (``agw:keyCapacity``), however many keys come. A
+  key looks for its bucket in `NEIGHBOURHOOD` places from its home on; a bucket that is full again is a free place. When
+  all are taken the one that is nearest to full is given up, and counted. That errs for the caller who is pushed out:
+  they come back to a full bucket. So a key that uses its limit up stays, whatever flood of keys comes that use less; no
+  key whose bucket stands gets more than rate and burst.
+
+The windows (``agw:limitAlgorithm``, ``agw:quota``) stand in `policies.rate_limit_window`.
 """
 
 from __future__ import annotations
 
-from api_gateway_service_mesh.model import RateLimit
+from typing import Protocol
+
+from api_gateway_service_mesh.model import LimitAlgorithm, RateLimit
 
 from .lock import NO_LOCK, Lock, NoLock
+from .rate_limit_window import NEIGHBOURHOOD, FixedWindow, SlidingWindow, window_cells
 
-__all__ = ["KEYED_BUCKETS", "NEIGHBOURHOOD", "KeyedTokenBucket", "TokenBucket", "rate_limit_cells", "token_bucket"]
-
-KEYED_BUCKETS = 8192
-"""Buckets of a keyed limit. Two cells each: the key's hash (a 64-bit integer, kept as such), and its TAT."""
-
-NEIGHBOURHOOD = 8
-"""How many places a key may stand in."""
+__all__ = ["KeyedTokenBucket", "Limiter", "TokenBucket", "limiter", "rate_limit_cells"]
 
 ROUNDING = 1e-3
 """Part of a token that a request may come too early: float64 of a long-running clock cannot tell that from punctual."""
 
 
+class Limiter(Protocol):
+    """What a gate asks of the machine of a limit."""
+
+    def take(self, now: float, key_hash: int = 0, cost: int = 1) -> float:
+        """Ask for `cost` tokens of the key: 0.0 when admitted, else the seconds until they will be there."""
+
+    def remaining(self, now: float, key_hash: int = 0) -> int:
+        """Whole tokens that the key has left."""
+
+    def reset_seconds(self, now: float, key_hash: int = 0) -> float:
+        """Seconds until the key has all its tokens again, when it asks for none."""
+
+    @property
+    def evictions(self) -> int:
+        """How often a key that had used some of its tokens was given up for another."""
+
+
 def rate_limit_cells(limit: RateLimit) -> int:
-    """Cells of the slot of kind ``rate_limit``."""
-    return 1 if limit.key is None else 2 * (KEYED_BUCKETS + NEIGHBOURHOOD)
+    """Cells of the slot of kind ``rate_limit``. It differs with the algorithm, so that none reads another's state."""
+    if limit.algorithm is not LimitAlgorithm.TOKEN_BUCKET:
+        return window_cells(limit)
+    return 2 * (limit.key_capacity + NEIGHBOURHOOD) + 1 if limit.keys else 1
 
 
-def token_bucket(
-    limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK
-) -> TokenBucket | KeyedTokenBucket:
-    """The machine for `limit`: keyed when it has a key."""
-    return (TokenBucket if limit.key is None else KeyedTokenBucket)(limit, view, base, lock)
+def limiter(limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK) -> Limiter:
+    """The machine for `limit`: by its algorithm, keyed when it has a key."""
+    if limit.algorithm is LimitAlgorithm.TOKEN_BUCKET:
+        return (KeyedTokenBucket if limit.keys else TokenBucket)(limit, view, base, lock)
+    window = FixedWindow if limit.algorithm is LimitAlgorithm.FIXED_WINDOW else SlidingWindow
+    return window(limit, view, base, lock)
 
 
 class _Bucket:
@@ -77,8 +97,8 @@ class TokenBucket(_Bucket):
         super().__init__(limit, view, lock)
         self._base = base
 
-    def take(self, now: float, key_hash: int = 0) -> float:
-        """Ask for one token: 0.0 when admitted, else the seconds until one will be there. `key_hash` is not used."""
+    def take(self, now: float, key_hash: int = 0, cost: int = 1) -> float:
+        """Ask for `cost` tokens: 0.0 when admitted, else the seconds until they are there. No `key_hash` is used."""
         lock = self._lock
         if lock is not None:
             lock.acquire()
@@ -91,10 +111,11 @@ class TokenBucket(_Bucket):
                 # The clock was set back, or a reload made the limit tighter: the bucket is empty, not in debt.
                 ahead = self._tolerance
                 view[base] = now + ahead
-            wait = ahead + interval - self._tolerance
+            step = interval if cost == 1 else interval * cost
+            wait = ahead + step - self._tolerance
             if wait > interval * ROUNDING:
                 return wait
-            view[base] = now + (ahead + interval)
+            view[base] = now + (ahead + step)
             return 0.0
         finally:
             if lock is not None:
@@ -108,27 +129,34 @@ class TokenBucket(_Bucket):
         """Seconds until the bucket is full again."""
         return self._reset(self._view[self._base], now)
 
+    @property
+    def evictions(self) -> int:
+        """None: there is but one bucket."""
+        return 0
+
     def __repr__(self) -> str:
         return f"<TokenBucket {self.iri} rate={self.rate:g}/s burst={self.burst} tat={self._view[self._base]:.3f}>"
 
 
 class KeyedTokenBucket(_Bucket):
-    """A bucket for each key, in a table of `KEYED_BUCKETS` places: first the hashes, then the TATs.
+    """A bucket for each key, in a table of ``key_capacity`` places: first the hashes, then the TATs.
 
     The places of the last homes run on past the end, so that a neighbourhood is always one run.
     """
 
-    __slots__ = ("_hashes", "_tats")
+    __slots__ = ("_evictions", "_hashes", "_homes", "_tats")
 
     def __init__(self, limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK) -> None:
         super().__init__(limit, view, lock)
-        places = KEYED_BUCKETS + NEIGHBOURHOOD
+        self._homes = limit.key_capacity
+        places = self._homes + NEIGHBOURHOOD
         # float64 cannot hold a 64-bit hash, so the same memory is read as integers.
         self._hashes = view[base : base + places].cast("B").cast("q")
         self._tats = view[base + places : base + 2 * places]
+        self._evictions = base + 2 * places
 
-    def take(self, now: float, key_hash: int = 0) -> float:
-        """Ask for one token of the key: 0.0 when admitted, else the seconds until one will be there.
+    def take(self, now: float, key_hash: int = 0, cost: int = 1) -> float:
+        """Ask for `cost` tokens of the key: 0.0 when admitted, else the seconds until they will be there.
 
         `key_hash` is a 64-bit hash of the key, as `policies.key.key_hash` makes it.
         """
@@ -137,7 +165,7 @@ class KeyedTokenBucket(_Bucket):
             lock.acquire()
         try:
             stored = key_hash or 1  # 0 marks a place that was never used
-            place = key_hash % KEYED_BUCKETS
+            place = key_hash % self._homes
             tats, interval, tolerance = self._tats, self._interval, self._tolerance
             if self._hashes[place] != stored:
                 place = self._place(place, stored, now)
@@ -147,10 +175,11 @@ class KeyedTokenBucket(_Bucket):
             elif ahead > tolerance:
                 ahead = tolerance
                 tats[place] = now + ahead
-            wait = ahead + interval - tolerance
+            step = interval if cost == 1 else interval * cost
+            wait = ahead + step - tolerance
             if wait > interval * ROUNDING:
                 return wait
-            tats[place] = now + (ahead + interval)
+            tats[place] = now + (ahead + step)
             return 0.0
         finally:
             if lock is not None:
@@ -164,6 +193,11 @@ class KeyedTokenBucket(_Bucket):
         """Seconds until the key's bucket is full again."""
         return self._reset(self._tat(key_hash), now)
 
+    @property
+    def evictions(self) -> int:
+        """How often a bucket that was not full was given up for another key."""
+        return int(self._view[self._evictions])
+
     def keys(self, now: float) -> int:
         """How many keys have a bucket that is not full; reads the whole table, for observers only."""
         return sum(tat > now for tat in self._tats.tolist())
@@ -176,16 +210,18 @@ class KeyedTokenBucket(_Bucket):
         tats = self._tats[home : home + NEIGHBOURHOOD].tolist()
         oldest = min(tats)
         place = home + tats.index(oldest)
+        if oldest > now:
+            self._view[self._evictions] += 1.0
         self._tats[place] = 0.0
         self._hashes[place] = stored
         return place
 
     def _tat(self, key_hash: int) -> float:
-        home = key_hash % KEYED_BUCKETS
+        home = key_hash % self._homes
         hashes = self._hashes[home : home + NEIGHBOURHOOD].tolist()
         stored = key_hash or 1
         return float(self._tats[home + hashes.index(stored)]) if stored in hashes else 0.0
 
     def __repr__(self) -> str:
         used = sum(map(bool, self._hashes.tolist()))
-        return f"<KeyedTokenBucket {self.iri} rate={self.rate:g}/s burst={self.burst} places={used}/{KEYED_BUCKETS}>"
+        return f"<KeyedTokenBucket {self.iri} rate={self.rate:g}/s burst={self.burst} places={used}/{self._homes}>"

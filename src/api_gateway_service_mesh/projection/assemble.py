@@ -23,8 +23,9 @@ from .listener import listeners
 from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
 from .mtls import mtls_settings
-from .rate_limit import rate_limits
+from .rate_limit import rate_limits, refuse_costs_above_limits
 from .reading import Reading, name_of
+from .redis import redis_stores, refuse_without_client
 from .retry import retries
 from .route import Parts, routes, warn_without_target
 from .rows import ProjectedRows
@@ -77,14 +78,15 @@ def assemble(
         connection_pools(rows.connection_pool, reading),
         reading,
     )
+    stores = redis_stores(rows.redis, reading)
     parts = Parts(
         headers=header_matches(rows.header_match, reading),
         query=query_matches(rows.query_match, reading),
         upstreams=services,
         splits=splits(rows.split, services, reading),
-        rate_limits=rate_limits(rows.rate_limit, reading),
         breakers=breakers(rows.breaker, rows.breaker_status, reading),
         retries=retries(rows.retry, rows.retry_condition, rows.retry_status, reading),
+        rate_limits=rate_limits(rows.rate_limit, rows.rate_limit_key, rows.route_rate_limit, stores, reading),
         timeouts=timeouts(rows.timeout, reading),
         balancers=balancers(rows.balancer, reading),
     )
@@ -94,6 +96,9 @@ def assemble(
     for route in served:
         warn_without_target(route, services, reading)
         refuse_unvouched_keys(route, reading)
+        refuse_costs_above_limits(route, reading)
+    shared_stores = {limit.store.iri: None for route in served for limit in route.rate_limits if limit.store}
+    refuse_without_client(shared_stores, reading)
     used = _used(served, services) if shared else services
     meshes = service_meshes(rows.service_mesh, settings, reading)
     mesh = Mesh(

@@ -66,7 +66,7 @@ def refuse_unvouched_keys(route: Route, reading: Reading) -> None:
     """A policy keyed by API key or claim counts on authentication: without, callers would be whom they like to be."""
     authentication = route.authentication or Authentication(route.iri)
     keyed: list[tuple[str, str, RequestKey]] = [
-        (limit.iri, AGW.limitKey, limit.key) for limit in route.rate_limits if limit.key is not None
+        (limit.iri, AGW.limitKey, key) for limit in route.rate_limits for key in limit.keys
     ]
     if route.balancer is not None and route.balancer.hash_key is not None:
         keyed.append((route.balancer.iri, AGW.hashKey, route.balancer.hash_key))

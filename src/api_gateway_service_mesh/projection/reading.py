@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from api_gateway_service_mesh.errors import Finding, Location, Severity
 from api_gateway_service_mesh.model import KeyKind, RequestKey
+from api_gateway_service_mesh.vocabulary import AGW
 
 if TYPE_CHECKING:
     from api_gateway_service_mesh.graph import InferredGraph
@@ -167,7 +168,8 @@ class Reading:
         if value is None:
             return None
         kind, colon, name = value.partition(":")
-        if not colon and kind in (KeyKind.CLIENT_ADDRESS, KeyKind.API_KEY):
+        plain = (KeyKind.CLIENT_ADDRESS, KeyKind.API_KEY, *((KeyKind.ROUTE,) if predicate == AGW.limitKey else ()))
+        if not colon and kind in plain:
             return RequestKey(KeyKind(kind))
         if kind == KeyKind.CLAIM and name:
             return RequestKey(KeyKind.CLAIM, name)

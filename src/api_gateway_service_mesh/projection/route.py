@@ -49,6 +49,7 @@ class RouteRow:
     retry: str | None
     timeout: str | None
     balancer: str | None
+    cost: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> 
         reading.known(iri, AGW.hasRetryPolicy, row.retry, parts.retries, "agw:RetryPolicy"),
         reading.known(iri, AGW.hasTimeout, row.timeout, parts.timeouts, "agw:Timeout"),
         reading.known(iri, AGW.hasLoadBalancer, row.balancer, parts.balancers, "agw:LoadBalancer"),
+        request_cost=reading.integer(iri, AGW.requestCost, row.cost, 1),
     )
 
 

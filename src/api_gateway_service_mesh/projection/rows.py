@@ -21,7 +21,8 @@ from .listener import ListenerRow
 from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mtls import MtlsRow
-from .rate_limit import RateLimitRow
+from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
+from .redis import RedisRow
 from .retry import RetryConditionRow, RetryRow, RetryStatusRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
 from .split import SplitRow
@@ -52,6 +53,9 @@ class ProjectedRows:
     header_match: tuple[HeaderMatchRow, ...] = ()
     query_match: tuple[QueryMatchRow, ...] = ()
     rate_limit: tuple[RateLimitRow, ...] = ()
+    rate_limit_key: tuple[RateLimitKeyRow, ...] = ()
+    route_rate_limit: tuple[RouteRateLimitRow, ...] = ()
+    redis: tuple[RedisRow, ...] = ()
     breaker: tuple[BreakerRow, ...] = ()
     breaker_status: tuple[BreakerStatusRow, ...] = ()
     retry: tuple[RetryRow, ...] = ()

@@ -80,6 +80,8 @@ def access_line(exchange: Answering, seconds: float, at: bytes) -> bytes:
             b"null" if exchange.reason is None else quoted(exchange.reason).encode("ascii"),
             _known(caller.authentication if caller is not None else None),
         )
+    if exchange.flags:
+        rest = b',"flags":[%b]%b' % (b",".join(map(_known, exchange.flags)), rest)
     request_id = exchange.request_id
     return (
         b'{"time":"%b","request_id":"%b","client":%b,"method":"%b","host":%b,"path":"%b","status":%d'

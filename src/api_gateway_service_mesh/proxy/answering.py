@@ -72,8 +72,12 @@ class Answering:
     reason: str | None = None
     caller: Identity | None = None
     """Who is calling, where the route asks."""
+    limits_told: tuple[tuple[float, int, float, bytes], ...] = ()
+    """What limiters have left for this caller: the share, tokens, seconds until all are back, the limiter's name."""
+    flags: tuple[str, ...] = ()
+    """What is marked in the access log."""
     waits_at: Gate | None = None
-    """The gate that made this wait; no gate does so twice."""
+    """The gate that made this wait last; no gate does so twice."""
     shown: dict[str, bytes] | None = None
     """The keys that were shown, from the first asking of a gate to the second."""
     idle_ticks = 0

@@ -58,7 +58,7 @@ def authentication_gate(demand: Authentication, core: Core) -> Gate:
                 exchange.fields += verdict.fields
             return None
         if verdict.denial is Denial.PENDING and bearer is not None:
-            if exchange.waits_at is None and authenticator.keys_wanted(bearer, exchange.proceed):
+            if exchange.waits_at is not ask and authenticator.keys_wanted(bearer, exchange.proceed):
                 exchange.waits_at = ask
                 exchange.shown = shown
                 return WAIT

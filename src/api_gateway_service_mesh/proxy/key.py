@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import KeyKind, RequestKey
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .head import Block
 
-__all__ = ["cookie", "request_key"]
+__all__ = ["address_block", "cookie", "request_key"]
 
 
 def request_key(key: RequestKey, exchange: Exchange) -> str:
@@ -22,10 +23,25 @@ def request_key(key: RequestKey, exchange: Exchange) -> str:
         return exchange.block.header(key.name) or ""
     if kind is KeyKind.COOKIE:
         return cookie(exchange.block, key.name) or ""
+    if kind is KeyKind.ROUTE:
+        return exchange.handler.route.iri if exchange.handler is not None else ""
     caller = exchange.caller
     if caller is None:
         return ""
     return caller.api_key if kind is KeyKind.API_KEY else caller.claim_key(key.name)
+
+
+def address_block(address: str, bits: int) -> str:
+    """What of a client's address stands for one host: an IPv4 address, also one that is mapped into IPv6 (RFC 4291
+    §2.5.5.2), is itself; of an IPv6 address the first `bits`, since whoever has one has its whole network."""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = found.ipv4_mapped
+    return str(mapped) if mapped is not None else f"{int(found) >> (128 - bits):x}/{bits}"
 
 
 def cookie(block: Block, name: str) -> str | None:

@@ -29,7 +29,7 @@ from .attempt import OnEnd
 from .authentication import authentication_gate
 from .breaker import breaker_gates
 from .problem import Refusal
-from .rate_limit import address_limits, rate_limits
+from .rate_limit import address_limits, rate_limit_fields, rate_limits
 from .retry import retry_gates
 from .split import upstream_gates
 from .target import Target
@@ -98,6 +98,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     address_limits,
     _authentication,
     rate_limits,
+    rate_limit_fields,
     upstream_gates,
     breaker_gates,
     retry_gates,

@@ -1,15 +1,21 @@
-"""Rate limits as gates: those by address before authentication, all others behind it."""
+"""Rate limits as gates: those by address before authentication, all others behind it.
+
+A request asks each limiter of its route, in the order of their IRIs, and takes what it costs from each until one
+refuses. What is left is told in the fields of draft-ietf-httpapi-ratelimit-headers: to who is refused always, to who is
+admitted where the limiter says so; then of the one limiter that has the smallest share left.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.model import KeyKind, RateLimit
-from api_gateway_service_mesh.policies import RateLimitCounters, key_hash, token_bucket
+from api_gateway_service_mesh.model import KeyKind, RateLimit, Route
+from api_gateway_service_mesh.policies import Limiter, RateLimitCounters, key_hash, limiter
 
-from .key import request_key
+from .key import address_block, request_key
 from .problem import Refusal
 
 if TYPE_CHECKING:
@@ -17,68 +23,164 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
 
-__all__ = ["address_limits", "rate_limits"]
+__all__ = ["SHADOWED", "Asked", "KeyOf", "address_limits", "key_of", "rate_limit_fields", "rate_limits"]
 
-# A client asks more than once; other keys may be secrets, and are not kept.
-_address_hash = lru_cache(maxsize=8192)(key_hash)
+SHADOWED = "rate-limit-shadow"
+"""The flag in the access log of a request that a limiter in shadow mode would have refused."""
+
+KeyOf = Callable[["Exchange"], int]
 
 
 def address_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """The stage before authentication."""
-    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits if _by_address(limit)]
+    return [_gate(limit, handler.route, generation, core) for limit in handler.route.rate_limits if limit.by_address]
 
 
 def rate_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """The stage behind authentication."""
-    return [_rate_limit(limit, generation, core) for limit in handler.route.rate_limits if not _by_address(limit)]
+    limits = [limit for limit in handler.route.rate_limits if not limit.by_address]
+    return [_gate(limit, handler.route, generation, core) for limit in limits]
 
 
-def _by_address(limit: RateLimit) -> bool:
-    return limit.key is not None and limit.key.kind is KeyKind.CLIENT_ADDRESS
+def rate_limit_fields(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    """The stage behind all limits: what admitted requests are told."""
+    telling = [limit for limit in handler.route.rate_limits if limit.fields]
+    if not telling:
+        return []
+    policies = b"RateLimit-Policy: " + b", ".join(_policy(limit) for limit in telling) + b"\r\n"
+
+    def tell(exchange: Exchange) -> Refusal | None:
+        told = exchange.limits_told
+        if told:
+            _, remaining, reset, name = min(told)
+            fields = b'RateLimit: "%b";r=%d;t=%d\r\n%b' % (name, remaining, math.ceil(reset), policies)
+            exchange.answer_fields += fields
+        return None
+
+    return [tell]
 
 
-def _rate_limit(limit: RateLimit, generation: Generation, core: Core) -> Gate:
-    bucket = token_bucket(limit, core.cells.view, generation.slots["rate_limit", limit.iri], core.lock)
-    counters = RateLimitCounters(core.cells.view, generation.slots["rate_limit_count", limit.iri], core.worker)
-    take, admitted, key = bucket.take, counters.admitted, limit.key
-    window = max(1, math.ceil(limit.burst / limit.requests_per_second))
-    # RateLimit fields: draft-ietf-httpapi-ratelimit-headers (structured fields: quota q, window w, remaining r, reset
-    # t).
-    policy = b'RateLimit-Policy: "default";q=%d;w=%d\r\n' % (limit.burst, window)
+def key_of(limit: RateLimit, route: Route) -> KeyOf | None:
+    """What makes a request's key of it; None when all share one bucket."""
+    if not limit.keys:
+        return None
+    bits = limit.ipv6_prefix_length
+    if len(limit.keys) > 1:
+        keys = limit.keys
 
-    def refuse(wait: float) -> Refusal:
-        counters.rejected()
+        def combined(exchange: Exchange) -> int:
+            parts = [
+                address_block(exchange.client, bits)
+                if key.kind is KeyKind.CLIENT_ADDRESS
+                else request_key(key, exchange)
+                for key in keys
+            ]
+            # With their lengths, so that no text in one part passes for the beginning of the next.
+            return key_hash("".join(f"{len(part)}:{part}" for part in parts))
+
+        return combined
+    (key,) = limit.keys
+    if key.kind is KeyKind.CLIENT_ADDRESS:
+        return lambda exchange: _address_hash(exchange.client, bits)
+    if key.kind is KeyKind.ROUTE:
+        hashed = key_hash(route.iri)
+        return lambda exchange: hashed
+    return lambda exchange: key_hash(request_key(key, exchange))
+
+
+@lru_cache(maxsize=8192)  # a client asks more than once; other keys may be secrets, and are not kept
+def _address_hash(address: str, bits: int) -> int:
+    return key_hash(address_block(address, bits))
+
+
+class Asked:
+    """One limiter as one route asks it: what follows from what its machine says."""
+
+    __slots__ = ("_cells", "_detail", "_name", "_policy", "_problem", "counters", "limit", "machine")
+
+    def __init__(self, limit: RateLimit, machine: Limiter, counters: RateLimitCounters) -> None:
+        self.limit = limit
+        self.machine = machine
+        self.counters = counters
+        self._name = limit.name.encode("ascii")
+        self._policy = _policy(limit)
+        self._problem = "quota-exceeded" if limit.quota else "rate-limited"
+        self._detail = (
+            f"over the quota of {limit.burst} in {_length(limit.period_seconds)}"
+            if limit.quota
+            else f"over the limit of {limit.requests_per_second:g} requests per second"
+        )
+
+    def locally(self, exchange: Exchange, hashed: int, cost: int) -> Refusal | None:
+        """Ask the machine of this gateway."""
+        wait = self.machine.take(exchange.started, hashed, cost)
+        if wait:
+            return self.over(exchange, wait)
+        self.counters.admitted()
+        if self.limit.fields:
+            now = exchange.started
+            self.tell(exchange, self.machine.remaining(now, hashed), self.machine.reset_seconds(now, hashed))
+        return None
+
+    def tell(self, exchange: Exchange, remaining: int, reset: float) -> None:
+        """Remember what is left, for `rate_limit_fields`."""
+        told = (remaining / self.limit.burst, remaining, reset, self._name)
+        exchange.limits_told = (*exchange.limits_told, told)
+
+    def over(self, exchange: Exchange, wait: float) -> Refusal | None:
+        """The request is over the limit: how it is told, or None in shadow mode."""
+        if self.limit.shadow:
+            self.counters.shadowed()
+            exchange.flags = (*exchange.flags, SHADOWED)
+            return None
+        self.counters.rejected()
         seconds = max(1, math.ceil(wait))
         return Refusal(
             429,
-            "rate-limited",
-            f"over the limit of {limit.requests_per_second:g} requests per second",
-            b'Retry-After: %d\r\nRateLimit: "default";r=0;t=%d\r\n%b' % (seconds, seconds, policy),
-            limit.iri,
+            self._problem,
+            self._detail,
+            b'Retry-After: %d\r\nRateLimit: "%b";r=0;t=%d\r\nRateLimit-Policy: %b\r\n'
+            % (seconds, self._name, seconds, self._policy),
+            self.limit.iri,
         )
 
-    def shared(exchange: Exchange) -> Refusal | None:
-        wait = take(exchange.started)
-        if wait:
-            return refuse(wait)
-        admitted()
-        return None
 
-    def by_address(exchange: Exchange) -> Refusal | None:
-        wait = take(exchange.started, _address_hash(exchange.client))
+def _gate(limit: RateLimit, route: Route, generation: Generation, core: Core) -> Gate:
+    machine = limiter(limit, core.cells.view, generation.slots["rate_limit", limit.iri], core.lock)
+    counters = RateLimitCounters(core.cells.view, generation.slots["rate_limit_count", limit.iri], core.worker)
+    asked = Asked(limit, machine, counters)
+    hashed, cost = key_of(limit, route), route.request_cost
+    if limit.fields:
+        return lambda exchange: asked.locally(exchange, hashed(exchange) if hashed is not None else 0, cost)
+    take, admitted, over = machine.take, counters.admitted, asked.over
+
+    def everyone(exchange: Exchange) -> Refusal | None:
+        wait = take(exchange.started, 0, cost)
         if wait:
-            return refuse(wait)
+            return over(exchange, wait)
         admitted()
         return None
 
     def keyed(exchange: Exchange) -> Refusal | None:
-        assert key is not None
-        wait = take(exchange.started, key_hash(request_key(key, exchange)))
+        assert hashed is not None
+        wait = take(exchange.started, hashed(exchange), cost)
         if wait:
-            return refuse(wait)
+            return over(exchange, wait)
         admitted()
         return None
 
-    if key is None:
-        return shared
-    return by_address if key.kind is KeyKind.CLIENT_ADDRESS else keyed
+    return everyone if hashed is None else keyed
+
+
+def _policy(limit: RateLimit) -> bytes:
+    """An item of RateLimit-Policy: quota q, window w in seconds."""
+    window = limit.period_seconds if limit.windowed else limit.burst / limit.requests_per_second
+    return b'"%b";q=%d;w=%d' % (limit.name.encode("ascii"), limit.burst, max(1, math.ceil(window)))
+
+
+def _length(seconds: float) -> str:
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % unit == 0:
+            count = int(seconds // unit)
+            return f"{count} {name}{'s' if count != 1 else ''}"
+    return f"{seconds:g} seconds"

@@ -6,59 +6,33 @@ cited, because taking its triple away changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from api_gateway_service_mesh.model import (
     ApiKey,
     Breaker,
     BreakerScope,
     JwtAuthentication,
-    KeyKind,
     Mesh,
-    RateLimit,
     Retry,
     Route,
     Timeout,
     Upstream,
 )
-from api_gateway_service_mesh.vocabulary import NAMESPACE
+
+from .part import Citation, Part, number
+from .part import cite as _cite
+from .part import unless_default as _unless_default
+from .rate_limit import rate_limit_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A triple: subject and predicate as full IRIs, the object as an IRI or a literal's text."""
-
-    subject: str
-    predicate: str
-    object: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of the decision: its name (``rate limit``), the IRI of the thing that decides, what it comes to."""
-
-    name: str
-    iri: str
-    text: str
-    citations: tuple[Citation, ...] = ()
-
-
-def number(value: float) -> str:
-    """A number as people write it: 5, 0.5."""
-    return f"{value:g}" if value != int(value) else str(int(value))
 
 
 def effects(mesh: Mesh, route: Route) -> tuple[Part, ...]:
     """The policies and targets of a route, in the order in which a request meets them."""
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     parts: list[Part] = []
-    first = [limit for limit in route.rate_limits if limit.key is not None and limit.key.kind is KeyKind.CLIENT_ADDRESS]
-    parts += [_rate_limit(route, limit) for limit in first]
+    parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
     parts += _authentication(route)
-    parts += [_rate_limit(route, limit) for limit in route.rate_limits if limit not in first]
+    parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]
     if route.breaker is not None:
         parts.append(_breaker(route, route.breaker))
     if route.timeout is not None:
@@ -88,26 +62,6 @@ def effects(mesh: Mesh, route: Route) -> tuple[Part, ...]:
         by = f" by {balancer.hash_key}" if balancer.hash_key else ""
         parts.append(Part("balancer", balancer.iri, f"{balancer.algorithm.value}{by}", cited))
     return tuple(parts)
-
-
-def _cite(subject: str, term: str, value: str) -> Citation:
-    return Citation(subject, NAMESPACE + term, value)
-
-
-def _unless_default(subject: str, stated: Iterable[tuple[str, float | None, float | None]]) -> list[Citation]:
-    return [
-        _cite(subject, term, number(value)) for term, value, default in stated if value is not None and value != default
-    ]
-
-
-def _rate_limit(route: Route, limit: RateLimit) -> Part:
-    rate = number(limit.requests_per_second)
-    cited = [_cite(route.iri, "hasRateLimiter", limit.iri), _cite(limit.iri, "requestsPerSecond", rate)]
-    cited += _unless_default(limit.iri, [("burstSize", limit.burst, limit.requests_per_second)])
-    if limit.key is not None:
-        cited.append(_cite(limit.iri, "limitKey", str(limit.key)))
-    each = f", each {limit.key}" if limit.key else ""
-    return Part("rate limit", limit.iri, f"{rate} requests/s, burst {limit.burst}{each}", tuple(cited))
 
 
 def _authentication(route: Route) -> list[Part]:

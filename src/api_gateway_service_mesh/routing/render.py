@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from api_gateway_service_mesh.errors import Location
-from api_gateway_service_mesh.model import Route
+from api_gateway_service_mesh.model import RateLimit, Route
 from api_gateway_service_mesh.vocabulary import NAMESPACE, RDF_TYPE
 
 from .decision import path_text
@@ -13,6 +13,7 @@ from .effect import Citation, number
 from .entry import RouteEntry
 from .explain import Candidate, Explanation
 from .host import host_text
+from .rate_limit import limit_text
 from .stated import OTHER_SPELLINGS
 from .table import RoutingTable
 
@@ -69,11 +70,13 @@ def _sign(kind: str, value: str) -> str:
     return {"Exact": f"={value}", "RegularExpression": f"~{value}", "Present": ""}[kind]
 
 
+def _limit(limit: RateLimit) -> str:
+    said = limit_text(limit).replace(" requests/s, burst", "/s burst").replace(", each ", " by ")
+    return f"{'quota' if limit.quota else 'limit'} {said}" + (f" in {limit.store.host}" if limit.store else "")
+
+
 def _policies(route: Route) -> str:
-    found = [
-        f"limit {number(limit.requests_per_second)}/s burst {limit.burst}{f' by {limit.key}' if limit.key else ''}"
-        for limit in route.rate_limits
-    ]
+    found = [_limit(limit) for limit in route.rate_limits]
     if route.breaker is not None:
         found.append(f"breaker {route.breaker.failure_threshold}/{number(route.breaker.open_seconds)}s")
     if route.retry is not None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from .authentication import AUTHENTICATION
 from .case import PREFIXES, Case
 from .edge import EDGE
+from .limits import LIMITS
 from .policies import POLICIES
 from .routes import ROUTES
 from .services import SERVICES
 
 __all__ = ["CASES", "PREFIXES", "Case"]
 
-CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION)
+CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION, *LIMITS)

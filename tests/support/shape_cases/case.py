@@ -109,6 +109,7 @@ _COMPLETE = {
     "BackendService": 'ex:thing agw:address "thing:80" .',
     "ServiceInstance": 'ex:thing agw:address "thing:80" .',
     "RateLimiter": "ex:thing agw:requestsPerSecond 1 .",
+    "RedisStore": 'ex:thing agw:storeAddress "thing:1" .',
     "Timeout": "ex:thing agw:timeoutSeconds 1 .",
     "MutualTLS": 'ex:thing agw:mtlsMode "DISABLE" .',
     "ServiceMesh": 'ex:thing agw:meshType "istio" .',
