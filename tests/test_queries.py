@@ -167,7 +167,7 @@ ex:f a ex:Payments , ex:Public .
 """
 INHERITED = {
     "Route": "hasRateLimiter hasCircuitBreaker hasRetryPolicy hasTimeout hasLoadBalancer hasAuthentication "
-    "hasBackendService hasTrafficSplit",
+    "hasBackendService hasTrafficSplit requestCost",
     "BackendService": "hasMutualTLS hasHealthCheck hasConnectionPool hasServiceMesh hasSidecar",
 }
 
