@@ -73,6 +73,7 @@ HELD_BY = {
     "control/lock.py": "control/test_serve.py",
     "control/metrics.py": "control/test_admin.py",
     "control/options.py": "control/test_serve.py",
+    "control/traffic.py": "control/test_rollout.py",
     "control/problems.py": "control/test_admin.py",
     "control/questions.py": "control/test_admin.py",
     "control/runtime.py": "control/test_admin.py",
@@ -96,7 +97,6 @@ HELD_BY = {
     "proxy/pool.py": "proxy/test_engine.py",
     "proxy/problem.py": "proxy/test_failures.py",
     "proxy/request.py": "proxy/test_forwarding.py",
-    "proxy/split.py": "proxy/test_failures.py",
     "proxy/target.py": "proxy/test_failures.py",
     "proxy/upstream.py": "proxy/test_failures.py",
 }

@@ -167,7 +167,7 @@ ex:f a ex:Payments , ex:Public .
 """
 INHERITED = {
     "Route": "hasRateLimiter hasCircuitBreaker hasRetryPolicy hasTimeout hasLoadBalancer hasAuthentication "
-    "hasBackendService hasTrafficSplit requestCost",
+    "hasBackendService hasTrafficSplit requestCost splitKey splitCookie",
     "BackendService": "hasMutualTLS hasHealthCheck hasConnectionPool hasServiceMesh hasSidecar",
 }
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api_gateway_service_mesh.model import SplitTarget
+from api_gateway_service_mesh.model import Canary, CanaryStep, SplitTarget
+from api_gateway_service_mesh.policies.cells import CellStore
 from api_gateway_service_mesh.policies.key import key_hash
-from api_gateway_service_mesh.policies.split import Splitter
+from api_gateway_service_mesh.policies.split import CanarySplitter, Splitter
 
 
 def splitter(*weights: int) -> Splitter:
@@ -63,3 +64,53 @@ def test_a_split_without_weight_is_refused(weights: tuple[int, ...]) -> None:
 
 def test_status_line() -> None:
     assert repr(splitter(90, 10)) == "<Splitter ex:u0=90 ex:u1=10>"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 50), min_size=2, max_size=5), st.integers(0, 4), st.integers(1, 50))
+def test_only_the_moved_share_changes_side_however_many_there_are(weights: list[int], which: int, more: int) -> None:
+    which %= len(weights)
+    grown = [weight + more * (index == which) for index, weight in enumerate(weights)]
+    before, after = splitter(*weights), splitter(*grown)
+    keys = [key_hash(f"caller-{n}") for n in range(600)]
+    moved = [(old, new) for key in keys if (old := before.choose_sticky(key)) != (new := after.choose_sticky(key))]
+    assert {new for _, new in moved} <= {which}
+    share = grown[which] / sum(grown) - weights[which] / sum(weights)
+    assert len(moved) / len(keys) == pytest.approx(share, abs=0.08)
+
+
+def canaried(*weights: int) -> tuple[CanarySplitter, memoryview]:
+    canary = SplitTarget("ex:c", "ex:new", 0, canary=Canary("ex:c", (CanaryStep("ex:step", 10),)))
+    view = CellStore.local(8).view
+    others = [SplitTarget(f"ex:s{n}", f"ex:u{n}", weight) for n, weight in enumerate(weights)]
+    return CanarySplitter([*others, canary], view, 3), view
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0, 25.0, 100.0])
+def test_a_canarys_weight_is_what_the_cell_says_now(weight: float) -> None:
+    machine, view = canaried(60, 40)
+    view[3] = weight
+    counts = Counter(machine.choose((draw + 0.5) / 1000) for draw in range(1000))
+    assert counts[2] == 10 * weight
+    assert counts[0] == pytest.approx(0.6 * (1000 - counts[2]), abs=1)
+    assert [machine.weight(index) for index in range(3)] == pytest.approx(
+        [0.6 * (100 - weight), 0.4 * (100 - weight), weight]
+    )
+    keys = [key_hash(f"caller-{n}") for n in range(2000)]
+    assert sum(machine.choose_sticky(key) == 2 for key in keys) / 2000 == pytest.approx(weight / 100, abs=0.03)
+
+
+def test_callers_move_to_a_growing_canary_and_back_to_where_they_were() -> None:
+    machine, view = canaried(60, 40)
+    keys = [key_hash(f"caller-{n}") for n in range(1000)]
+    sides = []
+    for weight in (0.0, 10.0, 50.0, 0.0):
+        view[3] = weight
+        sides.append([machine.choose_sticky(key) for key in keys])
+    assert all(
+        new in (old, 2)
+        for earlier, later in ((0, 1), (1, 2))
+        for old, new in zip(sides[earlier], sides[later], strict=True)
+    )
+    assert sides[0] == sides[3]
+    assert repr(machine) == "<CanarySplitter ex:u0=60 ex:u1=40 ex:new=0>"

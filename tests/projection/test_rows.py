@@ -14,5 +14,5 @@ def test_every_field_has_a_row_class() -> None:
 
 
 def test_rendering_shows_what_is_bound() -> None:
-    rows = ProjectedRows(split=(SplitRow("r", "s", None, "10"), SplitRow("r", "t", "u", "90")))
+    rows = ProjectedRows(split=(SplitRow("r", "s", None, "10", None), SplitRow("r", "t", "u", "90", None)))
     assert render_rows(rows) == "split (2)\n  route=r  split=s  weight=10\n  route=r  split=t  upstream=u  weight=90\n"

@@ -225,7 +225,7 @@ async def _routes(request: web.Request) -> web.Response:
 
 
 async def _explain(request: web.Request) -> web.Response:
-    build, _ = _served(request)
+    build, live = _served(request)
     query = request.query
     url = urlsplit(query.get("url", ""))
     if not url.path.startswith("/"):
@@ -237,7 +237,7 @@ async def _explain(request: web.Request) -> web.Response:
             raise ClientError(f"{field[:100]!r} is no header: write 'Name: value'")
         headers[name.strip()] = value.strip()
     asked = ExplainRequest(query.get("method", "GET").upper(), url.hostname or "", url.path, url.query, headers)
-    explanation = await asyncio.to_thread(build.explain, asked)
+    explanation = await asyncio.to_thread(lambda: build.explain(asked, live.weights()))
     locate = build.inferred.locate
     form = choose(request.headers.get("Accept", "*/*"), (("json", "application/json"), ("text", "text/plain")))
     if form == "text":

@@ -61,15 +61,16 @@ class Build:
     questions: Mapping[str, Question] = field(default_factory=dict, repr=False)
     """The queries that ``rows`` answers."""
 
-    def explain(self, request: ExplainRequest) -> Explanation:
-        """Which route takes a request, and why; the triples cited are spelt as the graph has them."""
+    def explain(self, request: ExplainRequest, weights: Mapping[str, float] | None = None) -> Explanation:
+        """Which route takes a request, and why; the triples cited are spelt as the graph has them. `weights`: as
+        `routing.explain` takes them."""
         index = self.inferred.index
 
         def states(subject: str, predicate: str) -> list[str]:
             held = index.values(NamedNode(subject), NamedNode(predicate))
             return [value.value for value in held if not isinstance(value, Triple)]
 
-        return as_stated(explain(self.table, request), states)
+        return as_stated(explain(self.table, request, weights), states)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,17 +7,18 @@ same.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Breaker, Certificate, Endpoint, Mesh, RateLimit, Retry, Route
+from api_gateway_service_mesh.model import Breaker, Certificate, Endpoint, Mesh, RateLimit, Retry, Route, SplitTarget
 from api_gateway_service_mesh.policies import (
     BreakerState,
     BreakerUnit,
     BudgetTotals,
+    CanaryState,
     CellStore,
     CircuitBreaker,
     EndpointTotals,
@@ -25,6 +26,7 @@ from api_gateway_service_mesh.policies import (
     LogTotals,
     RateLimitTotals,
     RouteTotals,
+    ShareTotals,
     breaker_units,
     budget_key,
     budgeted,
@@ -35,7 +37,10 @@ from api_gateway_service_mesh.policies import (
     read_log,
     read_rate_limit,
     read_route,
+    read_share,
 )
+
+from .rollout import Decided, canary_machines
 
 __all__ = ["BreakerStatus", "Live", "certificates"]
 
@@ -62,6 +67,8 @@ class Live:
     workers: int
     revision: int
     loaded_at: datetime
+    decisions: Mapping[str, Sequence[Decided]] = field(default_factory=dict)
+    """About canaries, by their IRI, newest last."""
     _expiries: dict[str, tuple[float, datetime | None]] = field(default_factory=dict, repr=False)
 
     def routes(self) -> Iterator[tuple[Route, RouteTotals]]:
@@ -90,6 +97,28 @@ class Live:
     def evicted_keys(self, limit: RateLimit) -> int:
         """How often a limiter gave up a key that had used some of its tokens, for want of room."""
         return limiter(limit, self.cells.view, self.slots["rate_limit", limit.iri]).evictions
+
+    def canaries(self) -> Iterator[tuple[str, CanaryState]]:
+        """The IRI of every canary with steps, and where it stands."""
+        for iri, machine in canary_machines(self.mesh, self.slots, self.cells).items():
+            yield iri, machine.state
+
+    def weights(self) -> dict[str, float]:
+        """What share of its route's requests each split's target gets now, per cent, by the split's IRI."""
+        now = {iri: state.weight for iri, state in self.canaries()}
+        found: dict[str, float] = {}
+        for route in self.mesh.routes:
+            left = 100.0 - sum(now.get(split.iri, 0.0) for split in route.splits)
+            for split in route.splits:
+                found[split.iri] = now[split.iri] if split.iri in now else split.weight * left / 100.0
+        return found
+
+    def shares(self) -> Iterator[tuple[SplitTarget, float, ShareTotals]]:
+        """Every split with a target once, with its weight of now, per cent, and what became of its requests."""
+        weights = self.weights()
+        splits = {split.iri: split for route in self.mesh.routes for split in route.splits}
+        for iri, split in splits.items():
+            yield split, weights[iri], read_share(self.cells.view, self.slots["share", iri], self.workers)
 
     def breakers(self) -> Iterator[tuple[Breaker, BreakerStatus]]:
         """Every breaker once."""

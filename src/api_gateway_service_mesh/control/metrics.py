@@ -13,6 +13,7 @@ from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, Heal
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
 
 from .live import Live
+from .traffic import traffic_families
 
 __all__ = ["ControlCounters", "metric_families"]
 
@@ -35,6 +36,7 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
     if live is not None:
         yield from _routes(live)
         yield from _policies(live)
+        yield from traffic_families(live)
         yield from _endpoints(live)
         yield from _log(live)
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
 
 from .live import Live
+from .traffic import traffic_triples
 
 __all__ = ["runtime_ntriples"]
 
@@ -42,6 +43,7 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield limit.iri, AGW.evictedKeysTotal, _integer(live.evicted_keys(limit))
         if limit.store is not None:
             yield limit.iri, AGW.fallbackTotal, _integer(decisions.fallbacks)
+    yield from traffic_triples(live)
     for breaker, status in live.breakers():
         yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'
         yield breaker.iri, AGW.openedTotal, _integer(status.opened_total)

@@ -33,6 +33,7 @@ from .metrics import ControlCounters
 from .options import ServeOptions
 from .ports import Reservation, reserve
 from .reload import changes, fingerprint
+from .rollout import Rollouts
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
 from .sparql.dataset import DEFAULT_GRAPHS, dataset_quads
@@ -78,6 +79,7 @@ class Supervisor:
         self._pool = plane.pool
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self._prober = HealthProber(plane.cells, lock=plane.lock)
+        self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._reservations: dict[tuple[str, int], Reservation] = {}
         self._bindings: dict[tuple[str, int], Binding] = {}
         self._loading = asyncio.Lock()
@@ -136,6 +138,7 @@ class Supervisor:
         """Drain the workers, end everything."""
         self.draining = True
         await self._prober.stop()
+        await self._rollouts.stop()
         await self._plane.stop(self.options.drain_seconds)
         await self.sparql.stop()
         for reservation in self._reservations.values():
@@ -269,8 +272,10 @@ class Supervisor:
         self._reloads += before is not None
         self.build = made
         self.refused = None
-        self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at)
+        decisions = self._rollouts.decisions
+        self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions)
         self._prober.update(made.mesh, slots)
+        self._rollouts.update(made.mesh, slots)
         store = made.validated.store
         prefixes = {**PREFIXES, **made.source.prefixes}
         dataset = Dataset(number, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes)

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from api_gateway_service_mesh.control.build import Build
 from api_gateway_service_mesh.control.live import Live
+from api_gateway_service_mesh.control.rollout import Decisions, Rollouts
 from api_gateway_service_mesh.control.runtime import runtime_ntriples
 from api_gateway_service_mesh.errors import ConfigError, Finding
 from api_gateway_service_mesh.model import Listener, Mesh, MtlsMode
@@ -46,6 +47,7 @@ class State:
         self.cells = CellStore.local()
         self._layout = CellLayout(self.cells)
         self._loaded_at = datetime.now(UTC)
+        self.decisions: Decisions = {}
 
     def slots_for(self, mesh: Mesh) -> Mapping[tuple[str, str], int]:
         """The cells of everything in `mesh`: those it had already keep their state."""
@@ -56,7 +58,7 @@ class State:
 
     def runtime(self, mesh: Mesh, slots: Mapping[tuple[str, str], int], revision: int) -> bytes:
         """The live state of now as N-Triples."""
-        return runtime_ntriples(Live(mesh, slots, self.cells, 1, revision, self._loaded_at))
+        return runtime_ntriples(Live(mesh, slots, self.cells, 1, revision, self._loaded_at, self.decisions))
 
 
 class Serving:
@@ -67,6 +69,7 @@ class Serving:
         self._access_log = AccessLog()
         self._engine = Engine(cells=state.cells, access_log=self._access_log)
         self._prober = HealthProber(state.cells)
+        self._rollouts = Rollouts(state.cells, 1, state.decisions)
 
     def begin(self) -> None:
         """Bind to the running loop."""
@@ -86,6 +89,7 @@ class Serving:
     def _install(self, build: Build, slots: Mapping[tuple[str, str], int]) -> None:
         self._engine.install(build.mesh, build.table, slots, build.source.digest[:12])
         self._prober.update(build.mesh, slots)
+        self._rollouts.update(build.mesh, slots)
 
     async def listen(self, listener: Listener) -> Address:
         """Accept connections.
@@ -112,6 +116,7 @@ class Serving:
     async def stop(self, drain_seconds: float) -> None:
         """Take no more connections, let requests end for at most `drain_seconds`, close."""
         await self._prober.stop()
+        await self._rollouts.stop()
         await self._engine.drain(drain_seconds)
         await asyncio.to_thread(self._access_log.close)
 

@@ -9,7 +9,9 @@ from .api_key import ApiKey
 from .authentication import Authentication
 from .balancer import Algorithm, Balancer
 from .breaker import Breaker, BreakerScope
+from .canary import Canary, CanaryStep
 from .certificate import Certificate
+from .condition import ConditionSource, RequestCondition
 from .endpoint import Endpoint
 from .health import HealthCheck
 from .jwt import JwtAlgorithm, JwtAuthentication
@@ -32,7 +34,10 @@ __all__ = [
     "Balancer",
     "Breaker",
     "BreakerScope",
+    "Canary",
+    "CanaryStep",
     "Certificate",
+    "ConditionSource",
     "ConnectionPool",
     "Endpoint",
     "FailureMode",
@@ -53,6 +58,7 @@ __all__ = [
     "QueryMatch",
     "RateLimit",
     "RedisStore",
+    "RequestCondition",
     "RequestKey",
     "Retry",
     "RetryCondition",

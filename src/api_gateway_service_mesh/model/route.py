@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .authentication import Authentication
 from .balancer import Balancer
 from .breaker import Breaker
+from .key import RequestKey
 from .match import RouteMatch
 from .rate_limit import RateLimit
 from .retry import Retry
@@ -23,6 +24,7 @@ class Route:
     A route with neither is legal (the published vocabulary allows it) and answers 503.
     ``rate_limits`` are all asked; each must admit the request. ``authentication`` None: anybody may call; what a
     gateway demands of all its routes stands in each of them. ``request_cost`` is what a request takes from each limit.
+    ``split_key`` or ``split_cookie`` (a cookie that the gateway sets) keeps a caller on one side of ``splits``.
     """
 
     iri: str
@@ -37,3 +39,5 @@ class Route:
     balancer: Balancer | None = None
     authentication: Authentication | None = None
     request_cost: int = 1
+    split_key: RequestKey | None = None
+    split_cookie: str | None = None

@@ -10,14 +10,23 @@ Rules of this package:
 - **``repr`` is a status line** of the live state, so that debugging output is never stale.
 
 Who decides what: `TokenBucket` and `KeyedTokenBucket` (may this request go now?), `CircuitBreaker` (is the upstream
-worth asking?), `Splitter` (which upstream?), `EndpointBalancer` (which endpoint?), `EndpointHealth` (is an endpoint
-well?), `RetryPolicy` (once more, and when?). `RouteCounters`, `EndpointCounters` and `RateLimitCounters` count what
-came of it.
+worth asking?), `Splitter` (which upstream?), `CanaryMachine` (how much for the new version?), `EndpointBalancer` (which
+endpoint?), `EndpointHealth` (is an endpoint well?), `RetryPolicy` (once more, and when?). `RouteCounters`,
+`ShareCounters`, `EndpointCounters` and `RateLimitCounters` count what came of it.
 """
 
 from .balancer import EndpointBalancer, balancer_key, make_balancer
 from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
 from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, read_budget
+from .canary import (
+    CanaryDecision,
+    CanaryMachine,
+    CanaryOutcome,
+    CanaryPhase,
+    CanaryState,
+    Observation,
+    weight_cell,
+)
 from .cells import CellLayout, CellsExhausted, CellStore, cells_needed, layout_for
 from .counters import (
     BUCKET_SECONDS,
@@ -41,15 +50,23 @@ from .lock import NO_LOCK, Lock, NoLock, SharedLock
 from .rate_limit import KeyedTokenBucket, Limiter, TokenBucket, limiter
 from .rate_limit_window import FixedWindow, SlidingWindow
 from .retry import IDEMPOTENT_METHODS, Failure, RetryPolicy
-from .split import Splitter
+from .share import SHARE_BOUNDS, ShareCounters, ShareTotals, read_share
+from .split import CanarySplitter, Splitter
 
 __all__ = [
     "BUCKET_SECONDS",
     "IDEMPOTENT_METHODS",
     "NO_LOCK",
+    "SHARE_BOUNDS",
     "BreakerState",
     "BreakerUnit",
     "BudgetTotals",
+    "CanaryDecision",
+    "CanaryMachine",
+    "CanaryOutcome",
+    "CanaryPhase",
+    "CanarySplitter",
+    "CanaryState",
     "CellLayout",
     "CellStore",
     "CellsExhausted",
@@ -67,12 +84,15 @@ __all__ = [
     "LogCounters",
     "LogTotals",
     "NoLock",
+    "Observation",
     "RateLimitCounters",
     "RateLimitTotals",
     "RetryBudget",
     "RetryPolicy",
     "RouteCounters",
     "RouteTotals",
+    "ShareCounters",
+    "ShareTotals",
     "SharedLock",
     "SlidingWindow",
     "Splitter",
@@ -94,4 +114,6 @@ __all__ = [
     "read_log",
     "read_rate_limit",
     "read_route",
+    "read_share",
+    "weight_cell",
 ]

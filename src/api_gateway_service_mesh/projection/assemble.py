@@ -15,7 +15,9 @@ from .api_key import api_keys
 from .authentication import authentications, demanded, refuse_unvouched_keys
 from .balancer import balancers
 from .breaker import breakers
+from .canary import canaries
 from .certificate import certificates
+from .condition import request_conditions
 from .endpoint import endpoints
 from .health import health_checks
 from .jwt import jwt_authentications
@@ -29,7 +31,7 @@ from .redis import redis_stores, refuse_without_client
 from .retry import retries
 from .route import Parts, routes, warn_without_target
 from .rows import ProjectedRows
-from .split import splits
+from .split import split_choices, splits
 from .timeout import timeouts
 from .upstream import connection_pools, upstreams
 
@@ -79,11 +81,13 @@ def assemble(
         reading,
     )
     stores = redis_stores(rows.redis, reading)
+    conditions = request_conditions(rows.request_condition, reading)
     parts = Parts(
         headers=header_matches(rows.header_match, reading),
         query=query_matches(rows.query_match, reading),
         upstreams=services,
-        splits=splits(rows.split, services, reading),
+        splits=splits(rows.split, services, conditions, canaries(rows.canary, rows.canary_step, reading), reading),
+        split_choices=split_choices(rows.split_choice, reading),
         breakers=breakers(rows.breaker, rows.breaker_status, reading),
         retries=retries(rows.retry, rows.retry_condition, rows.retry_status, reading),
         rate_limits=rate_limits(rows.rate_limit, rows.rate_limit_key, rows.route_rate_limit, stores, reading),

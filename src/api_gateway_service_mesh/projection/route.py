@@ -23,6 +23,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .match import path_match
 from .reading import Reading, name_of
+from .split import SplitChoice
 
 __all__ = [
     "Parts",
@@ -76,6 +77,7 @@ class Parts:
     query: Mapping[str, tuple[QueryMatch, ...]]
     upstreams: Mapping[str, Upstream]
     splits: Mapping[str, tuple[SplitTarget, ...]]
+    split_choices: Mapping[str, SplitChoice]
     rate_limits: Mapping[str, tuple[RateLimit, ...]]
     breakers: Mapping[str, Breaker]
     retries: Mapping[str, Retry]
@@ -116,6 +118,7 @@ def routes(
 def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> Route:
     iri = row.route
     reading.known(iri, AGW.hasBackendService, row.upstream, parts.upstreams, "agw:BackendService")
+    choice = parts.split_choices.get(iri, SplitChoice())
     return Route(
         iri,
         name_of(iri),
@@ -128,6 +131,8 @@ def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> 
         reading.known(iri, AGW.hasTimeout, row.timeout, parts.timeouts, "agw:Timeout"),
         reading.known(iri, AGW.hasLoadBalancer, row.balancer, parts.balancers, "agw:LoadBalancer"),
         request_cost=reading.integer(iri, AGW.requestCost, row.cost, 1),
+        split_key=choice.key,
+        split_cookie=choice.cookie,
     )
 
 

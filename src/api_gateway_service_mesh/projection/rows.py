@@ -13,7 +13,9 @@ from .api_key import ApiKeyRow
 from .authentication import AuthenticationRow
 from .balancer import BalancerRow
 from .breaker import BreakerRow, BreakerStatusRow
+from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
+from .condition import RequestConditionRow
 from .endpoint import EndpointRow
 from .health import HealthRow
 from .jwt import JwtRow, JwtValueRow
@@ -25,7 +27,7 @@ from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
 from .redis import RedisRow
 from .retry import RetryConditionRow, RetryRow, RetryStatusRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
-from .split import SplitRow
+from .split import SplitChoiceRow, SplitRow
 from .timeout import TimeoutRow
 from .upstream import ConnectionPoolRow, UpstreamRow
 
@@ -64,6 +66,10 @@ class ProjectedRows:
     timeout: tuple[TimeoutRow, ...] = ()
     balancer: tuple[BalancerRow, ...] = ()
     split: tuple[SplitRow, ...] = ()
+    split_choice: tuple[SplitChoiceRow, ...] = ()
+    canary: tuple[CanaryRow, ...] = ()
+    canary_step: tuple[CanaryStepRow, ...] = ()
+    request_condition: tuple[RequestConditionRow, ...] = ()
     upstream: tuple[UpstreamRow, ...] = ()
     connection_pool: tuple[ConnectionPoolRow, ...] = ()
     endpoint: tuple[EndpointRow, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from api_gateway_service_mesh.policies import CircuitBreaker, EndpointCounters, Failure
+from api_gateway_service_mesh.policies import CircuitBreaker, EndpointCounters, Failure, ShareCounters
 
 from .answer import AnswerHead
 from .attempt import AttemptOutcome
@@ -51,6 +51,8 @@ class Answering:
     connection: UpstreamConnection | None = None
     pool: EndpointPool | None = None
     target: Target | None = None
+    share: ShareCounters | None = None
+    """Of the route's split, the share that took this."""
     endpoint_counters: EndpointCounters | None = None
     breaker: CircuitBreaker | None = None
     """The circuit breaker that let this request through, and what to report to it on."""

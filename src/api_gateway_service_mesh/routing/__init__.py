@@ -5,6 +5,7 @@ decision with every predicate's verdict and the triples behind it; `render_table
 defined in one place, `routing.precedence`. This package knows no RDF, no HTTP library and no clock.
 """
 
+from .condition import ValueTest
 from .effect import Citation, Part
 from .entry import RouteEntry
 from .explain import Candidate, ExplainRequest, Explanation, explain
@@ -33,6 +34,7 @@ __all__ = [
     "RouteEntry",
     "RoutingTable",
     "States",
+    "ValueTest",
     "as_stated",
     "compile_table",
     "explain",

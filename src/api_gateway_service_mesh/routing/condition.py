@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from api_gateway_service_mesh.errors import Finding
-from api_gateway_service_mesh.model import HeaderMatch, QueryMatch, Route, RouteMatch, ValueKind
+from api_gateway_service_mesh.model import (
+    ConditionSource,
+    HeaderMatch,
+    QueryMatch,
+    RequestCondition,
+    Route,
+    RouteMatch,
+    ValueKind,
+)
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .pattern import PatternSet, syntax_error
@@ -25,7 +33,7 @@ class ValueTest:
 
     __slots__ = ("_expected", "_pattern", "kind", "match", "name")
 
-    def __init__(self, match: HeaderMatch | QueryMatch) -> None:
+    def __init__(self, match: HeaderMatch | QueryMatch | RequestCondition) -> None:
         self.match = match
         self.name = match.name.lower() if isinstance(match, HeaderMatch) else match.name
         self.kind = match.kind
@@ -81,11 +89,19 @@ def condition_findings(route: Route) -> list[Finding]:
     return [
         *_expression_findings(route, route.match.headers, "header", AGW.headerValue),
         *_expression_findings(route, route.match.query, "query parameter", AGW.parameterValue),
+        *_expression_findings(route, _of_policies(route, ConditionSource.HEADER), "header", AGW.headerValue),
+        *_expression_findings(route, _of_policies(route, ConditionSource.COOKIE), "cookie", AGW.cookieValue),
     ]
 
 
+def _of_policies(route: Route, source: ConditionSource) -> list[RequestCondition]:
+    """What the policies of a route ask for themselves."""
+    conditions = [condition for split in route.splits for condition in split.steered_by]
+    return [condition for condition in conditions if condition.source is source]
+
+
 def _expression_findings(
-    route: Route, matches: Iterable[HeaderMatch | QueryMatch], what: str, predicate: str
+    route: Route, matches: Iterable[HeaderMatch | QueryMatch | RequestCondition], what: str, predicate: str
 ) -> list[Finding]:
     return [
         Finding(

@@ -6,6 +6,8 @@ cited, because taking its triple away changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from api_gateway_service_mesh.model import (
     ApiKey,
     Breaker,
@@ -22,12 +24,14 @@ from .part import Citation, Part, number
 from .part import cite as _cite
 from .part import unless_default as _unless_default
 from .rate_limit import rate_limit_part
+from .split import split_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
 
 
-def effects(mesh: Mesh, route: Route) -> tuple[Part, ...]:
-    """The policies and targets of a route, in the order in which a request meets them."""
+def effects(mesh: Mesh, route: Route, weights: Mapping[str, float] | None = None) -> tuple[Part, ...]:
+    """The policies and targets of a route, in the order in which a request meets them. `weights`: the shares of splits
+    of now, where they are known."""
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     parts: list[Part] = []
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
@@ -40,12 +44,8 @@ def effects(mesh: Mesh, route: Route) -> tuple[Part, ...]:
     if route.retry is not None:
         parts.append(_retry(route, route.retry))
     for split in route.splits:
-        share = (
-            _cite(route.iri, "hasTrafficSplit", split.iri),
-            _cite(split.iri, "weight", str(split.weight)),
-            _cite(split.iri, "targetService", split.upstream),
-        )
-        parts.append(Part("traffic split", split.iri, f"{split.weight} % to {_name(upstreams, split.upstream)}", share))
+        now = weights.get(split.iri) if weights is not None else None
+        parts.append(split_part(route, split, _name(upstreams, split.upstream), now))
         parts += _upstream(upstreams.get(split.upstream), split.upstream, ())
     if not route.splits and route.upstream is not None:
         link = (_cite(route.iri, "hasBackendService", route.upstream),)

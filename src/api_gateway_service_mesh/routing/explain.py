@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .citation import match_citations
@@ -54,14 +55,15 @@ class Explanation:
     omitted: int = 0
 
 
-def explain(table: RoutingTable, request: ExplainRequest) -> Explanation:
-    """Explain what `table` does with `request`. Looks at every route: for people, not for the hot path."""
+def explain(table: RoutingTable, request: ExplainRequest, weights: Mapping[str, float] | None = None) -> Explanation:
+    """Explain what `table` does with `request`. Looks at every route: for people, not for the hot path. `weights`: the
+    shares of splits as they are now, per cent, by the split's IRI, where it is known."""
     host = request.host.lower()
     winner = table.find(host, request.method, request.path, request.query, request.fields)
     candidates, omitted = _candidates(table, request)
     allow = () if winner is not None else table.allowed_methods(host, request.path)
     refused = request.method not in allow and bool(allow)
-    parts = effects(table.mesh, winner.route) if winner is not None else ()
+    parts = effects(table.mesh, winner.route, weights) if winner is not None else ()
     cited = (
         *match_citations(table.entries, request, winner),
         *(citation for part in parts for citation in part.citations),

@@ -13,7 +13,8 @@ from .limits import LIMITS
 from .policies import POLICIES
 from .routes import ROUTES
 from .services import SERVICES
+from .traffic import TRAFFIC
 
 __all__ = ["CASES", "PREFIXES", "Case"]
 
-CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION, *LIMITS)
+CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION, *LIMITS, *TRAFFIC)

@@ -1,0 +1,97 @@
+"""The live state of traffic policies: shares and canaries, as triples and as metric families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from api_gateway_service_mesh.policies import SHARE_BOUNDS, CanaryPhase
+from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
+from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE, XSD
+
+if TYPE_CHECKING:
+    from .live import Live
+    from .rollout import Decided
+
+__all__ = ["traffic_families", "traffic_triples"]
+
+_PROV = PREFIXES["prov"]
+
+
+def traffic_triples(live: Live) -> Iterator[tuple[str, str, str]]:
+    """Subject, predicate, and the object as N-Triples has it."""
+    for split, weight, totals in live.shares():
+        yield split.iri, AGW.currentWeight, _decimal(weight)
+        yield split.iri, AGW.servedTotal, _integer(totals.requests)
+        yield split.iri, AGW.failedTotal, _integer(totals.errors)
+        yield split.iri, AGW.latencyP95, _decimal(totals.latency(95))
+    for iri, state in live.canaries():
+        moving = state.phase in (CanaryPhase.PROGRESSING, CanaryPhase.PAUSED)
+        yield iri, AGW.canaryPhase, f'"{state.phase.name}"'
+        yield iri, AGW.currentStep, _integer(state.step + 1 if moving else 0)
+        decisions = live.decisions.get(iri, ())
+        for decided in decisions:
+            yield from _decision(iri, decided)
+        if decisions:
+            yield iri, AGW.lastDecision, f"<{decisions[-1].iri}>"
+
+
+def _decision(canary: str, decided: Decided) -> Iterator[tuple[str, str, str]]:
+    iri, decision = decided.iri, decided.decision
+    yield iri, RDF_TYPE, f"<{AGW.CanaryDecision}>"
+    yield iri, RDF_TYPE, f"<{_PROV}Activity>"
+    stamp = decided.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    yield iri, f"{_PROV}endedAtTime", f'"{stamp}"^^<{XSD.dateTime}>'
+    yield iri, f"{_PROV}used", f"<{canary}>"
+    yield iri, AGW.decidesOn, f"<{canary}>"
+    yield iri, AGW.decisionOutcome, f'"{decision.outcome.name}"'
+    yield iri, AGW.decisionReason, f'"{decision.reason}"'
+    yield iri, AGW.weightBefore, _decimal(decision.weight_before)
+    yield iri, AGW.weightAfter, _decimal(decision.weight_after)
+    if decision.canary.requests:
+        yield iri, AGW.canaryRequests, _integer(decision.canary.requests)
+        yield iri, AGW.canaryErrorRate, _decimal(decision.canary.error_rate)
+        yield iri, AGW.canaryLatency, _decimal(decision.canary_latency)
+    if decision.stable.requests:
+        yield iri, AGW.stableRequests, _integer(decision.stable.requests)
+        yield iri, AGW.stableErrorRate, _decimal(decision.stable.error_rate)
+        yield iri, AGW.stableLatency, _decimal(decision.stable_latency)
+
+
+def traffic_families(live: Live) -> Iterator[Family]:
+    """Families of the traffic policies; none of what the configuration does not have."""
+    shares = list(live.shares())
+    if shares:
+        weights = [Sample(weight, (("split", split.iri),)) for split, weight, _ in shares]
+        yield Family("agw_split_weight_percent", "Share of the route's requests now.", Kind.GAUGE, weights)
+        requests = [Sample(totals.requests, (("split", split.iri),)) for split, _, totals in shares]
+        yield Family("agw_split_requests", "Requests that a split's target took.", Kind.COUNTER, requests)
+        errors = [Sample(totals.errors, (("split", split.iri),)) for split, _, totals in shares]
+        yield Family("agw_split_errors", "Of these, those with a status of 500 or above.", Kind.COUNTER, errors)
+        durations = [
+            sample
+            for split, _, totals in shares
+            for sample in histogram_samples(SHARE_BOUNDS, totals.buckets, totals.seconds, (("split", split.iri),))
+        ]
+        yield Family(
+            "agw_split_duration_seconds", "Time from head to the end of the answer.", Kind.HISTOGRAM, durations
+        )
+    canaries = list(live.canaries())
+    if canaries:
+        phases = [
+            Sample(int(state.phase is phase), (("canary", iri), ("phase", phase.name)))
+            for iri, state in canaries
+            for phase in CanaryPhase
+        ]
+        yield Family("agw_canary_phase", "1 for the phase a canary is in.", Kind.GAUGE, phases)
+        steps = [Sample(state.step + 1, (("canary", iri),)) for iri, state in canaries]
+        yield Family("agw_canary_step", "The step a canary reached, from 1.", Kind.GAUGE, steps)
+
+
+def _integer(value: int) -> str:
+    return f'"{value}"^^<{XSD.integer}>'
+
+
+def _decimal(value: float) -> str:
+    return f'"{value:.6f}"^^<{XSD.decimal}>'
