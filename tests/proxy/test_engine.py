@@ -137,6 +137,20 @@ async def test_drain_is_bounded() -> None:
         writer.close()
 
 
+async def test_handlers_are_folded_ahead_of_their_first_request() -> None:
+    many = tuple(route(f"/{number}", f"r{number}") for number in range(300))
+    async with running(mesh_of(many, upstream(endpoint(1)))) as gateway:
+        core = gateway.engine.core()
+        first = core.generation
+        assert first is not None
+        assert None in first.handlers
+        gateway.install(mesh_of(many[:200], upstream(endpoint(1))))
+        async with asyncio.timeout(10):
+            while core.generation is None or None in core.generation.handlers:
+                await asyncio.sleep(0.01)
+        assert first.handlers.count(None) == 300  # nobody will ask a table that was replaced at once
+
+
 async def test_no_table_yet() -> None:
     async with running(mesh_of(())) as gateway:
         gateway.engine.core().generation = None

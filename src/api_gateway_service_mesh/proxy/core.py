@@ -32,6 +32,10 @@ SWEEP_SECONDS = 0.05
 """How late a timeout may strike. One sweep over the requests that have one is cheaper than a timer for each."""
 
 HOUSEKEEPING_SECONDS = 0.5
+FOLD_SECONDS = 0.0005
+FOLD_EVERY_SECONDS = 0.005
+"""Handlers of a new table are folded ahead of their first request for so long, so often: a tenth of a core at most."""
+
 STALL_SECONDS = 300.0
 """A request on which nothing moves is given up after so long (Envoy's stream idle timeout)."""
 
@@ -118,7 +122,7 @@ class Generation:
         self.needs_headers = any(entry.route.match.headers for entry in table.entries)
 
     def handler(self, entry: RouteEntry, core: Core) -> RouteHandler:
-        """The handler of a route, folded when the route is first used."""
+        """The handler of a route, folded when it is first asked for."""
         handler = self.handlers[entry.index]
         if handler is None:
             from .pipeline import fold
@@ -161,6 +165,7 @@ class Core:
         self._date_second = 0
         self._date = b""
         self._housekeeping: asyncio.TimerHandle | None = None
+        self._folding: asyncio.TimerHandle | None = None
 
     def next_request_id(self) -> bytes:
         """A new id: unique over workers and restarts, and cheap. 26 hex digits."""
@@ -179,6 +184,24 @@ class Core:
         """One line in the access log."""
         if self.write_log is not None:
             self.write_log(access_line(exchange, now - exchange.started, self._log_clock.now()))
+
+    def begin_folding(self, generation: Generation) -> None:
+        """`fold_ahead`, from the loop's next turn on."""
+        if self._folding is not None:
+            self._folding.cancel()
+        self._folding = self.loop.call_later(0, self.fold_ahead, generation)
+
+    def fold_ahead(self, generation: Generation, index: int = 0) -> None:
+        """Fold the handlers of `generation` from `index` on, a few at a time, as long as it is in force: folding one
+        takes as long as several requests, and no request should wait for it."""
+        entries = generation.table.entries
+        until = monotonic() + FOLD_SECONDS
+        while index < len(entries) and generation is self.generation:
+            generation.handler(entries[index], self)
+            index += 1
+            if monotonic() >= until:
+                self._folding = self.loop.call_later(FOLD_EVERY_SECONDS, self.fold_ahead, generation, index)
+                return
 
     def keep_house(self) -> None:
         """Start the housekeeping."""
@@ -211,6 +234,8 @@ class Core:
     def stop(self) -> None:
         """End housekeeping and deadlines."""
         self.tell_lines()
+        if self._folding is not None:
+            self._folding.cancel()
         self.deadlines.stop()
         self.authenticators.close()
         if self._housekeeping is not None:

@@ -107,6 +107,7 @@ class Engine:
         if log:
             slot = slots["access_log", mesh.iri]
             self._generation.log_counters = LogCounters(self._cells.view, slot, self._worker)
+        core.begin_folding(core.generation)
         for iri, pool in before.items():
             if pools.get(iri) is not pool:
                 pool.retire()

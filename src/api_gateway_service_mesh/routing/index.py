@@ -1,9 +1,9 @@
 """The index: from host and path to the few routes that can take a request, best first.
 
-Cost of a look-up, by path kind: exact, one hash; templates and prefixes, one walk down a tree of segments (each segment
-one hash, and one more node for each level at which a parameter stands beside literal text); regular expressions, one
-scan of the path for all of them. Many routes on one path are told apart by a switch. None grows with the number of
-routes.
+Cost of a look-up, by path kind: exact, one hash; templates and prefixes, one walk down a tree of segments (one hash for
+each level at which paths part, and one more node for each at which a parameter stands beside literal text); regular
+expressions, one scan of the path for all of them. Many routes on one path are told apart by a switch. None grows with
+the number of routes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from api_gateway_service_mesh.model import PathKind
 
 from .entry import RouteEntry
 from .host import HostKey
-from .path import ANY_SEGMENT
 from .pattern import PatternSet
 from .precedence import MethodRank, PathKey
 from .switch import FEWEST, Switch, switch_for
+from .tree import PathTree
 
 __all__ = ["Candidates", "HostGroup", "Leaf", "methods_of"]
 
@@ -31,7 +31,7 @@ _by_order = attrgetter("order")
 class Leaf(dict[str, Candidates]):
     """The routes of one host and one path, by method. ``leaf[method]`` answers for every method."""
 
-    __slots__ = ("entries", "order", "otherwise", "switches")
+    __slots__ = ("entries", "order", "otherwise", "single", "switches")
 
     def __init__(self, entries: Sequence[RouteEntry], order: int) -> None:
         super().__init__()
@@ -40,6 +40,10 @@ class Leaf(dict[str, Candidates]):
         self.otherwise: Candidates = _reachable([entry for entry in entries if not entry.methods])
         for method in methods_of(entries):
             self[method] = _reachable(ranked(entries, method))
+        #: The one route, when it asks for nothing but the path: no need to look further.
+        self.single: RouteEntry | None = None
+        if len(self.entries) == 1 and not self and self.entries[0].conditions is None:
+            self.single = self.entries[0]
         #: Where a path has many routes: by method ("" for one that none states) a switch over them.
         self.switches: dict[str, Switch] | None = None
         if len(entries) >= FEWEST:
@@ -53,6 +57,13 @@ class Leaf(dict[str, Candidates]):
             return listed
         switch = self.switches.get(method if method in self else "")
         return listed if switch is None else switch.pick(headers, query)
+
+    def first(self, method: str, headers: Mapping[str, str], query: str) -> RouteEntry | None:
+        """The best route that takes a request of this path, or None."""
+        for entry in self.get(method, self.otherwise) if self.switches is None else self.pick(method, headers, query):
+            if entry.conditions is None or entry.conditions.hold(headers, query):
+                return entry
+        return None
 
     def __missing__(self, method: str) -> Candidates:
         return self.otherwise
@@ -85,28 +96,15 @@ def _reachable(entries: Sequence[RouteEntry]) -> Candidates:
     return tuple(entries)
 
 
-class _Node:
-    """A place in the tree of segments."""
-
-    __slots__ = ("below", "here", "literals", "parameter")
-
-    def __init__(self) -> None:
-        self.literals: dict[str, _Node] = {}
-        self.parameter: _Node | None = None
-        self.here: Leaf | None = None  # a template ends here
-        self.below: Leaf | None = None  # a prefix ends here: this path and all below
-
-
 class HostGroup:
     """All routes of one stated host."""
 
-    __slots__ = ("_depth", "_expressions", "_patterns", "_root", "_shapes", "exact", "host")
+    __slots__ = ("_expressions", "_patterns", "_shapes", "_tree", "exact", "has_expressions", "has_shapes", "host")
 
     def __init__(self, host: HostKey, by_path: dict[PathKey, list[RouteEntry]]) -> None:
         self.host = host
         self.exact: dict[str, Leaf] = {}
-        self._root: _Node | None = None
-        self._depth = 0
+        self._tree: PathTree[Leaf] = PathTree()
         self._patterns: PatternSet | None = None
         self._shapes: list[Leaf] = []
         self._expressions: list[Leaf] = []
@@ -124,64 +122,17 @@ class HostGroup:
                 self._expressions.append(leaf)
             else:
                 self._shapes.append(leaf)
-                self._plant(leaf, entries[0].path.segments, open_ended=key[3])
+                self._tree.add(leaf, entries[0].path.segments, open_ended=key[3])
+        self._tree.fold()
+        self.has_shapes = bool(self._shapes)
+        """Whether templates or prefixes stand here."""
+        self.has_expressions = bool(self._expressions)
         if self._expressions:
             self._patterns = PatternSet([leaf.entries[0].path.text for leaf in self._expressions])
 
-    def _plant(self, leaf: Leaf, segments: tuple[str, ...], *, open_ended: bool) -> None:
-        if self._root is None:
-            self._root = _Node()
-        node = self._root
-        for segment in segments:
-            if segment == ANY_SEGMENT:
-                if node.parameter is None:
-                    node.parameter = _Node()
-                node = node.parameter
-            else:
-                child = node.literals.get(segment)
-                if child is None:
-                    child = node.literals[segment] = _Node()
-                node = child
-        if open_ended:
-            node.below = leaf
-        else:
-            node.here = leaf
-        self._depth = max(self._depth, len(segments))
-
-    @property
-    def has_shapes(self) -> bool:
-        """Whether anything but exact paths stands here."""
-        return self._root is not None or self._patterns is not None
-
     def shaped(self, path: str) -> list[Leaf]:
         """The templates and prefixes that hold for `path`, best first."""
-        root = self._root
-        if root is None or path[:1] != "/":
-            return []
-        # Segments beyond the deepest route stay in one piece: a path of thousands of slashes costs no more.
-        segments = path.split("/", self._depth + 1)
-        del segments[0]
-        found: list[Leaf] = []
-        nodes = [root]
-        for segment in segments:
-            below: list[_Node] = []
-            for node in nodes:
-                if node.below is not None:
-                    found.append(node.below)
-                child = node.literals.get(segment)
-                if child is not None:
-                    below.append(child)
-                if segment and node.parameter is not None:
-                    below.append(node.parameter)
-            if not below:
-                break
-            nodes = below
-        else:
-            for node in nodes:
-                if node.here is not None:
-                    found.append(node.here)
-                if node.below is not None:
-                    found.append(node.below)
+        found = self._tree.holding(path)
         if len(found) > 1:
             found.sort(key=_by_order)
         return found
@@ -195,18 +146,7 @@ class HostGroup:
 
     def open_ended(self, segments: Sequence[str]) -> list[Leaf]:
         """The prefixes that hold for every path that goes on below `segments`, best first."""
-        found: list[Leaf] = []
-        nodes = [self._root] if self._root is not None else []
-        for segment in (*segments, None):
-            found += [node.below for node in nodes if node.below is not None]
-            below: list[_Node] = []
-            for node in nodes:
-                child = node.literals.get(segment) if segment is not None else None
-                below += [child] if child is not None else []
-                below += [node.parameter] if segment and node.parameter is not None else []
-            nodes = below
-        found.sort(key=_by_order)
-        return found
+        return sorted(self._tree.open_ended(segments), key=_by_order)
 
     def all_leaves(self) -> Iterator[Leaf]:
         """Every leaf of this host, in precedence order."""

@@ -64,18 +64,25 @@ class RoutingTable:
         for group in self._only or self._exact.get(host) or self._chain(host):
             leaf = group.exact.get(path)
             if leaf is not None:
-                for entry in leaf[method] if leaf.switches is None else leaf.pick(method, headers, query):
-                    if entry.conditions is None or entry.conditions.hold(headers, query):
-                        return entry
+                single = leaf.single
+                if single is not None:
+                    return single
+                entry = leaf.first(method, headers, query)
+                if entry is not None:
+                    return entry
             if group.has_shapes:
                 for leaf in group.shaped(path):
-                    for entry in leaf[method] if leaf.switches is None else leaf.pick(method, headers, query):
-                        if entry.conditions is None or entry.conditions.hold(headers, query):
-                            return entry
+                    single = leaf.single
+                    if single is not None:
+                        return single
+                    entry = leaf.first(method, headers, query)
+                    if entry is not None:
+                        return entry
+            if group.has_expressions:
                 for leaf in group.expressions(path):
-                    for entry in leaf[method] if leaf.switches is None else leaf.pick(method, headers, query):
-                        if entry.conditions is None or entry.conditions.hold(headers, query):
-                            return entry
+                    entry = leaf.first(method, headers, query)
+                    if entry is not None:
+                        return entry
         return None
 
     def allowed_methods(self, host: str, path: str) -> tuple[str, ...]:

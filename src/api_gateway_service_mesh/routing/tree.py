@@ -1,0 +1,148 @@
+"""The tree of segments: which templates and prefixes hold for a path.
+
+Built node by node, then folded: segments after which there is nothing to choose stand in the node they lead to. With
+ten thousand routes each node that a look-up visits is a miss of the processor's cache, so few are visited: the ones at
+which paths part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from .path import ANY_SEGMENT
+
+__all__ = ["PathTree"]
+
+T = TypeVar("T")
+
+
+class _Node(Generic[T]):
+    """A place in the tree. ``chain`` are the segments that lead to it from where paths parted (ANY_SEGMENT: any that is
+    not empty), ``here`` is what ends at it, ``below`` what holds for it and all paths below it."""
+
+    __slots__ = ("below", "chain", "here", "literals", "parameter")
+
+    def __init__(self) -> None:
+        self.chain: tuple[str, ...] = ()
+        self.literals: dict[str, _Node[T]] | None = None
+        self.parameter: _Node[T] | None = None
+        self.here: T | None = None
+        self.below: T | None = None
+
+
+class PathTree(Generic[T]):
+    """Things by segmented path. `add` all, then `fold`, then ask."""
+
+    __slots__ = ("_depth", "_root")
+
+    def __init__(self) -> None:
+        self._root: _Node[T] = _Node()
+        self._depth = 0
+
+    def add(self, thing: T, segments: Sequence[str], *, open_ended: bool) -> None:
+        """`thing` stands at `segments`; `open_ended`: and for all paths below. One thing of each kind a place."""
+        node = self._root
+        for segment in segments:
+            if segment == ANY_SEGMENT:
+                if node.parameter is None:
+                    node.parameter = _Node()
+                node = node.parameter
+            else:
+                if node.literals is None:
+                    node.literals = {}
+                child = node.literals.get(segment)
+                if child is None:
+                    child = node.literals[segment] = _Node()
+                node = child
+        if open_ended:
+            node.below = thing
+        else:
+            node.here = thing
+        self._depth = max(self._depth, len(segments))
+
+    def fold(self) -> None:
+        """Nothing more is added."""
+        todo = [self._root]
+        while todo:
+            node = todo.pop()
+            chain: list[str] = []
+            end = node
+            while end.here is None and end.below is None:
+                only = _only_child(end)
+                if only is None:
+                    break
+                segment, end = only
+                chain.append(segment)
+            if chain:
+                node.chain = tuple(chain)
+                node.literals, node.parameter = end.literals, end.parameter
+                node.here, node.below = end.here, end.below
+            if node.literals is not None:
+                todo += node.literals.values()
+            if node.parameter is not None:
+                todo.append(node.parameter)
+
+    def holding(self, path: str) -> list[T]:
+        """What holds for `path` (its text, with its leading slash), in no order."""
+        if path[:1] != "/":
+            return []
+        # Segments beyond the deepest stay in one piece: a path of thousands of slashes costs no more.
+        segments = path.split("/", self._depth + 1)
+        return self._walk(segments, 1, ends=True)
+
+    def open_ended(self, segments: Sequence[str]) -> list[T]:
+        """What holds for every path that goes on below `segments`, in no order."""
+        return self._walk(segments, 0, ends=False)
+
+    def _walk(self, segments: Sequence[str], at: int, *, ends: bool) -> list[T]:
+        """`ends`: the path ends where `segments` do; what stands just there holds too."""
+        found: list[T] = []
+        end = len(segments)
+        node = self._root
+        parted: list[tuple[_Node[T], int]] | None = None
+        while True:
+            reached = True
+            for wanted in node.chain:
+                if at == end:
+                    reached = False
+                    break
+                segment = segments[at]
+                at += 1
+                if wanted != segment and (wanted != ANY_SEGMENT or not segment):
+                    reached = False
+                    break
+            if reached:
+                if node.below is not None:
+                    found.append(node.below)
+                if at < end:
+                    segment = segments[at]
+                    child = node.literals.get(segment) if node.literals is not None else None
+                    parameter = node.parameter if segment else None
+                    if child is not None:
+                        at += 1
+                        if parameter is not None:
+                            if parted is None:
+                                parted = []
+                            parted.append((parameter, at))
+                        node = child
+                        continue
+                    if parameter is not None:
+                        at += 1
+                        node = parameter
+                        continue
+                elif ends and node.here is not None:
+                    found.append(node.here)
+            if not parted:
+                return found
+            node, at = parted.pop()
+
+
+def _only_child(node: _Node[T]) -> tuple[str, _Node[T]] | None:
+    """The one way on from `node`, None when there are several or none."""
+    literals = node.literals
+    if node.parameter is not None:
+        return (ANY_SEGMENT, node.parameter) if not literals else None
+    if literals is not None and len(literals) == 1:
+        return next(iter(literals.items()))
+    return None
