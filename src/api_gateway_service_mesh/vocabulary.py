@@ -148,6 +148,7 @@ class AGW(metaclass=_Closed):
     storeTls: Final = f"{NAMESPACE}storeTls"
     storeTrustBundleFile: Final = f"{NAMESPACE}storeTrustBundleFile"
     storeTimeout: Final = f"{NAMESPACE}storeTimeout"
+    storeState: Final = f"{NAMESPACE}storeState"
     # breaker
     CircuitBreaker: Final = f"{NAMESPACE}CircuitBreaker"
     hasCircuitBreaker: Final = f"{NAMESPACE}hasCircuitBreaker"

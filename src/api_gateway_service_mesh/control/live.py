@@ -13,7 +13,17 @@ from datetime import datetime
 from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Breaker, Certificate, Endpoint, Mesh, RateLimit, Retry, Route, SplitTarget
+from api_gateway_service_mesh.model import (
+    Breaker,
+    Certificate,
+    Endpoint,
+    Mesh,
+    RateLimit,
+    RedisStore,
+    Retry,
+    Route,
+    SplitTarget,
+)
 from api_gateway_service_mesh.policies import (
     BreakerState,
     BreakerUnit,
@@ -39,6 +49,7 @@ from api_gateway_service_mesh.policies import (
     read_route,
     read_share,
 )
+from api_gateway_service_mesh.policies.redis import read_store_state
 
 from .rollout import Decided, canary_machines
 
@@ -93,6 +104,13 @@ class Live:
         for unit in breaker_units(self.mesh):
             machine = CircuitBreaker(unit.breaker, self.cells.view, self.slots[unit.key])
             yield unit, BreakerStatus(machine.state(now), machine.opened_total)
+
+    def redis_stores(self) -> Iterator[tuple[RedisStore, str]]:
+        """Every Redis server that a limiter is shared through, once, with its state."""
+        limits = (limit for route in self.mesh.routes for limit in route.rate_limits)
+        stores = {limit.store.iri: limit.store for limit in limits if limit.store is not None}
+        for iri, store in stores.items():
+            yield store, read_store_state(self.cells.view, self.slots["redis", iri], self.workers)
 
     def evicted_keys(self, limit: RateLimit) -> int:
         """How often a limiter gave up a key that had used some of its tokens, for want of room."""

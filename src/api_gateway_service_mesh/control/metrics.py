@@ -89,6 +89,8 @@ def _policies(live: Live) -> Iterator[Family]:
     keyed = [limit for limit, _ in live.rate_limits() if limit.keys]
     evicted = [Sample(live.evicted_keys(limit), (("limiter", limit.iri),)) for limit in keyed]
     yield Family("agw_rate_limit_evicted_keys", "Keys in use that a limiter had no room for.", Kind.COUNTER, evicted)
+    stores = [Sample(float(state != "AWAY"), (("store", store.iri),)) for store, state in live.redis_stores()]
+    yield Family("agw_redis_up", "0 while a worker has given up on a Redis server.", Kind.GAUGE, stores)
     fallbacks = [
         Sample(totals.fallbacks, (("limiter", limit.iri),)) for limit, totals in live.rate_limits() if limit.store
     ]

@@ -53,6 +53,8 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for retry, budget in live.retries():
         yield retry.iri, AGW.retriedTotal, _integer(budget.granted)
         yield retry.iri, AGW.retriesRefusedTotal, _integer(budget.refused)
+    for store, state in live.redis_stores():
+        yield store.iri, AGW.storeState, f'"{state}"'
     for endpoint, totals, health in live.endpoints():
         yield endpoint.iri, AGW.healthState, f'"{health.name}"'
         yield endpoint.iri, AGW.activeRequests, _integer(totals.active)

@@ -30,6 +30,7 @@ from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_C
 from .health import HEALTH_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
 from .rate_limit import rate_limit_cells
+from .redis import REDIS_CELLS
 from .traffic import traffic_slots
 
 __all__ = [
@@ -194,8 +195,8 @@ class CellLayout:
 def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, str], int]:
     """Reserve all that `mesh` needs with `workers` workers, and say where: (kind, IRI) to base.
 
-    Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``route`` (Route), ``endpoint`` and ``health``
-    (Endpoint), ``access_log`` (Mesh), those of `policies.traffic`; named by themselves: ``balancer``
+    Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``
+    and ``health`` (Endpoint), ``access_log`` (Mesh), those of `policies.traffic`; named by themselves: ``balancer``
     (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`).
     A policy that several routes name is one machine.
 
@@ -222,6 +223,8 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
         for limit in route.rate_limits:
             yield "rate_limit", limit.iri, rate_limit_cells(limit)
             yield "rate_limit_count", limit.iri, RATE_LIMIT_COUNT_CELLS * workers
+            if limit.store is not None:
+                yield "redis", limit.store.iri, REDIS_CELLS * workers
         yield from traffic_slots(route, workers)
         targets = [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
         for target in targets:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
+    from .redis import Verdict
     from .target import Target
     from .upstream import UpstreamConnection
 
@@ -76,6 +77,8 @@ class Answering:
     """Who is calling, where the route asks."""
     limits_told: tuple[tuple[float, int, float, bytes], ...] = ()
     """What limiters have left for this caller: the share, tokens, seconds until all are back, the limiter's name."""
+    limit_verdict: Verdict | None = None
+    """What a shared limit's store said, from the first asking of the gate to the second."""
     flags: tuple[str, ...] = ()
     """What is marked in the access log."""
     waits_at: Gate | None = None

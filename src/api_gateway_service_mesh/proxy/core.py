@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
+from api_gateway_service_mesh.policies.redis import REDIS_CELLS
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
 from api_gateway_service_mesh.security.authentication import Authenticators
 
@@ -20,6 +21,7 @@ from .answer import AnswerReader
 from .forwarded import TrustedProxies
 from .head import HeadReader
 from .parser import BlockJudge
+from .redis import SharedStores
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -157,6 +159,7 @@ class Core:
         self.answers = AnswerReader()
         self.deadlines = Deadlines(loop)
         self.authenticators = Authenticators(loop)
+        self.stores = SharedStores(loop, self.random, self._store_state)
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()
         self.draining = False
@@ -184,6 +187,12 @@ class Core:
         """One line in the access log."""
         if self.write_log is not None:
             self.write_log(access_line(exchange, now - exchange.started, self._log_clock.now()))
+
+    def _store_state(self, iri: str, state: float) -> None:
+        """Note whether a shared store answers, for observers."""
+        slot = self.generation.slots.get(("redis", iri)) if self.generation is not None else None
+        if slot is not None:
+            self.cells.view[slot + self.worker * REDIS_CELLS] = state
 
     def begin_folding(self, generation: Generation) -> None:
         """`fold_ahead`, from the loop's next turn on."""
@@ -238,6 +247,7 @@ class Core:
             self._folding.cancel()
         self.deadlines.stop()
         self.authenticators.close()
+        self.stores.close()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             self._housekeeping = None

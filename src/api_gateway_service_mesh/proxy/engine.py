@@ -102,6 +102,7 @@ class Engine:
                 pool = UpstreamPool(upstream, core.answers)
             pools[upstream.iri] = pool
         core.authenticators.adopt(mesh.routes)
+        core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
         log = mesh.access_log and self._access_log is not None
         core.generation = self._generation = Generation(mesh, table, slots, revision, pools, log)
         if log:

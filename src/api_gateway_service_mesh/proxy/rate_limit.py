@@ -17,6 +17,7 @@ from api_gateway_service_mesh.policies import Limiter, RateLimitCounters, key_ha
 
 from .key import address_block, request_key
 from .problem import Refusal
+from .shared_limit import shared_gate
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -150,6 +151,8 @@ def _gate(limit: RateLimit, route: Route, generation: Generation, core: Core) ->
     counters = RateLimitCounters(core.cells.view, generation.slots["rate_limit_count", limit.iri], core.worker)
     asked = Asked(limit, machine, counters)
     hashed, cost = key_of(limit, route), route.request_cost
+    if limit.store is not None:
+        return shared_gate(asked, hashed, cost, core.stores.of(limit.store))
     if limit.fields:
         return lambda exchange: asked.locally(exchange, hashed(exchange) if hashed is not None else 0, cost)
     take, admitted, over = machine.take, counters.admitted, asked.over
