@@ -1,7 +1,7 @@
-"""The process that parses and evaluates callers' queries. It is meant to be killed.
+"""The process that parses and evaluates callers' queries and updates. It is meant to be killed.
 
-Run by path, alone: nothing of agw is imported, only pyoxigraph and the standard library. Frames on one socket, both
-ways: two lengths (network order), a JSON head, a body. It owns no open file besides that socket and cannot open
+Run by path, alone: nothing of agw is imported but the neighbour `changes`, by its path; else only pyoxigraph and the
+standard library. Frames on one socket, both ways: two lengths (network order), a JSON head, a body. It owns no open file besides that socket and cannot open
 another: after start-up RLIMIT_NOFILE is the lowest free descriptor, so SERVICE, LOAD and every file read fail
 whatever a text says.
 
@@ -12,6 +12,7 @@ answer a triple once per graph).
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import json
 import os
 import re
@@ -20,6 +21,9 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, cast
 
 import pyoxigraph as ox
@@ -38,6 +42,8 @@ GRAPH_FORMATS = {
     "jsonld": ox.RdfFormat.JSON_LD,
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
+DATASET_FORMATS = {"trig": ox.RdfFormat.TRIG, "nquads": ox.RdfFormat.N_QUADS}
+MERGED = ox.NamedNode("urn:agw:graph:merged-for-one-query")
 _PLACE = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
 _EXPECTED = re.compile(r'"(?:[^"\\]|\\.)+"|\b[A-Z][A-Z]+\b')
 
@@ -101,17 +107,85 @@ class Dataset:
             self.store.extend(ox.Quad(t.subject, t.predicate, t.object, graph) for t in added)
         self.runtime = live
 
+    def change(self, head: dict[str, Any], body: bytes) -> None:
+        """Go to the next revision: the N-Quads in `body`, the first ``removed`` bytes of which go, the rest come."""
+        split = head["removed"]
+        for quad in ox.parse(body[:split], format=ox.RdfFormat.N_QUADS):
+            self.store.remove(quad)
+            triple = quad.triple
+            held = (ox.Quad(triple.subject, triple.predicate, triple.object, graph) for graph in self.merged)
+            if quad.graph_name in self.merged and triple not in self.runtime and not any(q in self.store for q in held):
+                self.store.remove(ox.Quad(triple.subject, triple.predicate, triple.object))
+        for quad in ox.parse(body[split:], format=ox.RdfFormat.N_QUADS):
+            self.store.add(quad)
+            if quad.graph_name in self.merged:
+                self.store.add(ox.Quad(quad.subject, quad.predicate, quad.object))
+
+    def update(self, head: dict[str, Any], text: str) -> tuple[dict[str, Any], bytes]:
+        """What an update would add to the configuration and take from it, as N-Triples: ``added`` bytes, then what is
+        removed. The store is as before afterwards."""
+        try:
+            ox.Store().update(text, prefixes=self.prefixes)
+        except SyntaxError as error:
+            return syntax_answer(str(error)), b""
+        except (OSError, RuntimeError, ValueError):
+            pass  # of an empty store: a graph that is not there
+        if head["operations"] is None:
+            return {"status": "refused", "problem": "update-refused", "message": "the update has an unusual form"}, b""
+        changes = neighbour("changes")
+        editor = changes.Editor(self.store, head["config"], self.prefixes, head["limit"])
+        try:
+            for operation in head["operations"]:
+                editor.run(operation, head["using"], head["using_named"])
+            added, removed = list(editor.added), list(editor.removed)
+        except changes.Refused as error:
+            return {"status": "refused", "problem": error.problem, "message": str(error)}, b""
+        finally:
+            editor.undo()
+        texts = [ox.serialize(part, format=ox.RdfFormat.N_TRIPLES) or b"" for part in (added, removed)]
+        return {"status": "ok", "added": len(texts[0])}, texts[0] + texts[1]
+
+    @contextmanager
+    def dataset(self, head: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The arguments that make a query see the graphs it names. Several default graphs are merged for it, or a
+        triple that two of them hold would be found twice."""
+        default, named = head["default_graphs"], head["named_graphs"]
+        if default is None and head["from"] is None:
+            yield {}
+            return
+        if default is None:
+            stated, stated_named = ([self.resolve(head, name) for name in names] for names in head["from"])
+        else:
+            stated, stated_named = ([ox.NamedNode(iri) for iri in names] for names in (default, named))
+        if len(stated) < 2:
+            yield {"default_graph": stated, "named_graphs": stated_named}
+            return
+        try:
+            for graph in stated:
+                if self.store.contains_named_graph(graph):
+                    self.store.update(f"ADD {graph} TO {MERGED}")
+            yield {"default_graph": [MERGED], "named_graphs": stated_named}
+        finally:
+            self.store.remove_graph(MERGED)
+
+    def resolve(self, head: dict[str, Any], name: str) -> ox.NamedNode:
+        """The IRI that a name in the text's dataset clause stands for."""
+        asked = self.store.query(f"{head['prologue']} SELECT ({name} AS ?g) {{}}", prefixes=self.prefixes)
+        return next(iter(cast("ox.QuerySolutions", asked)))["g"]  # type: ignore[return-value]
+
     def query(self, head: dict[str, Any], text: str) -> tuple[dict[str, Any], bytes]:
         """Evaluate one query; the head of the answer says ``ok``, ``syntax``, ``not-acceptable``, ``too-large`` or
         ``error``."""
-        dataset: dict[str, Any] = {}
-        if head["default_graphs"] is not None:
-            dataset["default_graph"] = [ox.NamedNode(iri) for iri in head["default_graphs"]]
-            dataset["named_graphs"] = [ox.NamedNode(iri) for iri in head["named_graphs"]]
         try:
-            results = self.store.query(text, prefixes=self.prefixes, **dataset)
+            with self.dataset(head) as dataset:
+                return self.answer(head, self.store.query(text, prefixes=self.prefixes, **dataset))
         except SyntaxError as error:
             return syntax_answer(str(error)), b""
+
+    def answer(
+        self, head: dict[str, Any], results: ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
+    ) -> tuple[dict[str, Any], bytes]:
+        """The results in the format asked for."""
         kind = kind_of(results)
         chosen = head["formats"].get(kind)
         if chosen is None:
@@ -126,6 +200,47 @@ class Dataset:
         except AnswerTooLarge:
             return {"status": "too-large", "kind": kind}, b""
         return {"status": "ok", "kind": kind, "format": chosen}, b"".join(buffer.parts)
+
+
+    def graph(self, head: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """One graph of the dataset (``graph`` None: the default graph; ``*``: all of it) in a format."""
+        name, chosen = head["graph"], head["format"]
+        buffer = BoundedBuffer(head["bytes"])
+        output = cast("IO[bytes]", buffer)
+        try:
+            if name == "*":
+                quads = self.store.quads_for_pattern(None, None, None, None)
+                held = (quad for quad in quads if not isinstance(quad.graph_name, ox.DefaultGraph))
+                ox.serialize(held, output, DATASET_FORMATS[chosen], prefixes=self.prefixes)
+            else:
+                graph = ox.DefaultGraph() if name is None else ox.NamedNode(name)
+                triples = (quad.triple for quad in self.store.quads_for_pattern(None, None, None, graph))
+                ox.serialize(triples, output, GRAPH_FORMATS[chosen], prefixes=self.prefixes)
+        except AnswerTooLarge:
+            return {"status": "too-large", "kind": "graph"}, b""
+        return {"status": "ok", "kind": "graph", "format": chosen}, b"".join(buffer.parts)
+
+
+def parsed(head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    """A document somebody sent, as N-Triples."""
+    try:
+        quads = ox.parse(body, format=GRAPH_FORMATS[head["format"]], base_iri=head["base"], rename_blank_nodes=True)
+        text = ox.serialize((quad.triple for quad in quads), format=ox.RdfFormat.N_TRIPLES) or b""
+    except SyntaxError as error:
+        return {"status": "refused", "problem": "syntax", "message": str(error)[:500]}, b""
+    return {"status": "ok"}, text
+
+
+def neighbour(name: str) -> Any:
+    """The module of this name beside this file, loaded by its path."""
+    module = sys.modules.get(f"agw_{name}")
+    if module is None:
+        spec = importlib.util.spec_from_file_location(f"agw_{name}", Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[f"agw_{name}"] = module
+        spec.loader.exec_module(module)
+    return module
 
 
 def kind_of(results: object) -> str:
@@ -226,13 +341,26 @@ def serve(channel: socket.socket, statm: int) -> None:
                 dataset.load(head, body)
             elif head["op"] == "runtime":
                 dataset.refresh(body)
+            elif head["op"] == "change":
+                dataset.change(head, body)
             else:
                 bound(head, statm)
-                answer = dataset.query(head, body.decode())
+                answer = evaluated(dataset, head, body)
         except (Exception, MemoryError) as error:
             answer = ({"status": "error", "message": f"{type(error).__name__}: {error}"[:300]}, b"")
         unbound()
         send(channel, *answer)
+
+
+def evaluated(dataset: Dataset, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    """What a caller asked for."""
+    if head["op"] == "update":
+        return dataset.update(head, body.decode())
+    if head["op"] == "parse":
+        return parsed(head, body)
+    if head["op"] == "graph":
+        return dataset.graph(head)
+    return dataset.query(head, body.decode())
 
 
 def main() -> None:
@@ -244,7 +372,10 @@ def main() -> None:
     warm = Dataset()
     warm.load({"prefixes": {}, "default": ["urn:a"], "runtime": "urn:b"}, b"<urn:s> <urn:p> <urn:o> <urn:a> .\n")
     formats = {"solutions": "json", "boolean": "json", "graph": "turtle"}
-    head: dict[str, Any] = {"default_graphs": None, "named_graphs": [], "formats": formats, "bytes": 10_000}
+    head: dict[str, Any] = {"default_graphs": None, "named_graphs": [], "from": None, "formats": formats}
+    head["bytes"] = 10_000
+    neighbour("changes")
+    warm.update({"operations": [], "config": "urn:a", "limit": 1, "using": None, "using_named": None}, "CLEAR ALL")
     for text in ("SELECT * WHERE { ?s ?p ?o }", "CONSTRUCT WHERE { ?s ?p ?o }", "ASK { ?s ?p ?o }", "SELECT"):
         warm.query(head, text)
     harden(int(sys.argv[2]))

@@ -13,7 +13,7 @@ from api_gateway_service_mesh.errors import ClientError
 
 from .tokens import Token, decode_escapes, line_and_column, tokens
 
-__all__ = ["GuardLimits", "QueryRefused", "check_query", "where_group"]
+__all__ = ["GuardLimits", "QueryRefused", "check_query", "check_text", "where_group"]
 
 _OPENING = {"{", "(", "[", "<<", "{|"}
 _CLOSING = {"}", ")", "]", ">>", "|}"}
@@ -63,17 +63,48 @@ def check_query(text: str, limits: GuardLimits | None = None) -> None:
     Both readings of ``\\u`` escapes are checked, because SPARQL decodes them before parsing and parsers differ in
     where."""
     limits = limits or GuardLimits()
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > limits.bytes:
-        raise QueryRefused(
-            f"the query has {size} bytes; at most {limits.bytes} are taken", problem="query-too-large", status=413
-        )
-    if any(0xD800 <= ord(character) < 0xE000 for character in text) or "\x00" in text:
-        raise QueryRefused("the query holds a NUL or a lone surrogate, which no SPARQL text may")
+    _check_characters(text, limits.bytes)
     _check_reading(text, limits)
     decoded = decode_escapes(text)
     if decoded != text:
         _check_reading(decoded, limits)
+
+
+def check_text(text: str, size: int, limits: GuardLimits) -> None:
+    """Return if a text of at most `size` bytes nests no deeper than `limits` allow, in both readings of its escapes;
+    what it asks for is not looked at.
+
+    Raises:
+        QueryRefused: with a sentence.
+    """
+    _check_characters(text, size)
+    for reading in {text, decode_escapes(text)}:
+        counts = _Counts()
+        for token in tokens(reading):
+            mark = token.text if token.kind == "mark" else ""
+            if token.kind == "iri":
+                counts.hidden = max(counts.hidden, token.text.count("(") + token.text.count("!"))
+                if len(token.text) > limits.iri_characters:
+                    _too_much("an IRI", len(token.text), limits.iri_characters, "characters", token, reading)
+            if mark in _PREFIX_OPERATORS or mark in _OPENING:
+                counts.chain += 1
+            elif not mark:
+                counts.chain = 0
+            if mark in _OPENING:
+                counts.stack.append(None)
+            elif mark in _CLOSING and counts.stack:
+                counts.stack.pop()
+            depth = len(counts.stack) + counts.hidden + (counts.chain if mark in _PREFIX_OPERATORS else 0)
+            if depth > limits.depth:
+                _too_much("nesting", depth, limits.depth, "levels", token, reading)
+
+
+def _check_characters(text: str, size: int) -> None:
+    found = len(text.encode("utf-8", "surrogatepass"))
+    if found > size:
+        raise QueryRefused(f"the text has {found} bytes; at most {size} are taken", problem="query-too-large", status=413)
+    if any(0xD800 <= ord(character) < 0xE000 for character in text) or "\x00" in text:
+        raise QueryRefused("the text holds a NUL or a lone surrogate, which no SPARQL text may")
 
 
 def where_group(text: str) -> int:
@@ -111,28 +142,39 @@ class _Counts:
 def _check_reading(text: str, limits: GuardLimits) -> None:
     counts = _Counts()
     before: Token | None = None
+    ahead: Token | None = None
+    declared: set[str] = set()
     kind_known = False
     for token in tokens(text):
         word = token.text.upper() if token.kind == "word" else ""
-        _refuse_fetches(token, word, before, text)
+        if token.kind == "name" and _word(before) == "PREFIX":
+            declared.add(token.text)
+        _refuse_fetches(token, word, before, ahead, declared, text)
         if word and not kind_known and word not in ("PREFIX", "BASE", "VERSION"):
             kind_known = True
             if word in _UPDATES:
                 raise QueryRefused(
-                    f"this endpoint answers queries; {word} is an update, and updates are not taken over HTTP",
+                    f"this is a query operation; {word} is an update",
                     problem="update-refused",
                     place=line_and_column(text, token.start),
-                    remedy="edit the files the gateway serves; they are reloaded when they are saved",
+                    remedy="send it as update=… or as application/sparql-update",
                 )
         _count(token, word, before, counts, text, limits)
-        before = token
+        before, ahead = token, before
 
 
-def _refuse_fetches(token: Token, word: str, before: Token | None, text: str) -> None:
-    # The parser takes keywords without a word boundary (`SERVICEex:service {`), so names that begin so count as well
-    # where a name can be nothing else.
+def _refuse_fetches(
+    token: Token, word: str, before: Token | None, ahead: Token | None, declared: set[str], text: str
+) -> None:
+    # The parser takes keywords without a word boundary (`SERVICEex:service {`), so names that begin so count as well,
+    # unless the text declares their prefix or they name a graph.
     glued = (
-        token.text == "{" and before is not None and before.kind == "name" and before.text.upper().startswith("SERVICE")
+        token.text == "{"
+        and before is not None
+        and before.kind == "name"
+        and before.text.upper().startswith("SERVICE")
+        and before.text.partition(":")[0] + ":" not in declared
+        and _word(ahead) not in ("GRAPH", "FROM", "NAMED")
     )
     if word.startswith("SERVICE") or glued or word == "LOAD":
         verb = "LOAD" if word == "LOAD" else "SERVICE"

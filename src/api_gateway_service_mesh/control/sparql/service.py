@@ -10,66 +10,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from api_gateway_service_mesh.errors import AgwError, Origin
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.graph.nesting import TooDeep, check_depth
+from api_gateway_service_mesh.vocabulary import GRAPH_CONFIG
 
-from .guard import GuardLimits, QueryRefused, check_query
+from .answers import Answer, Changes, Dataset, QueryUnavailable, SparqlLimits, failed, judged
+from .clause import dataset_clause
+from .guard import QueryRefused, check_query
+from .operations import check_update, operations
 from .process import ProcessGone, QueryProcess
 
-__all__ = ["Answer", "Dataset", "QueryUnavailable", "SparqlLimits", "SparqlService"]
+__all__ = ["Answer", "Changes", "Dataset", "QueryUnavailable", "SparqlLimits", "SparqlService"]
 
 _RUNTIME_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class SparqlLimits:
-    """Bounds on one query and on how many run. ``memory_bytes`` is over what the dataset takes; ``waiting`` is how many
-    may queue for a child, at most ``queue_seconds`` each."""
-
-    seconds: float = 5.0
-    answer_bytes: int = 10 * 1024 * 1024
-    memory_bytes: int = 1024**3
-    children: int = 2
-    waiting: int = 32
-    queue_seconds: float = 1.0
-    load_seconds: float = 60.0
-    guard: GuardLimits = field(default_factory=GuardLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """What a child is loaded with. ``quads`` makes the N-Quads (called in a thread, once for each child and revision);
-    ``default`` are the graphs whose merge, together with ``runtime``, is the default graph."""
-
-    revision: int
-    quads: Callable[[], bytes]
-    default: tuple[str, ...]
-    runtime: str
-    prefixes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A serialised result. ``kind`` is ``solutions``, ``boolean`` or ``graph``; ``form`` the key of its format."""
-
-    kind: str
-    form: str
-    body: bytes
-
-
-class QueryUnavailable(AgwError):
-    """No answer now: every child is busy, being replaced, or was just killed for this query."""
-
-    origin = Origin.INTERNAL
-    retryable = True
-    status = 503
-
-    def __init__(self, message: str, *, problem: str, remedy: str | None = None, retry_after: int = 1) -> None:
-        super().__init__(message, remedy=remedy)
-        self.problem = problem
-        self.retry_after = retry_after
 
 
 class SparqlService:
@@ -85,7 +40,10 @@ class SparqlService:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._dataset: Dataset | None = None
+        self._editor: QueryProcess | None = None
+        self._editing = asyncio.Lock()
         self._quads: tuple[int, bytes] = (-1, b"")
+        self._changes: tuple[int, tuple[bytes, bytes]] = (-1, (b"", b""))
         self._runtime: Callable[[], bytes] = bytes
         self._runtime_text: tuple[float, bytes] = (0.0, b"")
         self._loading = asyncio.Lock()
@@ -109,7 +67,8 @@ class SparqlService:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(child.kill() for child in self._children))
+        editor = (self._editor,) if self._editor is not None else ()
+        await asyncio.gather(*(child.kill() for child in (*self._children, *editor)))
         self._children.clear()
 
     def use(self, dataset: Dataset, runtime: Callable[[], bytes]) -> None:
@@ -140,21 +99,121 @@ class SparqlService:
         except QueryRefused:
             self.refused_total += 1
             raise
-        child = await self._take_alive()
+        prologue, graphs, named = dataset_clause(text)
         head = {
             "op": "query",
             "formats": dict(formats),
+            "default_graphs": None if default_graphs is None else list(default_graphs),
+            "named_graphs": list(named_graphs),
+            "from": [graphs, named] if default_graphs is None and len(graphs) > 1 else None,
+            "prologue": prologue,
+        }
+        return judged(*await self._evaluated(head, text.encode()), self.limits)
+
+    async def graph(self, name: str | None, form: str) -> Answer:
+        """A graph of the dataset (None: the default graph; ``*``: the whole dataset) in the format `form`.
+
+        Raises:
+            QueryRefused: it is too large.
+            QueryUnavailable: as for `query`.
+        """
+        return judged(*await self._evaluated({"op": "graph", "graph": name, "format": form}, b""), self.limits)
+
+    async def parse(self, body: bytes, form: str, base: str) -> bytes:
+        """A document that somebody sent, as N-Triples.
+
+        Raises:
+            QueryRefused: it is not well formed, or nests too deep.
+            QueryUnavailable: as for `query`.
+        """
+        try:
+            check_depth(body.decode(), json=form == "jsonld")
+        except UnicodeDecodeError as error:
+            raise QueryRefused(f"the body is not UTF-8 (byte {error.start})") from None
+        except TooDeep:
+            raise QueryRefused("more than 100 brackets are open in one place", problem="too-deep") from None
+        answer, text = await self._evaluated({"op": "parse", "format": form, "base": base}, body)
+        if answer["status"] == "refused":
+            raise QueryRefused(f"the body is not what it says it is: {answer['message']}", problem="rdf-syntax")
+        failed(answer)
+        return text
+
+    async def update(
+        self, text: str, *, using: Sequence[str] | None = None, named: Sequence[str] | None = None
+    ) -> Changes:
+        """What the update `text` would change in the configuration of the dataset in force. Nothing is changed.
+
+        Raises:
+            QueryRefused: the text is not run, or asks for what updates may not do.
+            QueryUnavailable: as for `query`.
+        """
+        parts = operations(text)
+        check_update(text, parts, self.limits.guard)
+        head = {
+            "op": "update",
+            "operations": parts,
+            "config": GRAPH_CONFIG,
+            "limit": self.limits.changes,
+            "using": None if using is None else list(using),
+            "using_named": None if named is None else list(named),
+        }
+        async with self._editing:
+            child = await self._editor_ready()
+            done = False
+            try:
+                answer, body = await self._asked(child, head, text.encode())
+                done = True
+            finally:
+                if not done:
+                    self._editor = None
+                    await child.kill()
+        if answer["status"] == "refused":
+            status = 403 if answer["problem"] == "other-graph" else 400
+            raise QueryRefused(answer["message"], status=status, problem=answer["problem"])
+        failed(answer)
+        return Changes(body[: answer["added"]], body[answer["added"] :])
+
+    async def _editor_ready(self) -> QueryProcess:
+        """The process for updates: apart from those for queries, so that neither waits for the other; started when it
+        is first needed."""
+        if self._dataset is None:
+            raise QueryUnavailable("the gateway is still loading its configuration", problem="not-ready")
+        while True:
+            child = self._editor
+            try:
+                if child is None or child.gone:
+                    child = self._editor = await QueryProcess.start()
+                async with asyncio.timeout(self.limits.load_seconds):
+                    if child.revision != self._dataset.revision:
+                        await self._load(child, self._dataset, (GRAPH_CONFIG,))
+                return child
+            except ProcessGone:
+                self._editor = None
+
+    async def _evaluated(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """One question to a free child."""
+        child = await self._take_alive()
+        returned = False
+        try:
+            answer = await self._asked(child, head, body)
+            returned = True
+        finally:
+            if returned:
+                self._idle.put_nowait(child)
+            else:
+                self._replace(child)
+        return answer
+
+    async def _asked(self, child: QueryProcess, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """One question within the bounds. Whoever gets an exception has to replace the child."""
+        bounds = {
             "bytes": self.limits.answer_bytes,
             "memory": self.limits.memory_bytes,
             "seconds": self.limits.seconds,
-            "default_graphs": None if default_graphs is None else list(default_graphs),
-            "named_graphs": list(named_graphs),
         }
-        returned = False
         try:
             async with asyncio.timeout(self.limits.seconds):
-                answer, body = await child.ask(head, text.encode())
-            returned = True
+                return await child.ask({**head, **bounds}, body)
         except TimeoutError:
             raise QueryUnavailable(
                 f"the query was stopped after {self.limits.seconds:g} s",
@@ -167,12 +226,6 @@ class SparqlService:
                 problem="query-resources",
                 remedy="narrow it, or ask in several smaller queries",
             ) from None
-        finally:
-            if returned:
-                self._idle.put_nowait(child)
-            else:
-                self._replace(child)
-        return _judged(answer, body, self.limits)
 
     async def _take_alive(self) -> QueryProcess:
         """A child up to date. One that died while nobody asked it anything is replaced: that is no query's fault."""
@@ -210,7 +263,7 @@ class SparqlService:
             dataset = self._dataset
             assert dataset is not None
             if child.revision != dataset.revision:
-                await self._load(child, dataset)
+                await self._load(child, dataset, dataset.default)
             if time.monotonic() - child.refreshed > _RUNTIME_SECONDS:
                 made, text = self._runtime_text
                 if time.monotonic() - made > _RUNTIME_SECONDS:
@@ -220,21 +273,29 @@ class SparqlService:
                 await child.ask({"op": "runtime"}, text)
                 child.refreshed = made
 
-    async def _load(self, child: QueryProcess, dataset: Dataset) -> None:
-        async with self._loading:  # serialise once, not once for each child
-            if self._quads[0] != dataset.revision:
-                self._quads = (dataset.revision, await asyncio.to_thread(dataset.quads))
-        head = {
-            "op": "load",
-            "default": list(dataset.default),
-            "runtime": dataset.runtime,
-            "prefixes": dict(dataset.prefixes),
-        }
-        answer, _ = await child.ask(head, self._quads[1])
+    async def _load(self, child: QueryProcess, dataset: Dataset, default: Sequence[str]) -> None:
+        """Bring the child to `dataset`: by what changed, where it has the revision before, else from nothing."""
+        if dataset.changes is not None and child.revision == dataset.previous:
+            async with self._loading:
+                if self._changes[0] != dataset.revision:
+                    self._changes = (dataset.revision, await asyncio.to_thread(dataset.changes))
+            gone, come = self._changes[1]
+            answer, _ = await child.ask({"op": "change", "removed": len(gone)}, gone + come)
+        else:
+            async with self._loading:  # serialise once, not once for each child
+                if self._quads[0] != dataset.revision:
+                    self._quads = (dataset.revision, await asyncio.to_thread(dataset.quads))
+            head = {
+                "op": "load",
+                "default": list(default),
+                "runtime": dataset.runtime,
+                "prefixes": dict(dataset.prefixes),
+            }
+            answer, _ = await child.ask(head, self._quads[1])
+            child.refreshed = 0.0
         if answer["status"] != "ok":
             raise AgwError(f"a query process could not load the dataset: {answer.get('message')}")
         child.revision = dataset.revision
-        child.refreshed = 0.0
 
     async def _preload(self) -> None:
         """Load idle children before anyone asks."""
@@ -282,37 +343,3 @@ class SparqlService:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _judged(answer: Mapping[str, Any], body: bytes, limits: SparqlLimits) -> Answer:
-    status = answer["status"]
-    if status == "ok":
-        return Answer(answer["kind"], answer["format"], body)
-    if status == "syntax":
-        line, column = answer["line"], answer["column"]
-        where = f" at line {line}, column {column}" if line else ""
-        raise QueryRefused(
-            f"the query is not SPARQL 1.1{where}: {answer['message']}",
-            problem="query-syntax",
-            place=(line, column) if line else None,
-        )
-    if status == "not-acceptable":
-        raise QueryRefused(
-            f"this query answers with {_KINDS[answer['kind']]}, and the Accept field names no format for that",
-            status=406,
-            problem="not-acceptable",
-        )
-    if status == "too-large":
-        raise QueryRefused(
-            f"the answer has more than {limits.answer_bytes} bytes",
-            status=413,
-            problem="answer-too-large",
-            remedy="add a LIMIT, and page with OFFSET",
-        )
-    message = str(answer.get("message"))
-    if message.startswith("MemoryError"):
-        raise QueryUnavailable("the query needed more memory than a query may have", problem="query-resources")
-    raise QueryRefused(f"the query could not be evaluated: {message}", problem="query-failed")
-
-
-_KINDS = {"solutions": "a table", "boolean": "true or false", "graph": "a graph"}
