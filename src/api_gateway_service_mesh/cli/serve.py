@@ -9,14 +9,20 @@ from pathlib import Path
 
 import click
 
-from .options import files_argument, gateway_option
+from .options import gateway_option
 from .output import coloured, terminal_width
 
 __all__ = ["command"]
 
 
 @click.command("serve")
-@files_argument
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
+@click.option(
+    "--store",
+    metavar="DIR|URL",
+    help="Keep the configuration in a folder, or in a triple store, where updates can change it; FILEs only begin it.",
+)
+@click.option("--writable", is_flag=True, help="Take updates, and write them back to the FILEs.")
 @click.option("--host", help="Address to listen on, in place of the listener's.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on, in place of the listener's; 0: a free one."
@@ -37,6 +43,8 @@ __all__ = ["command"]
 @gateway_option
 def command(
     files: tuple[Path, ...],
+    store: str | None,
+    writable: bool,
     host: str | None,
     port: int | None,
     admin_host: str,
@@ -51,11 +59,17 @@ def command(
     A good edit is live without a dropped request; a bad one changes nothing and prints its report. SIGHUP reloads,
     SIGTERM drains and ends. AGW_ADMIN_TOKEN lets the admin port be opened off loopback.
     """
+    if not files and store is None:
+        raise click.UsageError("name the files to serve, or say --store")
+    if writable and store is not None:
+        raise click.UsageError("--writable is for files; a store can be written anyway")
     from ..control.options import ServeOptions
     from ..control.serve import serve
 
     options = ServeOptions(
         files=files,
+        store=None if store is None else store if store.startswith(("http://", "https://")) else Path(store),
+        writable=writable,
         host=host,
         port=port,
         admin_host=admin_host,

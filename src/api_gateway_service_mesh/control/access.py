@@ -1,4 +1,7 @@
-"""Who may use the admin port: anyone on loopback, a token's holder anywhere else.
+"""Who may use the admin port: anyone on loopback, a token's holder anywhere else; and who may change something.
+
+Two roles: ``write`` (who holds the token, or is on loopback where there is none) and ``read`` (who holds the read
+token, which lets one look at everything and change nothing).
 
 On loopback the Host field must name loopback, or a page in a browser could reach the port under a name of its own
 (DNS rebinding). Off loopback the port is not opened without a token.
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +20,9 @@ from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError, ClientError, Origin
 
-__all__ = ["AccessRefused", "admin_token", "guard", "is_loopback"]
+__all__ = ["AccessRefused", "Principal", "admin_token", "guard", "is_loopback", "principal", "read_token", "writer"]
 
+_PRINCIPAL = "agw.principal"
 _OPEN = frozenset({"/livez", "/readyz", "/startupz"})
 
 
@@ -30,14 +35,35 @@ class AccessRefused(ClientError):
         self.problem = problem
 
 
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: ``name`` for the records (``admin``, ``reader``, ``loopback``), and whether changes are allowed."""
+
+    name: str
+    may_write: bool
+
+
 def admin_token(stated: str | None = None) -> str | None:
     """The token: `stated`, ``AGW_ADMIN_TOKEN``, or the content of the file ``AGW_ADMIN_TOKEN_FILE``.
 
     Raises:
         AgwError: the file cannot be read, or the token has fewer than 16 characters.
     """
-    token = stated or os.environ.get("AGW_ADMIN_TOKEN")
-    file = os.environ.get("AGW_ADMIN_TOKEN_FILE")
+    return _token(stated, "AGW_ADMIN_TOKEN")
+
+
+def read_token() -> str | None:
+    """The token of those who may only look: ``AGW_ADMIN_READ_TOKEN``, or the file ``AGW_ADMIN_READ_TOKEN_FILE`` names.
+
+    Raises:
+        AgwError: as for `admin_token`.
+    """
+    return _token(None, "AGW_ADMIN_READ_TOKEN")
+
+
+def _token(stated: str | None, variable: str) -> str | None:
+    token = stated or os.environ.get(variable)
+    file = os.environ.get(f"{variable}_FILE")
     if not token and file:
         try:
             token = Path(file).read_text(encoding="utf-8").strip()
@@ -65,9 +91,39 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def guard(token: str | None) -> Any:
-    """The middleware that lets requests in. Health probes need no token: orchestrators send none."""
+def principal(request: web.Request) -> Principal:
+    """Who asks."""
+    found: Principal = request[_PRINCIPAL]
+    return found
+
+
+def writer(request: web.Request) -> Principal:
+    """Who asks, if changes are allowed to them.
+
+    A page of another site that a browser shows may not change anything either, whatever it makes the browser send.
+
+    Raises:
+        AccessRefused: they are not.
+    """
+    found = principal(request)
+    if not found.may_write:
+        raise AccessRefused(
+            "this token lets one look, not change", status=403, problem="read-only-token", remedy="use the admin token"
+        )
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and origin.partition("://")[2] != request.headers.get("Host", "")
+    if foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise AccessRefused(
+            "a page of another site may not change the configuration", status=403, problem="foreign-page"
+        )
+    return found
+
+
+def guard(token: str | None, reading: str | None = None) -> Any:
+    """The middleware that lets requests in, by the token or the one for `reading`. Health probes need none:
+    orchestrators send none."""
     expected = b"" if token is None else token.encode()
+    looking = b"" if reading is None else reading.encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Any) -> web.StreamResponse:
@@ -80,16 +136,19 @@ def guard(token: str | None) -> Any:
                     problem="foreign-host",
                     remedy="use http://127.0.0.1 or http://localhost; AGW_ADMIN_TOKEN lifts this",
                 )
+            request[_PRINCIPAL] = Principal("loopback", may_write=True)
         elif request.path not in _OPEN:
             scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-            right = hmac.compare_digest(shown.strip().encode("utf-8", "surrogateescape"), expected)
-            if scheme.lower() != "bearer" or not right:
+            given = shown.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b""
+            full, partly = hmac.compare_digest(given, expected), hmac.compare_digest(given, looking)
+            if not given or not (full or partly):
                 raise AccessRefused(
                     "the admin port wants its token",
                     status=401,
                     problem="unauthorized",
                     remedy="send Authorization: Bearer, with the token the gateway was started with",
                 )
+            request[_PRINCIPAL] = Principal("admin" if full else "reader", may_write=full)
         response: web.StreamResponse = await handler(request)
         return response
 

@@ -1,4 +1,4 @@
-"""The admin port: health, metrics, SPARQL, routes, explanations. Everything is read only.
+"""The admin port: health, metrics, SPARQL and graphs (read and changed), routes, explanations, revisions.
 
 It lives in the control process, so nothing asked here can hold up a request. Query texts go to the query processes;
 the rest is read from the build in force and from the cells.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +18,17 @@ from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError, ClientError
 from api_gateway_service_mesh.graph.report import report_json
-from api_gateway_service_mesh.model.codec import encode, shown
+from api_gateway_service_mesh.model.codec import shown
 from api_gateway_service_mesh.routing import ExplainRequest, explanation_json, render_explanation
 from api_gateway_service_mesh.telemetry import render_metrics
 from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETHEUS_TYPE
 from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
 
-from .access import AccessRefused, admin_token, guard, is_loopback
+from .access import AccessRefused, admin_token, guard, is_loopback, read_token, writer
 from .build import Build
+from .delta import Delta
+from .graph_store import graph_store
+from .history_http import revision_routes
 from .live import Live
 from .metrics import metric_families
 from .ports import port_holder
@@ -33,7 +37,9 @@ from .questions import bound, question, questions
 from .sparql.dataset import NAMED_GRAPHS
 from .sparql.formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
 from .sparql.protocol import sparql_endpoint
-from .supervisor import Revision, Supervisor
+from .supervisor import Supervisor
+from .update import delta_of
+from .update_http import changed, updated
 
 __all__ = ["AdminServer", "admin_application"]
 
@@ -53,7 +59,7 @@ class NotReady(AgwError):
 
 def admin_application(supervisor: Supervisor, token: str | None) -> web.Application:
     """The application; `token` None restricts it to requests for loopback names."""
-    app = web.Application(middlewares=[problems, guard(token)], client_max_size=_BODY_BYTES)
+    app = web.Application(middlewares=[problems, guard(token, read_token())], client_max_size=_BODY_BYTES)
     app[_SUPERVISOR] = supervisor
     app.add_routes(
         [
@@ -69,7 +75,10 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.get("/routes", _routes),
             web.get("/explain", _explain),
             web.get("/config", _config),
-            web.get("/revisions", _revisions),
+            *revision_routes(lambda request: request.app[_SUPERVISOR]),
+            web.route("*", "/data", _data),
+            web.route("*", "/data/{name}", _data),
+            web.post("/reload", _reload),
             web.get("/.well-known/void", _void),
             web.get("/", _index),
         ]
@@ -159,7 +168,15 @@ async def _metrics(request: web.Request) -> web.Response:
 
 
 async def _sparql(request: web.Request) -> web.Response:
-    return await sparql_endpoint(request, request.app[_SUPERVISOR].sparql, NAMED_GRAPHS)
+    supervisor = request.app[_SUPERVISOR]
+
+    async def updating(text: str, using: Sequence[str] | None, named: Sequence[str] | None) -> web.Response:
+        async def edit(made: Build) -> Delta:
+            return delta_of(await supervisor.sparql.update(text, using=using, named=named), made)
+
+        return changed(await updated(request, supervisor, edit))
+
+    return await sparql_endpoint(request, supervisor.sparql, NAMED_GRAPHS, updating)
 
 
 async def _sparql_methods(_request: web.Request) -> web.Response:
@@ -189,7 +206,8 @@ async def _question(request: web.Request) -> web.Response:
     text = bound(asked, parameters)
     answer = await request.app[_SUPERVISOR].sparql.query(text, formats_for(request.headers.get("Accept", "*/*")))
     types = GRAPH_TYPES if answer.kind == "graph" else RESULT_TYPES
-    return web.Response(body=answer.body, content_type=next(name for key, name in types if key == answer.form))
+    media_type = next(name for key, name in types if key == answer.form)
+    return web.Response(body=answer.body, content_type=media_type)
 
 
 async def _routes(request: web.Request) -> web.Response:
@@ -261,8 +279,19 @@ async def _config(request: web.Request) -> web.Response:
     )
 
 
-async def _revisions(request: web.Request) -> web.Response:
-    return _json([_revision(item) for item in reversed(request.app[_SUPERVISOR].revisions)])
+async def _data(request: web.Request) -> web.Response:
+    if request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"):
+        raise web.HTTPMethodNotAllowed(request.method, ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"))
+    return await graph_store(request, request.app[_SUPERVISOR])
+
+
+async def _reload(request: web.Request) -> web.Response:
+    """What notifies a gateway that its store (or a file) has changed."""
+    writer(request)
+    supervisor = request.app[_SUPERVISOR]
+    fresh = await supervisor.load()
+    latest = supervisor.history.latest
+    return _json({"revision": latest.number if latest is not None else None, "changed": fresh})
 
 
 async def _void(request: web.Request) -> web.Response:
@@ -278,7 +307,9 @@ async def _void(request: web.Request) -> web.Response:
     def void(name: str) -> ox.NamedNode:
         return ox.NamedNode(_VOID + name)
 
-    count = ox.Literal(str(len(build.validated.store)), datatype=ox.NamedNode(XSD.integer))
+    inferred = build.inferred
+    triples_held = len(build.source.rows) + len(inferred.because) + len(inferred.rules)
+    count = ox.Literal(str(triples_held), datatype=ox.NamedNode(XSD.integer))
     triples = [
         ox.Triple(dataset, ox.NamedNode(RDF_TYPE), void("Dataset")),
         ox.Triple(dataset, void("sparqlEndpoint"), ox.NamedNode(f"{base}/sparql")),
@@ -303,20 +334,6 @@ def _served(request: web.Request) -> tuple[Build, Live]:
     if supervisor.build is None or supervisor.live is None:
         raise NotReady("the first configuration is still being loaded")
     return supervisor.build, supervisor.live
-
-
-def _revision(item: Revision) -> dict[str, Any]:
-    changed = item.changed
-    return {
-        "revision": item.number,
-        "at": item.at.isoformat(timespec="milliseconds"),
-        "digest": item.digest,
-        "routes": item.routes,
-        "seconds": round(item.seconds, 4),
-        "changed": encode(changed) if changed is not None else None,
-        "summary": str(changed) if changed is not None else "refused",
-        "refused": report_json(item.refused) if item.refused is not None else None,
-    }
 
 
 def _json(value: Any) -> web.Response:

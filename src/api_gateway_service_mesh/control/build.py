@@ -21,8 +21,10 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severi
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
 from api_gateway_service_mesh.graph.change import reinfer
 from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
+from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.revalidate import revalidate
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
+from api_gateway_service_mesh.graph.validate import InvalidGraph
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.model.codec import shown
 from api_gateway_service_mesh.projection import ProjectedRows, assemble, project, render_rows
@@ -39,7 +41,7 @@ from api_gateway_service_mesh.routing import (
 from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
-__all__ = ["STAGES", "Build", "Inspection", "build", "inspect", "render_stage"]
+__all__ = ["STAGES", "Build", "BuildRefused", "Inspection", "build", "inspect", "render_stage"]
 
 STAGES = ("source", "inferred", "report", "rows", "model", "table")
 
@@ -85,6 +87,16 @@ class Inspection:
     table: RoutingTable | None
     report: Report
     questions: Mapping[str, Question] = field(default_factory=dict, repr=False)
+    results: tuple[ValidationResult, ...] = field(default=(), repr=False)
+    """What the shapes said of a configuration they refuse."""
+
+
+class BuildRefused(ConfigError):
+    """A configuration that may not be served; ``results`` is what the shapes said."""
+
+    def __init__(self, report: Report, results: tuple[ValidationResult, ...]) -> None:
+        super().__init__(report)
+        self.results = results
 
 
 def build(
@@ -110,7 +122,7 @@ def build(
     with _no_collections():
         found = inspect(source, gateway, queries=queries, allowed_folders=allowed_folders, previous=previous)
     if found.validated is None or found.table is None or not found.report.conforms:
-        raise ConfigError(found.report)
+        raise BuildRefused(found.report, found.results)
     return Build(
         source, found.inferred, found.validated, found.rows, found.mesh, found.table, found.report, found.questions
     )
@@ -133,14 +145,16 @@ def inspect(
     step = reinfer(source, known.inferred) if known is not None else None
     inferred = infer(source) if step is None else step[0]
     validated: ValidatedGraph | None
+    results: tuple[ValidationResult, ...]
     try:
         if known is not None and step is not None:
             validated = revalidate(inferred, known.validated, step[1])
         else:
             validated = validate(inferred)
-        report = validated.report
+        report, results = validated.report, ()
     except ConfigError as refused:
         validated, report = None, refused.report
+        results = refused.results if isinstance(refused, InvalidGraph) else ()
     asked = questions(queries)
     if known is not None and step is not None:
         rows = reproject(inferred, asked, known.rows, known.questions, step[1])
@@ -158,7 +172,7 @@ def inspect(
     else:
         if report.conforms:
             report = _with(report, (*table.findings, *_nothing_to_serve(mesh)), inferred)
-    return Inspection(source, inferred, validated, rows, mesh, table, report, asked)
+    return Inspection(source, inferred, validated, rows, mesh, table, report, asked, results)
 
 
 @contextmanager

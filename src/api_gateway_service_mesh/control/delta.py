@@ -6,7 +6,7 @@ Blank nodes that an update brings get names by the rule of `graph.skolem`, and n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyoxigraph as ox
 
@@ -82,7 +82,9 @@ def fresh(source: SourceGraph, added: Iterable[ox.Triple], removed: Iterable[ox.
     names = skolem_names(rows)
     if names:
         taken = {row[0].value for row in source.rows if row[0].value.startswith(GENID)}
-        taken.update(row[2].value for row in source.rows if type(row[2]) is ox.NamedNode and row[2].value.startswith(GENID))
+        taken.update(
+            row[2].value for row in source.rows if type(row[2]) is ox.NamedNode and row[2].value.startswith(GENID)
+        )
         for triple in triples:
             taken.update(part.value for part in (triple.subject, triple.object) if type(part) is ox.NamedNode)
         for node, name in names.items():

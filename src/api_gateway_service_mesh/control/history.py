@@ -20,7 +20,7 @@ from api_gateway_service_mesh.vocabulary import RDF_TYPE, XSD
 from .delta import Delta, applied
 from .differences import Differences
 
-__all__ = ["Author", "History", "Revision", "UnknownRevision", "revision_iri"]
+__all__ = ["Author", "History", "Revision", "UnknownRevision", "revision_iri", "revision_triples"]
 
 _KEPT = 256
 _KEPT_TRIPLES = 2_000_000
@@ -102,6 +102,10 @@ class History:
     def restore(self, revisions: Iterable[Revision]) -> None:
         """What an archive remembers of the time before this process."""
         self._revisions.extendleft(reversed(list(revisions)))
+
+    def serve(self, source: SourceGraph) -> None:
+        """The latest revision of an archive is in force again, with this graph."""
+        self._source = source
 
     def record(self, revision: Revision, source: SourceGraph | None) -> None:
         """Add what went live (with its graph), or what was refused (without)."""

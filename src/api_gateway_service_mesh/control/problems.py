@@ -6,16 +6,35 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+import pyoxigraph as ox
 from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError, ConfigError
 from api_gateway_service_mesh.graph.report import report_json
+from api_gateway_service_mesh.vocabulary import PREFIXES
+
+from .sparql.formats import GRAPH_TYPES, choose
+from .sparql.protocol import RDF_FORMATS, media_type_of
+from .update import UpdateRefused
 
 __all__ = ["problem_response", "problems"]
 
 
-def problem_response(error: AgwError) -> web.Response:
-    """`error` as ``application/problem+json``, with its remedy, place and report where it has them."""
+def problem_response(error: AgwError, accept: str = "*/*") -> web.Response:
+    """`error` as ``application/problem+json``, with its remedy, place and report where it has them; the report of a
+    refused change as RDF (``sh:ValidationReport``), where `accept` prefers that."""
+    if isinstance(error, UpdateRefused):
+        form = choose(
+            accept, (("problem", "application/problem+json"), *GRAPH_TYPES[:4], ("problem", "application/json"))
+        )
+        if form is not None and form != "problem":
+            body = ox.serialize(error.triples, format=RDF_FORMATS[form], prefixes=PREFIXES)
+            media_type, charset = media_type_of("graph", form)
+            return web.Response(status=error.status, body=body, content_type=media_type, charset=charset)
+    return _problem(error)
+
+
+def _problem(error: AgwError) -> web.Response:
     body: dict[str, Any] = {
         "type": f"urn:agw:problem:{error.problem}",
         "title": HTTPStatus(error.status).phrase,
@@ -50,7 +69,7 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
         return response
     except AgwError as error:
-        return problem_response(error)
+        return problem_response(error, request.headers.get("Accept", "*/*"))
     except web.HTTPException as error:
         known = AgwError(_SENTENCES.get(error.status, error.reason))
         known.status = error.status
@@ -65,7 +84,7 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
 
 
 _SENTENCES = {
-    404: "the admin port has nothing at this path; /livez /readyz /metrics /routes /explain /sparql /queries are there",
+    404: "the admin port has nothing at this path; / lists what is there",
     405: "this path does not take that method",
     413: "the request is too large",
 }

@@ -1,7 +1,8 @@
 """The configuration in a folder of its own: a journal of what changed, revision by revision (``--store DIR``).
 
-``journal-N.agw`` begins at revision N: with the whole graph (but the very first), then one record a revision. A new file
-is begun when the differences outweigh the graph, so that starting stays quick; the old ones are the history, and stay.
+``journal-N.agw`` begins at revision N: with the whole graph (but the very first), then one record a revision. A new
+file is begun when the differences outweigh the graph, so that starting stays quick; the old ones are the history, and
+stay.
 """
 
 from __future__ import annotations

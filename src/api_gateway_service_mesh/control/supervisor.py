@@ -11,53 +11,43 @@ import asyncio
 import gc
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Report
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.report import render_report
-from api_gateway_service_mesh.model import Listener, Mesh
 from api_gateway_service_mesh.policies import layout_for
 from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 
-from .build import Build, build
+from .build import Build
 from .dataplane import DataPlane
-from .differences import Differences, differences
+from .delta import between
+from .differences import differences
+from .feed import Feed
+from .gate import compiled
+from .history import Author, History, Revision
 from .live import Live, certificates
 from .metrics import ControlCounters
+from .open_ports import OpenPorts
 from .options import ServeOptions
-from .ports import Reservation, reserve
 from .reload import changes, fingerprint
 from .rollout import Rollouts
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
-from .sparql.dataset import DEFAULT_GRAPHS, dataset_quads
+from .sparql.dataset import DEFAULT_GRAPHS
 from .sparql.service import Dataset, SparqlService
-from .workers import Binding
+from .store import ConfigStore, StoreReadOnly
+from .stores import open_store
+from .update import Edit, PreconditionFailed, matches, refusal
 
 __all__ = ["Revision", "Supervisor"]
 
-_REVISIONS = 256
 _COLLECT_EVERY = 4
 _log = logging.getLogger("agw.control")
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One attempt to change what is served. ``number`` is None when it was refused, and ``refused`` says why."""
-
-    number: int | None
-    at: datetime
-    digest: str | None
-    routes: int
-    seconds: float
-    changed: Differences | None = None
-    refused: Report | None = None
 
 
 class Supervisor:
@@ -66,7 +56,8 @@ class Supervisor:
     def __init__(self, options: ServeOptions, plane: DataPlane, say: Callable[[str], None]) -> None:
         self.options = options
         self.workers = plane.workers
-        self.revisions: deque[Revision] = deque(maxlen=_REVISIONS)
+        self.store: ConfigStore = open_store(options)
+        self.history = History(self.store.delta)
         self.build: Build | None = None
         self.live: Live | None = None
         self.refused: Report | None = None
@@ -80,14 +71,19 @@ class Supervisor:
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self._prober = HealthProber(plane.cells, lock=plane.lock)
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
-        self._reservations: dict[tuple[str, int], Reservation] = {}
-        self._bindings: dict[tuple[str, int], Binding] = {}
+        self._ports = OpenPorts(plane.pool, options.host, options.port)
         self._loading = asyncio.Lock()
         self._wanted = asyncio.Event()
-        self._seen = fingerprint(options.files)
+        self._feed = Feed()
+        self._seen = fingerprint(self.store.watched)
         self._number = 0
         self._reloads = 0
         self._rejected = 0
+
+    @property
+    def revisions(self) -> tuple[Revision, ...]:
+        """What went live, and what was refused, oldest first."""
+        return tuple(self.history)
 
     @property
     def ready(self) -> bool:
@@ -102,10 +98,7 @@ class Supervisor:
     @property
     def addresses(self) -> tuple[tuple[str, str, int], ...]:
         """Scheme, host and port of every open listener."""
-        return tuple(
-            ("http" if binding.listener.certificate is None else "https", binding.host, binding.port)
-            for binding in self._bindings.values()
-        )
+        return self._ports.addresses
 
     @property
     def counters(self) -> ControlCounters:
@@ -129,6 +122,9 @@ class Supervisor:
         """
         querying = asyncio.create_task(self.sparql.start())
         try:
+            earlier = await asyncio.to_thread(self.store.restored)
+            self.history.restore(earlier)
+            self._number = earlier[-1].number or 0 if earlier else 0
             await self.load()
         finally:
             await querying
@@ -141,8 +137,8 @@ class Supervisor:
         await self._rollouts.stop()
         await self._plane.stop(self.options.drain_seconds)
         await self.sparql.stop()
-        for reservation in self._reservations.values():
-            reservation.close()
+        self._ports.close()
+        await asyncio.to_thread(self.store.close)
 
     def kill(self) -> None:
         """End the workers without draining."""
@@ -154,15 +150,22 @@ class Supervisor:
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Load again whenever a file changes (if so asked) or `request_reload` is called, until `stop`."""
-        watching = asyncio.create_task(self._watch(stop)) if self.options.watch and self.options.files else None
+        watching = asyncio.create_task(self._watch(stop)) if self.options.watch and self.store.watched else None
+        polling = asyncio.create_task(self._poll(self.store.poll_seconds)) if self.store.poll_seconds else None
         try:
             while not stop.is_set():
                 await self._wanted.wait()
                 self._wanted.clear()
                 await self.reload()
         finally:
-            if watching is not None:
-                watching.cancel()
+            for task in (watching, polling):
+                if task is not None:
+                    task.cancel()
+
+    async def _poll(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            self._wanted.set()
 
     async def _watch(self, stop: asyncio.Event) -> None:
         try:
@@ -173,7 +176,7 @@ class Supervisor:
 
     def _files(self) -> Iterator[Path]:
         """What a change of is a reason to load again: the configuration, and the certificates it names."""
-        yield from self.options.files
+        yield from self.store.watched
         if self.build is None:
             return
         for certificate in certificates(self.build.mesh):
@@ -206,69 +209,119 @@ class Supervisor:
             started = time.perf_counter()
             at = datetime.now(UTC)
             try:
-                made = await asyncio.to_thread(self._compile)
+                made = await asyncio.to_thread(self._compile, None)
                 if made is None:
-                    await self._renew_listeners()
+                    renewed = await self._ports.renew()
+                    if renewed:
+                        self._say("certificates are loaded again: " + ", ".join(f"port {port}" for port in renewed))
                     if self.refused is not None:
                         self.refused = None
                         self._say("the configuration is again the one in force")
                     return False
-                await self._go_live(made, at, started)
+                where = ", ".join(made.source.files) or None
+                await self._go_live(made, at, started, Author("agw", "loaded", where))
             except AgwError as error:
-                self._refused(error, at, time.perf_counter() - started)
+                if self.build is not None:
+                    self.refused = self._refused(error, at, time.perf_counter() - started, Author())
                 raise
             return True
 
-    def _compile(self) -> Build | None:
-        """The build of what the source says now; None when it says what it said before. Runs in a thread."""
-        gc.disable()  # little made here is garbage, and a collection over a large graph costs more than its building
-        try:
-            source = (
-                self.options.load() if self.options.load is not None else SourceGraph.load(list(self.options.files))
-            )
-            if self.build is not None:
-                if source.digest == self.build.source.digest:
-                    return None
-                if not source.rows:
-                    raise ConfigError(
-                        Finding("empty", "the configuration has no triples", remedy="the one before stays in force")
-                    )
-            made = build(source, self.options.gateway, previous=self.build)
-            if self.build is not None and self.build.mesh.routes and not made.mesh.routes:
-                raise ConfigError(
-                    Finding(
-                        "no-routes",
-                        "the configuration has no routes any more; an empty one never replaces one that serves",
-                        remedy="stop the gateway if nothing is to be served",
-                    )
-                )
-            return made
-        finally:
-            gc.freeze()
-            gc.enable()
+    async def update(
+        self, edit: Edit, author: Author, *, if_match: str | None = None, rolled_back_to: int | None = None
+    ) -> Revision:
+        """Change the configuration: all of what `edit` wants, or nothing. The revision in force afterwards.
 
-    async def _go_live(self, made: Build, at: datetime, started: float) -> None:
-        number = self._number + 1
+        Args:
+            if_match: an ``If-Match`` field that the configuration in force must match.
+
+        Raises:
+            StoreReadOnly: the store takes no changes.
+            PreconditionFailed: `if_match` does not match.
+            UpdateRefused: the configuration would be wrong.
+            AgwError: the edit itself, the store or the workers fail. Whatever is raised, nothing has changed.
+        """
+        async with self._loading:
+            started = time.perf_counter()
+            at = datetime.now(UTC)
+            before = self.build
+            current = self.history.latest
+            if before is None or current is None:
+                raise StoreReadOnly("the first configuration is still being loaded")
+            if if_match is not None and not matches(if_match, before.source.digest):
+                raise PreconditionFailed(
+                    f"the configuration is at revision {current.number} now, not at the one that If-Match names",
+                    remedy="read it again, make the change anew, and send it with the new ETag",
+                )
+            if self.store.read_only is not None:
+                raise StoreReadOnly(self.store.read_only, remedy="edit the files: they are read when they are saved")
+            try:
+                delta = await edit(before)
+                if not delta:
+                    return current
+                source = await asyncio.to_thread(self.store.propose, before.source, delta)
+                made = await asyncio.to_thread(self._compile, source)
+                if made is None:
+                    return current
+                return await self._go_live(made, at, started, author, keep=True, rolled_back_to=rolled_back_to)
+            except ConfigError as error:
+                self._refused(error, at, time.perf_counter() - started, author)
+                raise refusal(error) from None
+
+    def _compile(self, source: SourceGraph | None) -> Build | None:
+        """The build of `source` (None: of what the store says now); None when that is in force. Runs in a thread."""
+        return compiled(self.store.read if source is None else lambda: source, self.options.gateway, self.build)
+
+    async def _go_live(
+        self,
+        made: Build,
+        at: datetime,
+        started: float,
+        author: Author,
+        *,
+        keep: bool = False,
+        rolled_back_to: int | None = None,
+    ) -> Revision:
+        """Ports, store, workers, the world, in this order; `keep`: the store has yet to be told."""
+        before = self.build
+        delta = await asyncio.to_thread(between, before.source if before is not None else None, made.source)
+        latest = self.history.latest
+        restored = before is None and latest is not None and latest.digest == made.source.digest
+        number = self._number if restored else self._number + 1
+        revision = Revision(
+            number,
+            at,
+            made.source.digest,
+            len(made.mesh.routes),
+            0.0,
+            differences(before.mesh if before is not None else None, made.mesh),
+            author=author,
+            parent=latest.number if latest is not None else None,
+            added=len(delta.added),
+            removed=len(delta.removed),
+            delta=delta,
+            rolled_back_to=rolled_back_to,
+        )
         slots = await asyncio.to_thread(layout_for, made.mesh, self._plane.layout, self.workers)
-        wanted = self._listeners(made.mesh)
-        fresh = {place: reserve(listener, *place) for place, listener in wanted.items() if place not in self._bindings}
+        wanted = self._ports.wanted(made.mesh)
+        fresh = self._ports.reserved(wanted)
+        kept = False
         try:
+            if keep or not restored:
+                await asyncio.to_thread(self.store.commit, revision, made.source)
+                kept = True
             await self._pool.ship(Snapshot(made.mesh, slots, number))
-            await self._open(wanted, fresh)
+            await self._ports.open(wanted, fresh)
         except BaseException:
-            for place, reservation in fresh.items():
-                if place not in self._bindings:
-                    reservation.close()
+            self._ports.give_back(fresh)
+            if kept:
+                await asyncio.to_thread(self.store.retract)
             if self.build is not None and self.live is not None:
                 await self._pool.ship(Snapshot(self.build.mesh, self.live.slots, self._number))
             raise
-        for place in [place for place in self._bindings if place not in wanted]:
-            await self._pool.close(self._bindings.pop(place).key)
-            self._reservations.pop(place).close()
+        await self._ports.close_others(wanted)
         self._plane.layout.release_missing(set(slots))
         self._plane.slots = slots
         self._number = number
-        before = self.build.mesh if self.build is not None else None
         self._reloads += before is not None
         self.build = made
         self.refused = None
@@ -276,74 +329,31 @@ class Supervisor:
         self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions)
         self._prober.update(made.mesh, slots)
         self._rollouts.update(made.mesh, slots)
-        store = made.validated.store
+        revision = replace(revision, seconds=time.perf_counter() - started)
+        if restored:
+            self.history.serve(made.source)
+        else:
+            self.history.record(revision, made.source)
         prefixes = {**PREFIXES, **made.source.prefixes}
-        dataset = Dataset(number, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes)
+        quads, changes = self._feed.next(made, tuple(self.history.revisions()))
+        previous = number - 1 if changes is not None else -1
+        dataset = Dataset(number, quads, DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes, previous, changes)
         self.sparql.use(dataset, lambda: runtime_ntriples(live))
-        seconds = time.perf_counter() - started
-        changed = differences(before, made.mesh)
-        routes = len(made.mesh.routes)
-        self.revisions.append(Revision(number, at, made.source.digest, routes, seconds, changed))
-        if made.report.findings:
+        if made.report.findings and not keep:
             self._say(render_report(made.report, colour=self.options.colour, width=self.options.width).rstrip("\n"))
         if before is not None:
-            self._say(f"revision {number} is live after {seconds:.2f} s: {changed}")
+            by = f" by {author.who}" if keep else ""
+            self._say(f"revision {number}{by} is live after {revision.seconds:.2f} s: {revision.changed}")
         if number % _COLLECT_EVERY == 0:
             # What `_compile` froze is shown to the collector again, now that nobody waits.
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+        return revision
 
-    async def _open(self, wanted: dict[tuple[str, int], Listener], fresh: dict[tuple[str, int], Reservation]) -> None:
-        """Open new ports, and renew what changed on open ones. A port that fails leaves those opened before it
-        closed."""
-        opened: list[tuple[str, int]] = []
-        try:
-            for place, listener in wanted.items():
-                known = self._bindings.get(place)
-                if known is not None and known.listener == listener:
-                    continue
-                port = known.port if known is not None else fresh[place].port
-                binding = Binding(listener, place[0], port)
-                await self._pool.listen(binding)
-                if known is None:
-                    opened.append(place)
-                    self._reservations[place] = fresh[place]
-                self._bindings[place] = binding
-        except AgwError:
-            for place in opened:
-                await self._pool.close(self._bindings.pop(place).key)
-                del self._reservations[place]
-            raise
-
-    async def _renew_listeners(self) -> None:
-        """The same configuration again: its certificate files may have new content."""
-        renewed = [binding for binding in self._bindings.values() if binding.listener.certificate is not None]
-        for binding in renewed:
-            await self._pool.listen(binding)
-        if renewed:
-            self._say("certificates are loaded again: " + ", ".join(f"port {binding.port}" for binding in renewed))
-
-    def _listeners(self, mesh: Mesh) -> dict[tuple[str, int], Listener]:
-        """Where to listen: the model's listeners, or the options' one place, or 0.0.0.0:8080."""
-        options = self.options
-        listeners = mesh.listeners or (Listener("urn:agw:listener", 8080),)
-        if options.port is not None and len(listeners) > 1:
-            raise AgwError(
-                f"the configuration states {len(listeners)} listeners, so --port cannot say which one it means",
-                remedy="leave --port out, or state one agw:Listener",
-            )
-        found: dict[tuple[str, int], Listener] = {}
-        for listener in listeners:
-            port = listener.port if options.port is None else options.port
-            found[options.host if options.host is not None else listener.bind_address, port] = listener
-        return found
-
-    def _refused(self, error: AgwError, at: datetime, seconds: float) -> None:
-        if self.build is None:
-            return
+    def _refused(self, error: AgwError, at: datetime, seconds: float, author: Author) -> Report:
         self._rejected += 1
         finding = Finding(error.problem, error.message, remedy=error.remedy)
         report = error.report if isinstance(error, ConfigError) else Report((finding,))
-        self.refused = report
-        self.revisions.append(Revision(None, at, None, 0, seconds, refused=report))
+        self.history.record(Revision(None, at, None, 0, seconds, refused=report, author=author), None)
+        return report

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pyoxigraph import BlankNode, Literal, NamedNode, Triple
 
-from api_gateway_service_mesh.errors import Severity
+from api_gateway_service_mesh.errors import Finding, Severity
 
-from .terms import RDF_TYPE, SH, XSD, Resource, Term
+from .terms import CONFIG_GRAPH, RDF_TYPE, SH, XSD, Resource, Term
 
 __all__ = ["SEVERITIES", "PropertyPath", "ValidationResult", "report_triples"]
 
@@ -47,15 +47,16 @@ class ValidationResult:
     constraint: Resource | None = None
 
 
-def report_triples(results: Iterable[ValidationResult]) -> list[Triple]:
-    """The triples of a ``sh:ValidationReport`` with these results."""
+def report_triples(results: Iterable[ValidationResult], findings: Iterable[Finding] = ()) -> list[Triple]:
+    """The triples of a ``sh:ValidationReport`` with these results, and with `findings` of checks that are no shapes
+    (their component is ``urn:agw:check:`` and the finding's code)."""
 
     def sh(name: str) -> NamedNode:
         return NamedNode(SH + name)
 
     report = BlankNode("report")
-    found = list(results)
-    conforms = "false" if found else "true"
+    found, others = list(results), list(findings)
+    conforms = "false" if found or others else "true"
     triples = [
         Triple(report, RDF_TYPE, sh("ValidationReport")),
         Triple(report, sh("conforms"), Literal(conforms, datatype=NamedNode(XSD + "boolean"))),
@@ -83,4 +84,31 @@ def report_triples(results: Iterable[ValidationResult]) -> list[Triple]:
             triples.append(Triple(node, sh("value"), result.value))
         if result.constraint is not None:
             triples.append(Triple(node, sh("sourceConstraint"), result.constraint))
+    for number, finding in enumerate(others, len(found)):
+        triples += _of_finding(report, BlankNode(f"result{number}"), finding)
     return triples
+
+
+def _of_finding(report: BlankNode, node: BlankNode, finding: Finding) -> list[Triple]:
+    message = f"{finding.message}. Remedy: {finding.remedy}" if finding.remedy else finding.message
+    triples = [
+        Triple(report, NamedNode(SH + "result"), node),
+        Triple(node, RDF_TYPE, NamedNode(SH + "ValidationResult")),
+        Triple(node, NamedNode(SH + "focusNode"), _node(finding.subject) or CONFIG_GRAPH),
+        Triple(node, NamedNode(SH + "resultSeverity"), _IRIS[finding.severity]),
+        Triple(node, NamedNode(SH + "sourceConstraintComponent"), NamedNode(f"urn:agw:check:{finding.code}")),
+        Triple(node, NamedNode(SH + "resultMessage"), Literal(message)),
+    ]
+    path = _node(finding.predicate)
+    if path is not None:
+        triples.append(Triple(node, NamedNode(SH + "resultPath"), path))
+    if finding.value is not None:
+        triples.append(Triple(node, NamedNode(SH + "value"), Literal(finding.value)))
+    return triples
+
+
+def _node(iri: str | None) -> NamedNode | None:
+    try:
+        return NamedNode(iri) if iri else None
+    except ValueError:
+        return None

@@ -19,7 +19,7 @@ from .shacl import Results, Run, in_order, shape_results, shipped_shapes
 from .shapes import ShapesGraph
 from .terms import SHAPES_GRAPH, Row, Term
 
-__all__ = ["ValidatedGraph", "accepted", "check", "reported", "validate"]
+__all__ = ["InvalidGraph", "ValidatedGraph", "accepted", "check", "reported", "validate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,14 @@ class ValidatedGraph:
         return self.inferred.locate(subject, predicate, value)
 
 
+class InvalidGraph(ConfigError):
+    """A configuration with violations; ``results`` is what the shapes said, for a ``sh:ValidationReport``."""
+
+    def __init__(self, judged: ValidatedGraph) -> None:
+        super().__init__(judged.report)
+        self.results = tuple(in_order(judged.results))
+
+
 def check(inferred: InferredGraph, shapes: ShapesGraph | None = None) -> Report:
     """Everything found in a configuration: warnings of loading, unknown terms, and what the shapes say."""
     return _judged(inferred, shapes or shipped_shapes()).report
@@ -80,5 +88,5 @@ def reported(inferred: InferredGraph, shapes: ShapesGraph, results: Results, row
 def accepted(judged: ValidatedGraph) -> ValidatedGraph:
     """`judged`, when nothing in its report is a violation; else raises `ConfigError`."""
     if not judged.report.conforms:
-        raise ConfigError(judged.report)
+        raise InvalidGraph(judged)
     return judged

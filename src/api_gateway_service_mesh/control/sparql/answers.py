@@ -20,6 +20,7 @@ class SparqlLimits:
 
     seconds: float = 5.0
     answer_bytes: int = 10 * 1024 * 1024
+    graph_bytes: int = 256 * 1024 * 1024
     memory_bytes: int = 1024**3
     children: int = 2
     waiting: int = 32

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyoxigraph as ox
 
-__all__ = ["Editor", "Refused"]
+__all__ = ["Editor", "Refused", "changed"]
 
 
 class Refused(Exception):
@@ -22,6 +22,45 @@ class Refused(Exception):
     def __init__(self, message: str, problem: str = "update-refused") -> None:
         super().__init__(message)
         self.problem = problem
+
+
+def changed(store: ox.Store, prefixes: dict[str, str], head: dict[str, Any], text: str) -> tuple[bytes, bytes]:
+    """What the update `text` adds to and removes from the configuration, as N-Triples. `store` is as before afterwards.
+
+    Raises:
+        SyntaxError: it is no update.
+        Refused: it is not done.
+    """
+    parts = head["operations"]
+    try:
+        _check_syntax(text, prefixes)
+    except SyntaxError:
+        # The engine takes no PREFIX after a semicolon, as the grammar does: so each operation by itself.
+        if not parts:
+            raise
+        for part in parts:
+            _check_syntax(part["prologue"] + part["text"], prefixes)
+    if parts is None:
+        raise Refused("the update has a form that cannot be taken apart")
+    editor = Editor(store, head["config"], prefixes, head["limit"])
+    try:
+        for part in parts:
+            editor.run(part, head["using"], head["using_named"])
+        added, removed = list(editor.added), list(editor.removed)
+    finally:
+        editor.undo()
+    return _ntriples(added), _ntriples(removed)
+
+
+def _check_syntax(text: str, prefixes: dict[str, str]) -> None:
+    try:
+        ox.Store().update(text, prefixes=prefixes)
+    except (OSError, RuntimeError, ValueError):
+        pass  # of an empty store: a graph that is not there
+
+
+def _ntriples(triples: Iterable[ox.Triple]) -> bytes:
+    return ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES) or b""
 
 
 class Editor:
@@ -105,7 +144,9 @@ class Editor:
                 if operation["with"]:
                     self._writable(self._resolve(operation, operation["with"]))
             elif name[0] in "?$":
-                raise Refused(f"GRAPH {name} in a template: an update changes <{self.config.value}> only", "other-graph")
+                raise Refused(
+                    f"GRAPH {name} in a template: an update changes <{self.config.value}> only", "other-graph"
+                )
             else:
                 self._writable(self._resolve(operation, name))
             texts.append(text)
@@ -152,7 +193,9 @@ class Editor:
                 raise Refused("graphs are not created: an update changes the configuration only", "other-graph")
             return
         if target is None:
-            raise Refused(f"{kind.upper()} {operation['graph']} would touch other graphs than the configuration", "other-graph")
+            raise Refused(
+                f"{kind.upper()} {operation['graph']} would touch other graphs than the configuration", "other-graph"
+            )
         self._writable(target)
         if kind in ("clear", "drop"):
             self._apply(self._all(self.config), ())

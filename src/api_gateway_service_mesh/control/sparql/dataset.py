@@ -8,6 +8,7 @@ from api_gateway_service_mesh.graph.secrets import is_reference
 from api_gateway_service_mesh.vocabulary import (
     AGW,
     GRAPH_CONFIG,
+    GRAPH_HISTORY,
     GRAPH_INFERRED,
     GRAPH_ONTOLOGY,
     GRAPH_RUNTIME,
@@ -20,7 +21,7 @@ __all__ = ["DEFAULT_GRAPHS", "NAMED_GRAPHS", "dataset_quads", "secret_properties
 DEFAULT_GRAPHS = (GRAPH_CONFIG, GRAPH_INFERRED, GRAPH_ONTOLOGY)
 """Their merge, with the runtime graph, is the endpoint's default graph."""
 
-NAMED_GRAPHS = (*DEFAULT_GRAPHS, GRAPH_SHAPES, GRAPH_RUNTIME)
+NAMED_GRAPHS = (*DEFAULT_GRAPHS, GRAPH_SHAPES, GRAPH_RUNTIME, GRAPH_HISTORY)
 
 
 def secret_properties(store: ox.Store) -> frozenset[str]:

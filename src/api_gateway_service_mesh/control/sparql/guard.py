@@ -102,7 +102,9 @@ def check_text(text: str, size: int, limits: GuardLimits) -> None:
 def _check_characters(text: str, size: int) -> None:
     found = len(text.encode("utf-8", "surrogatepass"))
     if found > size:
-        raise QueryRefused(f"the text has {found} bytes; at most {size} are taken", problem="query-too-large", status=413)
+        raise QueryRefused(
+            f"the text has {found} bytes; at most {size} are taken", problem="query-too-large", status=413
+        )
     if any(0xD800 <= ord(character) < 0xE000 for character in text) or "\x00" in text:
         raise QueryRefused("the text holds a NUL or a lone surrogate, which no SPARQL text may")
 

@@ -111,7 +111,9 @@ def operations(text: str) -> list[dict[str, Any]] | None:
             prologue += reader.between(start, reader.at)
             if reader.token is None:
                 return made
+            begun = reader.at
             made.append(_operation(reader, prologue))
+            made[-1]["text"] = reader.between(begun, reader.at)
             if len(made) > _MANY:
                 raise QueryRefused(f"more than {_MANY} operations in one update", problem="query-too-complex")
             if reader.token is not None and not reader.mark(";"):

@@ -1,12 +1,11 @@
-"""The SPARQL 1.1 Protocol's query operation over HTTP, in its three request shapes, and the service description.
+"""The SPARQL 1.1 Protocol over HTTP: query and update in all their request shapes, and the service description.
 
-(https://www.w3.org/TR/sparql11-protocol/ §2.1, https://www.w3.org/TR/sparql11-service-description/). Updates are
-refused.
+(https://www.w3.org/TR/sparql11-protocol/, https://www.w3.org/TR/sparql11-service-description/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import parse_qsl
 
 import pyoxigraph as ox
@@ -19,12 +18,15 @@ from .formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
 from .guard import QueryRefused
 from .service import SparqlService
 
-__all__ = ["describe_service", "sparql_endpoint"]
+__all__ = ["RDF_FORMATS", "Updating", "describe_service", "media_type_of", "sparql_endpoint"]
+
+Updating = Callable[[str, Sequence[str] | None, Sequence[str] | None], Awaitable[web.Response]]
+"""Carries out an update: its text, and the protocol's graphs for USING and USING NAMED (None: none were given)."""
 
 _SD = "http://www.w3.org/ns/sparql-service-description#"
 _FORMAT = "http://www.w3.org/ns/formats/"
 _UTF8 = {"csv", "tsv", "turtle", "ntriples"}
-_RDF_FORMATS = {
+RDF_FORMATS = {
     "turtle": ox.RdfFormat.TURTLE,
     "ntriples": ox.RdfFormat.N_TRIPLES,
     "jsonld": ox.RdfFormat.JSON_LD,
@@ -42,7 +44,9 @@ _DESCRIBED_FORMATS = [
 ]
 
 
-async def sparql_endpoint(request: web.Request, service: SparqlService, named: Sequence[str]) -> web.Response:
+async def sparql_endpoint(
+    request: web.Request, service: SparqlService, named: Sequence[str], updating: Updating
+) -> web.Response:
     """Answer one request to ``/sparql``; ``named`` are the named graphs the description lists.
 
     Raises:
@@ -53,51 +57,76 @@ async def sparql_endpoint(request: web.Request, service: SparqlService, named: S
     if request.method in ("GET", "HEAD"):  # aiohttp answers a HEAD with the GET's head
         if not parameters:
             return describe_service(request, named)
+        if any(name == "update" for name, _ in parameters):
+            raise ClientError("an update is not sent with GET", remedy="send it with POST")
     else:
-        media_type = request.content_type
-        body = await request.read()
-        try:
-            text = body.decode()
-        except UnicodeDecodeError as error:
-            raise ClientError(f"the body is not UTF-8 (byte {error.start})") from None
-        if media_type == "application/x-www-form-urlencoded":
-            parameters += parse_qsl(text, keep_blank_values=True, max_num_fields=256)
-        elif media_type == "application/sparql-query":
-            parameters.append(("query", text))
-        elif media_type == "application/sparql-update":
-            raise _update_refused()
-        else:
-            raise _Unsupported(f"a query does not come as {media_type}")
-    if any(name == "update" for name, _ in parameters):
-        raise _update_refused()
-    queries = [value for name, value in parameters if name == "query"]
-    if len(queries) != 1:
-        raise ClientError(f"the request must hold exactly one query; it holds {len(queries)}", remedy="send ?query=…")
-    if not queries[0].strip():
+        parameters += await _posted(request)
+    kinds = {name for name, _ in parameters} & {"query", "update"}
+    if kinds == {"update"}:
+        text = _only(parameters, "update")
+        return await updating(
+            text, _graphs(parameters, "using-graph-uri"), _graphs(parameters, "using-named-graph-uri")
+        )
+    if len(kinds) > 1:
+        raise ClientError("a request is a query or an update, not both")
+    query = _only(parameters, "query")
+    if not query.strip():
         raise ClientError("the query is empty", remedy="send a SELECT, ASK, CONSTRUCT or DESCRIBE")
     # A default graph is a merge: naming a graph twice adds nothing (SPARQL 1.1 §13.2).
-    default_graphs = list(dict.fromkeys(value for name, value in parameters if name == "default-graph-uri"))
-    named_graphs = list(dict.fromkeys(value for name, value in parameters if name == "named-graph-uri"))
-    for iri in (*default_graphs, *named_graphs):
+    default_graphs, named_graphs = _graphs(parameters, "default-graph-uri"), _graphs(parameters, "named-graph-uri")
+    chosen = default_graphs is not None or named_graphs is not None
+    answer = await service.query(
+        query,
+        formats_for(request.headers.get("Accept", "*/*")),
+        default_graphs=(default_graphs or []) if chosen else None,
+        named_graphs=named_graphs or [],
+    )
+    media_type, charset = media_type_of(answer.kind, answer.form)
+    fields = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=answer.body, content_type=media_type, charset=charset, headers=fields)
+
+
+async def _posted(request: web.Request) -> list[tuple[str, str]]:
+    """The parameters in a body: a form, or one operation by itself."""
+    media_type = request.content_type
+    body = await request.read()
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise ClientError(f"the body is not UTF-8 (byte {error.start})") from None
+    if media_type == "application/x-www-form-urlencoded":
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=256)
+    if media_type == "application/sparql-query":
+        return [("query", text)]
+    if media_type == "application/sparql-update":
+        return [("update", text)]
+    raise _Unsupported(f"neither a query nor an update comes as {media_type}")
+
+
+def _only(parameters: Sequence[tuple[str, str]], wanted: str) -> str:
+    found = [value for name, value in parameters if name == wanted]
+    if len(found) != 1:
+        raise ClientError(
+            f"the request must hold exactly one {wanted}; it holds {len(found)}", remedy=f"send {wanted}=…"
+        )
+    return found[0]
+
+
+def _graphs(parameters: Sequence[tuple[str, str]], wanted: str) -> list[str] | None:
+    """The graphs of one parameter, each once; None: it was not given."""
+    found = list(dict.fromkeys(value for name, value in parameters if name == wanted))
+    for iri in found:
         try:
             ox.NamedNode(iri)
         except ValueError:
             raise ClientError(f"{iri[:200]!r} is not an absolute IRI, so it names no graph") from None
-    chosen = default_graphs or named_graphs
-    answer = await service.query(
-        queries[0],
-        formats_for(request.headers.get("Accept", "*/*")),
-        default_graphs=default_graphs if chosen else None,
-        named_graphs=named_graphs,
-    )
-    types = GRAPH_TYPES if answer.kind == "graph" else RESULT_TYPES
-    media_type = next(name for key, name in types if key == answer.form)
-    return web.Response(
-        body=answer.body,
-        content_type=media_type,
-        charset="utf-8" if answer.form in _UTF8 else None,
-        headers={"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"},
-    )
+    return found or None
+
+
+def media_type_of(kind: str, form: str) -> tuple[str, str | None]:
+    """Media type and charset of an answer: its kind (``solutions``, ``boolean``, ``graph``) and its format."""
+    types = GRAPH_TYPES if kind == "graph" else RESULT_TYPES
+    return next(name for key, name in types if key == form), "utf-8" if form in _UTF8 else None
 
 
 def describe_service(request: web.Request, named: Sequence[str]) -> web.Response:
@@ -118,6 +147,7 @@ def describe_service(request: web.Request, named: Sequence[str]) -> web.Response
         ox.Triple(service, kind, sd("Service")),
         ox.Triple(service, sd("endpoint"), endpoint),
         ox.Triple(service, sd("supportedLanguage"), sd("SPARQL11Query")),
+        ox.Triple(service, sd("supportedLanguage"), sd("SPARQL11Update")),
         ox.Triple(service, sd("defaultDataset"), dataset),
         ox.Triple(dataset, kind, sd("Dataset")),
         ox.Triple(dataset, sd("defaultGraph"), default),
@@ -129,18 +159,10 @@ def describe_service(request: web.Request, named: Sequence[str]) -> web.Response
         triples.append(ox.Triple(dataset, sd("namedGraph"), graph))
         triples.append(ox.Triple(graph, kind, sd("NamedGraph")))
         triples.append(ox.Triple(graph, sd("name"), ox.NamedNode(iri)))
-    body = ox.serialize(triples, format=_RDF_FORMATS[form], prefixes={"sd": _SD, "format": _FORMAT})
+    body = ox.serialize(triples, format=RDF_FORMATS[form], prefixes={"sd": _SD, "format": _FORMAT})
     media_type = next(name for key, name in GRAPH_TYPES if key == form)
     charset = "utf-8" if form in _UTF8 else None
     return web.Response(body=body, content_type=media_type, charset=charset, headers={"Vary": "Accept"})
-
-
-def _update_refused() -> QueryRefused:
-    return QueryRefused(
-        "this endpoint answers queries; updates are not taken over HTTP",
-        problem="update-refused",
-        remedy="edit the files the gateway serves; they are reloaded when they are saved",
-    )
 
 
 class _Unsupported(ClientError):
@@ -148,4 +170,5 @@ class _Unsupported(ClientError):
     problem = "unsupported-media-type"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, remedy="send application/sparql-query or application/x-www-form-urlencoded")
+        known = "application/sparql-query, application/sparql-update or application/x-www-form-urlencoded"
+        super().__init__(message, remedy=f"send {known}")

@@ -117,7 +117,8 @@ class SparqlService:
             QueryRefused: it is too large.
             QueryUnavailable: as for `query`.
         """
-        return judged(*await self._evaluated({"op": "graph", "graph": name, "format": form}, b""), self.limits)
+        head = {"op": "graph", "graph": name, "format": form, "bytes": self.limits.graph_bytes}
+        return judged(*await self._evaluated({**head, "seconds": self.limits.load_seconds}, b""), self.limits)
 
     async def parse(self, body: bytes, form: str, base: str) -> bytes:
         """A document that somebody sent, as N-Triples.
@@ -132,7 +133,8 @@ class SparqlService:
             raise QueryRefused(f"the body is not UTF-8 (byte {error.start})") from None
         except TooDeep:
             raise QueryRefused("more than 100 brackets are open in one place", problem="too-deep") from None
-        answer, text = await self._evaluated({"op": "parse", "format": form, "base": base}, body)
+        longer = {"seconds": self.limits.load_seconds}
+        answer, text = await self._evaluated({"op": "parse", "format": form, "base": base, **longer}, body)
         if answer["status"] == "refused":
             raise QueryRefused(f"the body is not what it says it is: {answer['message']}", problem="rdf-syntax")
         failed(answer)
@@ -212,8 +214,8 @@ class SparqlService:
             "seconds": self.limits.seconds,
         }
         try:
-            async with asyncio.timeout(self.limits.seconds):
-                return await child.ask({**head, **bounds}, body)
+            async with asyncio.timeout(head.get("seconds", self.limits.seconds)):
+                return await child.ask({**bounds, **head}, body)
         except TimeoutError:
             raise QueryUnavailable(
                 f"the query was stopped after {self.limits.seconds:g} s",
@@ -280,7 +282,8 @@ class SparqlService:
                 if self._changes[0] != dataset.revision:
                     self._changes = (dataset.revision, await asyncio.to_thread(dataset.changes))
             gone, come = self._changes[1]
-            answer, _ = await child.ask({"op": "change", "removed": len(gone)}, gone + come)
+            head = {"op": "change", "removed": len(gone), "prefixes": dict(dataset.prefixes)}
+            answer, _ = await child.ask(head, gone + come)
         else:
             async with self._loading:  # serialise once, not once for each child
                 if self._quads[0] != dataset.revision:

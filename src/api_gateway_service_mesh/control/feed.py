@@ -1,0 +1,82 @@
+"""What the query processes are fed with: a build as N-Quads, or what is different from the build before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pyoxigraph as ox
+
+from api_gateway_service_mesh.graph.excerpt import secret_properties
+from api_gateway_service_mesh.graph.secrets import is_reference
+from api_gateway_service_mesh.graph.terms import CONFIG_GRAPH, INFERRED_GRAPH
+from api_gateway_service_mesh.vocabulary import GRAPH_HISTORY
+
+from .build import Build
+from .history import Revision, revision_triples
+from .sparql.dataset import dataset_quads
+
+__all__ = ["Feed"]
+
+_REVISIONS = 1000
+_HISTORY = ox.NamedNode(GRAPH_HISTORY)
+
+
+class Feed:
+    """Keeps the build that was fed last, until its difference to the next one is known."""
+
+    def __init__(self) -> None:
+        self._fed: Build | None = None
+
+    def next(
+        self, made: Build, revisions: Sequence[Revision]
+    ) -> tuple[Callable[[], bytes], Callable[[], tuple[bytes, bytes]] | None]:
+        """What makes the N-Quads of `made`, and what makes those that go and come since the one before."""
+        before, self._fed = self._fed, made
+        told = revisions[-_REVISIONS:]
+
+        def quads() -> bytes:
+            return dataset_quads(made.validated.store) + _nquads(_history(told))
+
+        return quads, None if before is None else _Step(before, made, told[-1:])
+
+
+class _Step:
+    """The difference between two builds, made once and then without them."""
+
+    def __init__(self, old: Build, new: Build, told: Sequence[Revision]) -> None:
+        self._builds: tuple[Build, Build] | None = (old, new)
+        self._told = told
+        self._made = (b"", b"")
+
+    def __call__(self) -> tuple[bytes, bytes]:
+        if self._builds is not None:
+            gone, come = _difference(*self._builds)
+            self._made = (_nquads(gone), _nquads((*come, *_history(self._told))))
+            self._builds = None
+        return self._made
+
+
+def _difference(old: Build, new: Build) -> tuple[set[ox.Quad], set[ox.Quad]]:
+    """The quads of config and inferred that go and come; values that may be secrets are in neither."""
+    gone, come = set[ox.Quad](), set[ox.Quad]()
+    before, after = old.inferred, new.inferred
+    stated = set(before.source.rows), set(after.source.rows)
+    follows = {*before.because, *before.rules}, {*after.because, *after.rules}
+    for (one, two), graph in ((stated, CONFIG_GRAPH), (follows, INFERRED_GRAPH)):
+        gone.update(ox.Quad(*row, graph) for row in one - two)
+        come.update(ox.Quad(*row, graph) for row in two - one)
+    secret = secret_properties(after) | secret_properties(before)
+    hidden = {quad for quad in come if quad.predicate in secret and not _is_shown(quad.object)}
+    return gone, come - hidden
+
+
+def _is_shown(value: object) -> bool:
+    return not isinstance(value, ox.Literal) or is_reference(value.value)
+
+
+def _history(revisions: Iterable[Revision]) -> Iterable[ox.Quad]:
+    return (ox.Quad(t.subject, t.predicate, t.object, _HISTORY) for item in revisions for t in revision_triples(item))
+
+
+def _nquads(quads: Iterable[ox.Quad]) -> bytes:
+    return ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""

@@ -1,0 +1,131 @@
+"""``/revisions``: what was served, what changed between, and the way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pyoxigraph as ox
+from aiohttp import web
+
+from api_gateway_service_mesh.errors import ClientError
+from api_gateway_service_mesh.graph.report import report_json
+from api_gateway_service_mesh.model.codec import encode
+from api_gateway_service_mesh.vocabulary import PREFIXES
+
+from .access import AccessRefused
+from .build import Build
+from .delta import Delta, between, ntriples
+from .history import Revision
+from .sparql.formats import GRAPH_TYPES, choose
+from .sparql.protocol import RDF_FORMATS, media_type_of
+from .supervisor import Supervisor
+from .update_http import changed, updated
+
+__all__ = ["revision_json", "revision_routes"]
+
+
+def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[web.RouteDef]:
+    """The routes under ``/revisions``."""
+
+    async def listed(request: web.Request) -> web.Response:
+        return _json([revision_json(item) for item in reversed(supervisor_of(request).revisions)])
+
+    async def one(request: web.Request) -> web.Response:
+        return _json(revision_json(supervisor_of(request).history.revision(_wanted(request))))
+
+    async def difference(request: web.Request) -> web.Response:
+        history = supervisor_of(request).history
+        item = history.revision(_wanted(request))
+        since = request.query.get("from")
+        if since is None and item.parent is None:
+            delta = item.delta or Delta()
+        else:
+            old = _revision(since) if since is not None else item.parent or 0
+            delta = history.delta(old, item.number or 0)
+        forms = (("json", "application/json"), ("update", "application/sparql-update"), ("update", "text/plain"))
+        if choose(request.headers.get("Accept", "*/*"), forms) == "update":
+            return web.Response(text=_as_update(delta), content_type="application/sparql-update")
+        return _json({"added": _lines(delta.added), "removed": _lines(delta.removed)})
+
+    async def graph(request: web.Request) -> web.Response:
+        source = supervisor_of(request).history.graph_at(_wanted(request))
+        form = choose(request.headers.get("Accept", "*/*"), GRAPH_TYPES)
+        if form is None:
+            raise AccessRefused(
+                "it comes as Turtle, N-Triples, JSON-LD or RDF/XML", status=406, problem="not-acceptable"
+            )
+        prefixes = {**PREFIXES, **source.prefixes}
+        body = ox.serialize(source.triples, format=RDF_FORMATS[form], prefixes=prefixes)
+        media_type, charset = media_type_of("graph", form)
+        return web.Response(body=body, content_type=media_type, charset=charset)
+
+    async def rollback(request: web.Request) -> web.Response:
+        supervisor = supervisor_of(request)
+        target = supervisor.history.revision(_wanted(request))
+        wanted = supervisor.history.graph_at(target.number or 0)
+
+        async def back(made: Build) -> Delta:
+            return between(made.source, wanted)
+
+        return changed(await updated(request, supervisor, back, to=target.number))
+
+    return [
+        web.get("/revisions", listed),
+        web.get("/revisions/{revision}", one),
+        web.get("/revisions/{revision}/delta", difference),
+        web.get("/revisions/{revision}/graph", graph),
+        web.post("/revisions/{revision}/rollback", rollback),
+    ]
+
+
+def _wanted(request: web.Request) -> int | datetime:
+    return _revision(request.match_info["revision"])
+
+
+def _revision(text: str) -> int | datetime:
+    """A number, or a moment in ISO 8601 (of the gateway's zone where it names none)."""
+    if text.isascii() and text.isdigit() and len(text) < 12:
+        return int(text)
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise ClientError(f"{text[:60]!r} is neither a revision's number nor a moment (2026-01-31T12:00:00Z)") from None
+
+
+def revision_json(item: Revision) -> dict[str, Any]:
+    """A revision as ``/revisions`` lists it."""
+    told = item.changed
+    return {
+        "revision": item.number,
+        "parent": item.parent,
+        "at": item.at.isoformat(timespec="milliseconds"),
+        "who": item.author.who,
+        "why": item.author.why,
+        "where": item.author.where,
+        "digest": item.digest,
+        "routes": item.routes,
+        "seconds": round(item.seconds, 4),
+        "added": item.added,
+        "removed": item.removed,
+        "rolled_back_to": item.rolled_back_to,
+        "changed": encode(told) if told is not None else None,
+        "summary": str(told) if told is not None else "refused" if item.refused is not None else None,
+        "refused": report_json(item.refused) if item.refused is not None else None,
+    }
+
+
+def _lines(triples: tuple[ox.Triple, ...]) -> list[str]:
+    return [f"{triple} ." for triple in triples]
+
+
+def _as_update(delta: Delta) -> str:
+    parts = (("DELETE DATA", delta.removed), ("INSERT DATA", delta.added))
+    return " ;\n".join(f"{verb} {{\n{ntriples(triples).decode()}}}" for verb, triples in parts if triples) + "\n"
+
+
+def _json(value: Any) -> web.Response:
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return web.Response(text=text, content_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,295 @@
+"""The journal and the store on it: killed, torn, full, damaged; what was acknowledged is there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api_gateway_service_mesh.control.delta import between
+from api_gateway_service_mesh.control.history import Author, Revision
+from api_gateway_service_mesh.control.journal import Disk, Journal, JournalDamaged, write_durably
+from api_gateway_service_mesh.control.store import StoreUnavailable
+from api_gateway_service_mesh.control.store_journal import JournalStore
+from api_gateway_service_mesh.errors import AgwError, ConfigError
+from api_gateway_service_mesh.graph import SourceGraph
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+KILLS = int(os.environ.get("AGW_KILLS", "40"))
+
+
+class Failing(Disk):
+    """A disk whose n-th operation fails, after half of what a write wants to write."""
+
+    def __init__(self, at: int, number: int = errno.EIO, *, stays: bool = False) -> None:
+        self.left = at
+        self.number = number
+        self.stays = stays
+
+    def _count(self) -> bool:
+        self.left -= 1
+        return self.left == 0 or (self.stays and self.left < 0)
+
+    def write(self, fd: int, data: bytes) -> None:
+        if self._count():
+            os.write(fd, data[: len(data) // 2])
+            raise OSError(self.number, os.strerror(self.number))
+        super().write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        if self._count():
+            raise OSError(self.number, os.strerror(self.number))
+        super().sync(fd)
+
+    def cut(self, fd: int, size: int) -> None:
+        if self._count():
+            raise OSError(self.number, os.strerror(self.number))
+        super().cut(fd, size)
+
+    def replace(self, source: Path, target: Path) -> None:
+        if self._count():
+            raise OSError(self.number, os.strerror(self.number))
+        super().replace(source, target)
+
+
+def held(path: Path) -> list[bytes]:
+    journal = Journal(path)
+    found = list(journal.payloads())
+    journal.close()
+    return found
+
+
+@given(st.lists(st.binary(max_size=200), max_size=8), st.data())
+@settings(max_examples=60, deadline=None)
+def test_cut_anywhere_only_whole_records_are_left(
+    tmp_path_factory: pytest.TempPathFactory, records: list[bytes], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "j"
+    journal = Journal(path)
+    ends = [0]
+    for record in records:
+        journal.append(record)
+        ends.append(journal.size)
+    journal.close()
+    cut = data.draw(st.integers(0, ends[-1]))
+    whole = path.read_bytes()
+    rest = data.draw(st.sampled_from([b"", b"\0" * 40, b"\xa9AGW", b"x"]))
+    path.write_bytes(whole[:cut] + rest)
+    expected = records[: sum(end <= cut for end in ends) - 1]
+    assert held(path) == expected
+    journal = Journal(path)
+    journal.append(b"after")
+    journal.close()
+    assert held(path) == [*expected, b"after"]
+
+
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize("at", range(1, 12))
+def test_every_failing_operation_leaves_old_or_new(tmp_path: Path, at: int, stays: bool) -> None:
+    path = tmp_path / "j"
+    journal = Journal(path, Failing(at, stays=stays))
+    acknowledged: list[bytes] = []
+    attempted: list[bytes] = []
+    for number in range(6):
+        record = f"record {number}".encode() * 20
+        attempted.append(record)
+        try:
+            journal.append(record)
+            acknowledged.append(record)
+        except StoreUnavailable as error:
+            assert error.status == 503
+    journal.close()
+    found = held(path)
+    assert [record for record in found if record in acknowledged] == acknowledged
+    assert all(record in attempted for record in found)
+    if not stays:
+        # One fault: the record it hit is gone, unless even that could not be undone; then nothing comes after it.
+        assert len(found) - len(acknowledged) <= 1
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j", Failing(3, errno.ENOSPC))
+    journal.append(b"one")
+    with pytest.raises(StoreUnavailable, match="No space left") as caught:
+        journal.append(b"two")
+    assert caught.value.status == 507
+    journal.append(b"three")
+    journal.close()
+    assert held(tmp_path / "j") == [b"one", b"three"]
+
+
+def test_rot_in_the_middle_is_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal = Journal(path)
+    for number in range(3):
+        journal.append(f"record {number}".encode())
+    journal.close()
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(JournalDamaged, match="damaged at byte"):
+        Journal(path)
+    assert path.read_bytes() == data
+
+
+def test_a_retracted_record_is_gone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.append(b"one")
+    journal.append(b"two")
+    journal.retract()
+    journal.append(b"three")
+    journal.close()
+    assert held(tmp_path / "j") == [b"one", b"three"]
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_durable_write_is_all_or_nothing(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old" * 100)
+    try:
+        write_durably(path, b"new" * 100, Failing(at))
+    except OSError:
+        assert path.read_bytes() in (b"old" * 100, b"new" * 100)
+    else:
+        assert path.read_bytes() == b"new" * 100
+    assert [file.name for file in tmp_path.iterdir()] == ["f"]
+
+
+def graph(number: int) -> SourceGraph:
+    return SourceGraph.parse(f'<urn:s> <urn:p> {number} , "line\\nbreak" ; <urn:q> [ <urn:r> {number % 3} ] .')
+
+
+def revision(store: JournalStore, number: int, old: SourceGraph | None, new: SourceGraph) -> Revision:
+    delta = between(old, new)
+    return Revision(
+        number, datetime.now(UTC), new.digest, 1, 0.1, author=Author("me", f"step {number}", "here"),
+        parent=number - 1 or None, added=len(delta.added), removed=len(delta.removed), delta=delta,
+    )  # fmt: skip
+
+
+def test_a_store_is_what_was_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api_gateway_service_mesh.control.store_journal._LEAST", 3000)
+    store = JournalStore(tmp_path / "s")
+    with pytest.raises(ConfigError, match="is empty"):
+        store.read()
+    sources = [graph(number) for number in range(40)]
+    old: SourceGraph | None = None
+    for number, source in enumerate(sources, 1):
+        store.commit(revision(store, number, old, source), source)
+        old = source
+    store.close()
+    assert len(list((tmp_path / "s").glob("journal-*.agw"))) > 1
+    again = JournalStore(tmp_path / "s")
+    assert again.read().digest == sources[-1].digest
+    restored = again.restored()
+    assert [item.number for item in restored] == list(range(1, 41))
+    assert restored[4].author == Author("me", "step 5", "here")
+    for number in (2, 17, 40):
+        delta = again.delta(number)
+        assert delta is not None
+        assert delta == between(sources[number - 2], sources[number - 1])
+    assert again.delta(99) is None
+    next_source = graph(99)
+    again.commit(revision(again, 41, sources[-1], next_source), next_source)
+    again.retract()
+    assert again.read().digest == sources[-1].digest
+    again.close()
+    last = JournalStore(tmp_path / "s")
+    assert last.read().digest == sources[-1].digest
+    last.close()
+
+
+def test_one_gateway_a_folder(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "s")
+    with pytest.raises(AgwError, match="another gateway has the store"):
+        JournalStore(tmp_path / "s")
+    store.close()
+    JournalStore(tmp_path / "s").close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.control.test_journal import JournalStore, graph, revision
+store = JournalStore(Path(sys.argv[1]))
+old = None if store.empty else store.read()
+number = store.restored()[-1].number if not store.empty else 0
+while True:
+    number += 1
+    new = graph(number)
+    store.commit(revision(store, number, old, new), new)
+    old = new
+    sys.stdout.write(f"{number} {new.digest}\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_killed_at_any_instant_all_that_was_acknowledged_is_there(tmp_path: Path) -> None:
+    """The writer is killed after a random number of acknowledgements and a random further moment."""
+    rng = random.Random("kills")
+    folder = tmp_path / "s"
+    torn = 0
+    for _ in range(max(4, KILLS // 4)):
+        command = [sys.executable, "-c", WRITER, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as writer:
+            assert writer.stdout is not None
+            acknowledged = writer.stdout.readline()
+            for _ in range(rng.randrange(12)):
+                acknowledged = writer.stdout.readline()
+            try:
+                writer.wait(rng.random() * 0.004)
+            except subprocess.TimeoutExpired:
+                pass
+            writer.send_signal(signal.SIGKILL)
+            acknowledged = (writer.stdout.read().splitlines() or [acknowledged])[-1] or acknowledged
+        number, _, digest = acknowledged.strip().partition(" ")
+        store = JournalStore(folder)
+        torn += store.torn > 0
+        last = store.restored()[-1].number
+        assert last is not None and last - int(number) in (0, 1)
+        expected = digest if last == int(number) else graph(last).digest
+        assert store.read().digest == expected
+        store.close()
+
+
+def test_a_real_limit_on_file_size(tmp_path: Path) -> None:
+    """RLIMIT_FSIZE: the write is cut short in the middle, as on a full disk."""
+    text = """
+import resource, signal, sys, json
+from pathlib import Path
+from tests.control.test_journal import JournalStore, graph, revision, StoreUnavailable
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+store = JournalStore(Path(sys.argv[1]))
+old, last = None, None
+for number in range(1, 100):
+    new = graph(number)
+    try:
+        store.commit(revision(store, number, old, new), new)
+    except StoreUnavailable as error:
+        assert error.status == 507, error
+        assert store.read().digest == old.digest
+        break
+    old, last = new, number
+print(json.dumps([last, old.digest]))
+"""
+    command = [sys.executable, "-c", text, str(tmp_path / "s")]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 0, done.stderr
+    number, digest = json.loads(done.stdout)
+    store = JournalStore(tmp_path / "s")
+    assert store.torn == 0
+    assert store.restored()[-1].number == number
+    assert store.read().digest == digest
+    store.close()
