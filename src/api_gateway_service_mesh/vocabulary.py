@@ -107,6 +107,13 @@ class AGW(metaclass=_Closed):
     ConnectionPool: Final = f"{NAMESPACE}ConnectionPool"
     maxIdleConnections: Final = f"{NAMESPACE}maxIdleConnections"
     connectTimeout: Final = f"{NAMESPACE}connectTimeout"
+    maxPendingRequests: Final = f"{NAMESPACE}maxPendingRequests"
+    queueTimeout: Final = f"{NAMESPACE}queueTimeout"
+    maxRequestsPerConnection: Final = f"{NAMESPACE}maxRequestsPerConnection"
+    maxRequests: Final = f"{NAMESPACE}maxRequests"
+    maxConcurrentRetries: Final = f"{NAMESPACE}maxConcurrentRetries"
+    pendingRequests: Final = f"{NAMESPACE}pendingRequests"
+    overflowTotal: Final = f"{NAMESPACE}overflowTotal"
     # endpoint
     ServiceInstance: Final = f"{NAMESPACE}ServiceInstance"
     hasInstance: Final = f"{NAMESPACE}hasInstance"

@@ -162,9 +162,11 @@ def test_a_mesh_gets_a_slot_for_everything_with_state() -> None:
         "rate_limit",
         "rate_limit_count",
         "breaker",
+        "bulkhead",
         "endpoint",
         "health",
         "balancer",
+        "share",
     }
     assert [iri for kind, iri in slots if kind == "route"] == ["ex:a", "ex:b", "ex:c", "ex:d"]
     assert {iri for kind, iri in slots if kind == "balancer"} == {"ex:a ex:u", "ex:lb ex:u", "ex:c ex:u", "ex:c ex:v"}

@@ -92,3 +92,13 @@ def test_a_trust_bundle_alone_is_enough_for_permissive_and_not_for_strict(tmp_pa
 def test_sorted_by_iri() -> None:
     text = " ".join(f'ex:{name} a agw:BackendService ; agw:address "{name}:80" .' for name in "cab")
     assert [found.name for found in mesh_of(text).upstreams] == ["a", "b", "c"]
+
+
+def test_bounds_on_requests() -> None:
+    found = upstream(
+        "; agw:hasConnectionPool ex:p",
+        "ex:p a agw:ConnectionPool ; agw:maxPendingRequests 5 ; "
+        'agw:queueTimeout "PT0.5S"^^xsd:dayTimeDuration ; agw:maxRequestsPerConnection 6 ; agw:maxRequests 7 ; '
+        "agw:maxConcurrentRetries 0 .",
+    )
+    assert found.pool == ConnectionPool(EX + "p", 1024, 256, 60.0, 5.0, 5, 0.5, 6, 7, 0)

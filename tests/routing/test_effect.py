@@ -7,6 +7,7 @@ from api_gateway_service_mesh.model import (
     Balancer,
     Breaker,
     BreakerScope,
+    ConnectionPool,
     Endpoint,
     KeyKind,
     MtlsMode,
@@ -106,3 +107,12 @@ def test_everything_that_can_open_a_breaker_is_said() -> None:
         "breakerWindow", "minimumRequests", "openDurationMultiplier", "maximumOpenDuration", "failureStatus",
         "breakerScope",
     }  # fmt: skip
+
+
+def test_the_bounds_of_a_connection_pool_are_said() -> None:
+    pool = ConnectionPool(EX + "p", max_requests=7, queue_timeout_seconds=0.5)
+    service = Upstream(EX + "s", "ex:s", (Endpoint(EX + "i", "h", 1),), pool=pool)
+    r = route("r", "/", upstream=service.iri)
+    _, said, _ = effects(mesh(r, upstreams=(service,)), r)
+    assert said.text == "at most 1024 connections, 4096 waiting, 0.5 s in the queue, 7 requests"
+    assert cited(said) == [("hasConnectionPool", EX + "p"), ("queueTimeout", "0.5"), ("maxRequests", "7")]

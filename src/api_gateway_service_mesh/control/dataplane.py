@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lock, clear_gauges
+from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lock, clear_bulkheads, clear_gauges
 
 from .lock import attach_lock, create_lock, remove_lock
 from .workers import WorkerPool
@@ -43,3 +43,4 @@ class DataPlane:
 
     def _crashed(self, worker: int) -> None:
         clear_gauges(self.cells.view, self.slots, worker)
+        clear_bulkheads(self.cells.view, self.slots, worker)

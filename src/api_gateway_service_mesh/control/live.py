@@ -23,11 +23,13 @@ from api_gateway_service_mesh.model import (
     Retry,
     Route,
     SplitTarget,
+    Upstream,
 )
 from api_gateway_service_mesh.policies import (
     BreakerState,
     BreakerUnit,
     BudgetTotals,
+    BulkheadTotals,
     CanaryState,
     CellStore,
     CircuitBreaker,
@@ -42,6 +44,7 @@ from api_gateway_service_mesh.policies import (
     budgeted,
     limiter,
     read_budget,
+    read_bulkhead,
     read_endpoint,
     read_health,
     read_log,
@@ -161,6 +164,11 @@ class Live:
             totals[policy] = BudgetTotals(so_far.granted + one.granted, so_far.refused + one.refused)
         for iri, retry in policies.items():
             yield retry, totals[iri]
+
+    def bulkheads(self) -> Iterator[tuple[Upstream, BulkheadTotals]]:
+        """Every service, with what is under way to it and what its pool's bounds refused."""
+        for upstream in self.mesh.upstreams:
+            yield upstream, read_bulkhead(self.cells.view, self.slots["bulkhead", upstream.iri], self.workers)
 
     def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
         """Every endpoint once, with its counters and health."""

@@ -37,6 +37,7 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
         yield from _routes(live)
         yield from _policies(live)
         yield from traffic_families(live)
+        yield from _bulkheads(live)
         yield from _endpoints(live)
         yield from _log(live)
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
@@ -110,6 +111,18 @@ def _policies(live: Live) -> Iterator[Family]:
         for result, count in (("granted", totals.granted), ("refused", totals.refused))
     ]
     yield Family("agw_retries", "Retries that were due, by what the budget said.", Kind.COUNTER, retries)
+
+
+def _bulkheads(live: Live) -> Iterator[Family]:
+    bulkheads = list(live.bulkheads())
+    waiting = [Sample(totals.pending, (("service", upstream.iri),)) for upstream, totals in bulkheads]
+    yield Family("agw_upstream_pending", "Requests that wait for a connection to a service.", Kind.GAUGE, waiting)
+    refused = [
+        Sample(count, (("service", upstream.iri), ("bound", what.name.lower())))
+        for upstream, totals in bulkheads
+        for what, count in totals.refused.items()
+    ]
+    yield Family("agw_upstream_overflow", "What the bounds of a service's pool refused.", Kind.COUNTER, refused)
 
 
 def _endpoints(live: Live) -> Iterator[Family]:

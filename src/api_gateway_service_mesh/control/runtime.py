@@ -55,6 +55,9 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield retry.iri, AGW.retriesRefusedTotal, _integer(budget.refused)
     for store, state in live.redis_stores():
         yield store.iri, AGW.storeState, f'"{state}"'
+    for upstream, places in live.bulkheads():
+        yield upstream.iri, AGW.pendingRequests, _integer(places.pending)
+        yield upstream.iri, AGW.overflowTotal, _integer(places.overflow)
     for endpoint, totals, health in live.endpoints():
         yield endpoint.iri, AGW.healthState, f'"{health.name}"'
         yield endpoint.iri, AGW.activeRequests, _integer(totals.active)

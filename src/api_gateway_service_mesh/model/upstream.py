@@ -14,13 +14,19 @@ __all__ = ["ConnectionPool", "Upstream", "UpstreamTls"]
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPool:
-    """Bounds on the connections to one upstream, per worker (``agw:ConnectionPool``)."""
+    """Bounds on what goes to one upstream (``agw:ConnectionPool``): connections and those who wait for one per worker,
+    requests and retries under way over all workers. None: no bound."""
 
     iri: str = ""
     max_connections: int = 1024
     max_idle_connections: int = 256
     idle_timeout_seconds: float = 60.0
     connect_timeout_seconds: float = 5.0
+    max_pending_requests: int = 4096
+    queue_timeout_seconds: float | None = None
+    max_requests_per_connection: int | None = None
+    max_requests: int | None = None
+    max_concurrent_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

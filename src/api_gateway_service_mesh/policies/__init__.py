@@ -18,6 +18,7 @@ endpoint?), `EndpointHealth` (is an endpoint well?), `RetryPolicy` (once more, a
 from .balancer import EndpointBalancer, balancer_key, make_balancer
 from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
 from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, read_budget
+from .bulkhead import Bulkhead, BulkheadTotals, Overflow, clear_bulkheads, read_bulkhead
 from .canary import (
     CanaryDecision,
     CanaryMachine,
@@ -61,6 +62,8 @@ __all__ = [
     "BreakerState",
     "BreakerUnit",
     "BudgetTotals",
+    "Bulkhead",
+    "BulkheadTotals",
     "CanaryDecision",
     "CanaryMachine",
     "CanaryOutcome",
@@ -85,6 +88,7 @@ __all__ = [
     "LogTotals",
     "NoLock",
     "Observation",
+    "Overflow",
     "RateLimitCounters",
     "RateLimitTotals",
     "RetryBudget",
@@ -103,12 +107,14 @@ __all__ = [
     "budget_key",
     "budgeted",
     "cells_needed",
+    "clear_bulkheads",
     "clear_gauges",
     "key_hash",
     "layout_for",
     "limiter",
     "make_balancer",
     "read_budget",
+    "read_bulkhead",
     "read_endpoint",
     "read_health",
     "read_log",

@@ -26,6 +26,7 @@ from api_gateway_service_mesh.model import Mesh
 from .balancer import balancer_cells, balancer_key
 from .breaker import breaker_cells, breaker_units
 from .budget import BUDGET_CELLS, budget_key, budgeted
+from .bulkhead import BULKHEAD_CELLS
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
@@ -196,7 +197,8 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
     """Reserve all that `mesh` needs with `workers` workers, and say where: (kind, IRI) to base.
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``
-    and ``health`` (Endpoint), ``access_log`` (Mesh), those of `policies.traffic`; named by themselves: ``balancer``
+    and ``health`` (Endpoint), ``access_log`` (Mesh), ``bulkhead`` (Upstream), those of
+    `policies.traffic`; named by themselves: ``balancer``
     (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`).
     A policy that several routes name is one machine.
 
@@ -236,6 +238,7 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
     for policy, target in budgeted(mesh):
         yield *budget_key(policy, target), BUDGET_CELLS * workers
     for upstream in mesh.upstreams:
+        yield "bulkhead", upstream.iri, BULKHEAD_CELLS * workers
         for endpoint in upstream.endpoints:
             yield "endpoint", endpoint.iri, ENDPOINT_CELLS * workers
             yield "health", endpoint.iri, HEALTH_CELLS

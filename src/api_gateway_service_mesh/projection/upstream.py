@@ -43,6 +43,11 @@ class ConnectionPoolRow:
     max_idle_connections: str | None
     idle_timeout: str | None
     connect_timeout: str | None
+    max_pending: str | None
+    queue_timeout: str | None
+    max_connection_requests: str | None
+    max_requests: str | None
+    max_retries: str | None
 
 
 def connection_pools(rows: Iterable[ConnectionPoolRow], reading: Reading) -> dict[str, ConnectionPool]:
@@ -58,8 +63,17 @@ def connection_pools(rows: Iterable[ConnectionPoolRow], reading: Reading) -> dic
                 reading.integer(iri, AGW.maxIdleConnections, row.max_idle_connections, defaults.max_idle_connections),
                 reading.seconds(iri, AGW.idleTimeout, row.idle_timeout, defaults.idle_timeout_seconds),
                 reading.seconds(iri, AGW.connectTimeout, row.connect_timeout, defaults.connect_timeout_seconds),
+                reading.integer(iri, AGW.maxPendingRequests, row.max_pending, defaults.max_pending_requests),
+                reading.seconds(iri, AGW.queueTimeout, row.queue_timeout, None),
+                _bound(iri, AGW.maxRequestsPerConnection, row.max_connection_requests, reading),
+                _bound(iri, AGW.maxRequests, row.max_requests, reading),
+                _bound(iri, AGW.maxConcurrentRetries, row.max_retries, reading),
             )
     return found
+
+
+def _bound(iri: str, term: str, value: str | None, reading: Reading) -> int | None:
+    return None if value is None else reading.integer(iri, term, value, 0)
 
 
 def upstreams(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from api_gateway_service_mesh.policies import CircuitBreaker, EndpointCounters, Failure, ShareCounters
+from api_gateway_service_mesh.policies import Bulkhead, CircuitBreaker, EndpointCounters, Failure, ShareCounters
 
 from .answer import AnswerHead
 from .attempt import AttemptOutcome
@@ -61,6 +61,12 @@ class Answering:
     attempt_breaker: CircuitBreaker | None = None
     """The same for the attempt under way, where each endpoint has its breaker."""
     attempt_ticket = 0.0
+    entered: Bulkhead | None = None
+    """Where the attempt under way has a place that must be given back."""
+    entered_retry: Bulkhead | None = None
+    """The same for a retry."""
+    queue_deadline: float | None = None
+    """Until when the attempt may be without a connection."""
     status = 0
     bytes_in = 0
     bytes_out = 0
@@ -279,7 +285,7 @@ class Answering:
         if now is None:
             now = monotonic()
         if handler is not None:
-            if handler.timed:
+            if handler.timed or self.queue_deadline is not None:
                 self.core.deadlines.discard(self)
             status = self.status
             if self.ticket:

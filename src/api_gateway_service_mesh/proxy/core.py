@@ -65,6 +65,11 @@ class Deadlines:
         if self._handle is None:
             self._handle = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
+    @property
+    def watched(self) -> int:
+        """How many exchanges are watched over."""
+        return len(self._waiting)
+
     def discard(self, exchange: Answering) -> None:
         """No longer."""
         self._waiting.pop(exchange, None)

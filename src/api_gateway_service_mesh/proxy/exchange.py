@@ -13,16 +13,19 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure
+from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure, Overflow
 
 from .answer import AnswerHead
 from .answering import REPLAY_BYTES, Answering
+from .bulkhead import overflow
 from .chunked import encode_chunk
 from .problem import WAIT, Refusal
 from .retry import retry_delay
 
 if TYPE_CHECKING:
     from .pipeline import Gate, RouteHandler
+    from .pool import EndpointPool
+    from .target import Target
     from .upstream import UpstreamConnection
 
 __all__ = ["REPLAY_BYTES", "Exchange"]
@@ -145,6 +148,8 @@ class Exchange(Answering):
                 return
             self.tried |= 1 << index
             pool = target.pools[index]
+        if target.bounded and not self._enters(target, pool):
+            return
         self.pool = pool
         if handler.attempt_seconds is not None:
             now = self.started if self.attempt == 1 else monotonic()
@@ -160,15 +165,24 @@ class Exchange(Answering):
             self.connected(connection)
         elif not pool.wait(self):
             self._attempt_over(ok=False)
-            self.refuse(
-                Refusal(
-                    503,
-                    "upstream-overloaded",
-                    "too many requests wait for the backend",
-                    failure=True,
-                    reason=f"too many requests wait for {pool.authority}",
-                )
-            )
+            self.refuse(overflow(target, Overflow.QUEUE_FULL, pool.authority))
+        elif pool.parent.bounds.queue_timeout_seconds is not None:
+            self.queue_deadline = monotonic() + pool.parent.bounds.queue_timeout_seconds
+            self.core.deadlines.add(self)
+
+    def _enters(self, target: Target, pool: EndpointPool) -> bool:
+        """Take a place among the requests under way to the upstream; False when there is none, and that was said."""
+        bulkhead = target.bulkhead
+        if bulkhead is None:
+            return True
+        if bulkhead.enter():
+            self.entered = bulkhead
+            return True
+        if self.attempt_breaker is not None and self.attempt_ticket:
+            self.attempt_breaker.cancel(self.attempt_ticket)
+            self.attempt_ticket = 0.0
+        self.refuse(overflow(target, Overflow.REQUESTS, pool.authority))
+        return False
 
     def connected(self, connection: UpstreamConnection) -> None:
         """A connection for this attempt."""
@@ -260,7 +274,13 @@ class Exchange(Answering):
         """Called by the deadlines' sweep: act on what is over."""
         if self.over or self.committed:
             return
-        if self.deadline is not None and now >= self.deadline:
+        waiting = self.queue_deadline is not None and self.connection is None and not self.retrying
+        if waiting and self.queue_deadline is not None and now >= self.queue_deadline:
+            target, pool = self.target or (self.handler.target if self.handler is not None else None), self.pool
+            self._drop_connection(ok=False)
+            if target is not None and pool is not None:
+                self.refuse(overflow(target, Overflow.QUEUE_TIMEOUT, pool.authority))
+        elif self.deadline is not None and now >= self.deadline:
             if not self.retrying:
                 self._drop_connection(ok=False, failure=Failure.TIMEOUT)
             self.refuse(Refusal(504, "timeout", "no answer within the route's time", failure=True))

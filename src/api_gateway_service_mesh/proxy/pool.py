@@ -6,7 +6,7 @@ Rules:
 - The last connection used is the first used again (LIFO), so that idle ones grow old and are closed.
 - Who finds no connection waits in line; connections are made for the line, not for one request, so the first connection
   that is free, new or returned, serves the first in line.
-- The line is bounded; beyond it a request is refused at once (503).
+- The line is bounded; beyond it a request is refused at once (503), and so is one that has waited for too long.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import ipaddress
 import os
 import socket
 import ssl
+import sys
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import aiohappyeyeballs
 
 from api_gateway_service_mesh.model import Endpoint, Upstream, UpstreamTls
-from api_gateway_service_mesh.policies import EndpointCounters
+from api_gateway_service_mesh.policies import Bulkhead, EndpointCounters
 from api_gateway_service_mesh.security.tls import server_name
 
 from .answer import AnswerReader
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EndpointPool", "UpstreamPool"]
 
-MAX_WAITING = 4096
 HAPPY_EYEBALLS_SECONDS = 0.25
 
 
@@ -50,6 +50,8 @@ class UpstreamPool:
         self.open = 0
         self.idle = 0
         self.waiting = 0
+        self.bulkhead: Bulkhead | None = None
+        """Counts those who wait, for all to see."""
         self.endpoints: dict[Endpoint, EndpointPool] = {}
 
     def serves(self, upstream: Upstream) -> bool:
@@ -97,6 +99,12 @@ class UpstreamPool:
         oldest.pool.drop_idle(oldest)
         return True
 
+    def waits(self, change: int) -> None:
+        """One more waits (+1), or no longer (-1)."""
+        self.waiting += change
+        if self.bulkhead is not None:
+            self.bulkhead.waits(change)
+
     def serve_next(self) -> None:
         """A place has become free: whoever waits may use it."""
         if not self.waiting:
@@ -119,6 +127,8 @@ class EndpointPool:
         self.idle: list[UpstreamConnection] = []
         self.waiters: dict[Exchange, None] = {}
         self.connecting = 0
+        self.max_served = parent.bounds.max_requests_per_connection or sys.maxsize
+        """So many answers a connection gives before it is closed."""
         self.age = 0
         """Connections of another age than this are not kept: the endpoint is gone, or its name leads elsewhere."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -142,10 +152,10 @@ class EndpointPool:
         """Put `exchange` in line for a connection; False when the line is full. Answers with ``exchange.connected`` or
         ``exchange.connect_failed``."""
         parent = self.parent
-        if parent.waiting >= MAX_WAITING:
+        if parent.waiting >= parent.bounds.max_pending_requests:
             return False
         self.waiters[exchange] = None
-        parent.waiting += 1
+        parent.waits(1)
         if self.connecting < len(self.waiters):
             self.connect()
         return True
@@ -154,7 +164,7 @@ class EndpointPool:
         """Take `exchange` out of the line."""
         if exchange in self.waiters:
             del self.waiters[exchange]
-            self.parent.waiting -= 1
+            self.parent.waits(-1)
 
     def connect(self) -> None:
         """Open one more connection, if the bounds allow."""
@@ -242,7 +252,7 @@ class EndpointPool:
     def _next_waiter(self) -> Exchange | None:
         for exchange in self.waiters:
             del self.waiters[exchange]
-            self.parent.waiting -= 1
+            self.parent.waits(-1)
             return exchange
         return None
 

@@ -11,6 +11,7 @@ from api_gateway_service_mesh.model import Route
 from api_gateway_service_mesh.policies import Failure, RetryBudget, RetryPolicy, budget_key
 
 from .answer import AnswerHead
+from .bulkhead import wait_for_places
 from .problem import Refusal
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def retry_gates(handler: RouteHandler, generation: Generation, core: Core) -> li
     """A gate that refuses nothing: it counts the request in the budget of its upstream."""
     if handler.retry is None:
         return []
+    wait_for_places(handler)
 
     def count(exchange: Exchange) -> Refusal | None:
         target = exchange.target or handler.target
@@ -77,8 +79,15 @@ def retry_delay(
     if delay is None or handler is None:
         return None
     target = exchange.target or handler.target
-    if target is not None and target.budget is not None and not target.budget.take(now):
-        return None
+    if target is None:
+        return delay
+    bulkhead = target.bulkhead
+    if bulkhead is not None and bulkhead.max_retries is not None and exchange.entered_retry is None:
+        if not bulkhead.enter_retry():
+            return None
+        exchange.entered_retry = bulkhead
+    if target.budget is not None and not target.budget.take(now):
+        return None  # a place that was taken is given back when the request ends, now
     return delay
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import Algorithm, KeyKind, RequestKey, Route, Upstream
-from api_gateway_service_mesh.policies import EndpointCounters, RetryBudget, key_hash, make_balancer
+from api_gateway_service_mesh.policies import Bulkhead, EndpointCounters, RetryBudget, key_hash, make_balancer
 
 from .attempt import OnAttempt
 from .breaker import InstanceBreakers, watch_instances
+from .bulkhead import watch_bulkhead
 from .key import request_key
 from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
@@ -28,8 +29,10 @@ class Target:
         "_balancer",
         "_core",
         "_hash_key",
+        "bounded",
         "breakers",
         "budget",
+        "bulkhead",
         "nowhere",
         "on_attempt",
         "only",
@@ -53,6 +56,10 @@ class Target:
         """The endpoints' own circuit breakers: then it is they who pick."""
         self.budget: RetryBudget | None = None
         """What retries to it may cost."""
+        self.bulkhead: Bulkhead | None = None
+        """What is under way to its upstream."""
+        self.bounded = False
+        """There is a bound on the requests under way."""
         self.on_attempt: tuple[OnAttempt, ...] = ()
         """Who is told what became of each attempt."""
         self._core = core
@@ -89,4 +96,6 @@ def find_target(iri: str, route: Route, generation: Generation, core: Core) -> T
     target = Target(upstream, pool, route, generation, core)
     watch_instances(target, route, generation, core)
     watch_retries(target, route, generation, core)
+    watch_bulkhead(target, generation, core)
+    pool.bulkhead = target.bulkhead
     return target

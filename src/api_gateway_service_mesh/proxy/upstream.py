@@ -245,6 +245,7 @@ class UpstreamConnection(asyncio.Protocol):
         return (
             request_sent
             and self._keep_alive
+            and self.served < self.pool.max_served
             and not self.closed
             and not self._buffer
             and not self.transport.is_closing()

@@ -12,6 +12,7 @@ from api_gateway_service_mesh.model import (
     ApiKey,
     Breaker,
     BreakerScope,
+    ConnectionPool,
     JwtAuthentication,
     Mesh,
     Retry,
@@ -209,7 +210,7 @@ def _retry(route: Route, retry: Retry) -> Part:
 def _upstream(upstream: Upstream | None, iri: str, cited: tuple[Citation, ...]) -> list[Part]:
     if upstream is None or not upstream.endpoints:
         return [Part("upstream", iri, f"{upstream.name if upstream else iri}: no endpoint, answers 503", cited)]
-    parts = [Part("upstream", iri, upstream.name, cited)]
+    parts = [Part("upstream", iri, upstream.name, cited), *_pool(upstream)]
     if upstream.plaintext_forbidden:
         return [Part("upstream", iri, f"{upstream.name}: mTLS is STRICT and nothing can carry it, answers 503", cited)]
     for endpoint in upstream.endpoints:
@@ -221,6 +222,25 @@ def _upstream(upstream: Upstream | None, iri: str, cited: tuple[Citation, ...]) 
         stated += _unless_default(endpoint.iri, [("instanceWeight", endpoint.weight, 1)])
         parts.append(Part("endpoint", endpoint.iri, f"{scheme}://{endpoint.authority}{weight}", tuple(stated)))
     return parts
+
+
+def _pool(upstream: Upstream) -> list[Part]:
+    """The bounds that are stated; a service without a pool has the defaults."""
+    pool, standard = upstream.pool, ConnectionPool()
+    if not pool.iri:
+        return []
+    bounds: list[tuple[str, float | None, float | None, str]] = [
+        ("maxConnections", pool.max_connections, standard.max_connections, "connections"),
+        ("maxPendingRequests", pool.max_pending_requests, standard.max_pending_requests, "waiting"),
+        ("queueTimeout", pool.queue_timeout_seconds, None, "s in the queue"),
+        ("maxRequests", pool.max_requests, None, "requests"),
+        ("maxConcurrentRetries", pool.max_concurrent_retries, None, "retries"),
+        ("maxRequestsPerConnection", pool.max_requests_per_connection, None, "requests a connection"),
+    ]
+    text = ", ".join(f"{number(value)} {what}" for _, value, _, what in bounds if value is not None)
+    cited = [_cite(upstream.iri, "hasConnectionPool", pool.iri)]
+    cited += _unless_default(pool.iri, [(term, value, default) for term, value, default, _ in bounds])
+    return [Part("connection pool", pool.iri, f"at most {text}", tuple(cited))]
 
 
 def _name(upstreams: dict[str, Upstream], iri: str) -> str:

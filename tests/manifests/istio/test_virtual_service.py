@@ -87,3 +87,19 @@ def test_no_retries_means_none() -> None:
         "post": {"attempts": 0},
         "unsent": {"attempts": 1, "retryOn": "connect-failure,refused-stream", "backoff": "25ms"},
     }
+
+
+def test_listed_statuses_are_codes_and_what_istio_cannot_say_of_retries_is_reported() -> None:
+    service = Upstream(EX + "s", "ex:s", (Endpoint(EX + "s", "s", 80),))
+    retry = Retry(
+        EX + "t",
+        conditions=frozenset({RetryCondition.RESET, RetryCondition.REFUSED_STREAM}),
+        statuses=(409, 429),
+        retry_idempotency_key=True,
+        retry_non_idempotent=True,
+    )
+    rendering = render(mesh(route("r", "/", upstream=service.iri, retry=retry), upstreams=(service,)), "istio")
+    (written,) = objects(rendering, "VirtualService")
+    assert written["spec"]["http"][0]["retries"]["retryOn"] == "refused-stream,reset,409,429"
+    said = {(finding.predicate or "").rpartition("#")[2] for finding in rendering.report.findings}
+    assert {"retryBudgetPercent", "retryIdempotencyKey"} <= said

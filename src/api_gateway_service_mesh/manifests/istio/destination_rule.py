@@ -11,7 +11,16 @@ from typing import Any
 from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import duration, metadata, name_of
-from api_gateway_service_mesh.model import Algorithm, Balancer, Breaker, KeyKind, MtlsMode, Route, Upstream
+from api_gateway_service_mesh.model import (
+    Algorithm,
+    Balancer,
+    Breaker,
+    ConnectionPool,
+    KeyKind,
+    MtlsMode,
+    Route,
+    Upstream,
+)
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context, is_address
@@ -67,7 +76,7 @@ def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
     policy: dict[str, Any] = {
         "connectionPool": {
             "tcp": {"maxConnections": pool.max_connections, "connectTimeout": duration(pool.connect_timeout_seconds)},
-            "http": {"idleTimeout": duration(pool.idle_timeout_seconds)},
+            "http": {"idleTimeout": duration(pool.idle_timeout_seconds), **_bounds(context, upstream)},
         }
     }
     routes = context.used[upstream.iri]
@@ -90,6 +99,22 @@ def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
         message = f"{upstream.name}: Istio does not check health itself; a pod's readiness probe does"
         context.findings.append(differs(upstream.iri, AGW.hasHealthCheck, message))
     return policy
+
+
+def _bounds(context: Context, upstream: Upstream) -> dict[str, Any]:
+    """The bounds on requests that are stated."""
+    pool = upstream.pool
+    if pool.queue_timeout_seconds is not None:
+        message = f"{upstream.name}: Istio does not time the wait for a connection; the route's timeout holds"
+        context.findings.append(lost(pool.iri, AGW.queueTimeout, message, "state a timeout on the routes"))
+    pending = pool.max_pending_requests
+    stated = {
+        "http1MaxPendingRequests": None if pending == ConnectionPool().max_pending_requests else pending,
+        "http2MaxRequests": pool.max_requests,  # Istio's name; it holds for HTTP/1.1 too
+        "maxRequestsPerConnection": pool.max_requests_per_connection,
+        "maxRetries": pool.max_concurrent_retries,
+    }
+    return {name: value for name, value in stated.items() if value is not None}
 
 
 def _breaker(context: Context, upstream: Upstream, routes: list[Route]) -> Breaker | None:
