@@ -56,6 +56,9 @@ LIVE = (
 ex:products a agw:Route ; agw:routePath "/products" ; agw:httpMethod "GET" ; agw:hasBackendService ex:productsService ;
     agw:hasAuthentication ex:jwt ;
     agw:hasRateLimiter ex:limiter ; agw:hasCircuitBreaker ex:breaker ; agw:requestTotal 90 ; agw:errorTotal 4 .
+ex:canary agw:canaryPhase "ROLLED_BACK" ; agw:currentStep 0 ; agw:currentWeight 0.0 ; agw:servedTotal 40 ;
+    agw:failedTotal 9 ; agw:lastDecision ex:decision .
+ex:decision agw:decisionOutcome "ROLLED_BACK" ; agw:decisionReason "error rate 0.2 is above 0.1" .
 ex:orders a agw:Route ; agw:routePath "/orders" ; agw:requestTotal 10 ; agw:hasTrafficSplit ex:stable , ex:canary .
 ex:stable a agw:TrafficSplit ; agw:weight 90 ; agw:targetService ex:productsService .
 ex:canary a agw:TrafficSplit ; agw:weight 10 ; agw:targetService ex:next .
@@ -117,6 +120,9 @@ SEEN = {
         ["urn:ex:productsService", "urn:ex:two", "two:80", "HEALTHY", "3"],
     ],
     ("report", "gateway"): [["urn:ex:gateway", "9f2c", None, "2"]],
+    ("report", "canaries"): [
+        ["urn:ex:canary", "ROLLED_BACK", "0", "0", "40", "9", "ROLLED_BACK", "error rate 0.2 is above 0.1"]
+    ],
     ("doctor", "breaker-open"): [["urn:ex:products", "/products", "urn:ex:breaker", "OPEN", "urn:ex:productsService"]],
     ("doctor", "limiter-too-tight"): [["urn:ex:limiter", "17", "50", "5", None]],
     ("doctor", "endpoints-unhealthy"): [["urn:ex:productsService", "urn:ex:one", "one:80", "1"]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,9 @@ def test_demo_shows_limits_breaker_canary_and_an_answer(agw: Run) -> None:
     assert "429 Too Many Requests" in text
     assert "503 Service Unavailable" in text
     assert "answered by productsNext" in text
-    assert "OPEN" in text.split("5. Ask the running gateway")[1]
+    assert "OPEN" in text.split("6. Ask the running gateway")[1]
+    rolled_back = r"ROLLED_BACK: 10 % -> 0 % of the requests to productsNext; error rate [\d.]+ is more than 0.05 above"
+    assert re.search(rolled_back, " ".join(text.split()))
     wide = [line for line in text.splitlines()[2:] if len(line) > 80]  # the first lines name a file
     assert wide == []
 

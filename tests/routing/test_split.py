@@ -14,7 +14,7 @@ from api_gateway_service_mesh.model import (
     SplitTarget,
     ValueKind,
 )
-from api_gateway_service_mesh.routing.split import split_part
+from api_gateway_service_mesh.routing.split import share_text, split_part
 from tests.support.gateway import route
 
 STEPS = (CanaryStep("urn:s1", 10), CanaryStep("urn:s2", 50))
@@ -53,3 +53,10 @@ def test_what_keeps_callers_apart_is_said_and_cited() -> None:
     )
     assert part.text == "90 % to new, callers kept apart by header:x-user"
     assert part.citations[-1].object == "header:x-user"
+
+
+def test_a_share_in_short() -> None:
+    one = Canary("urn:a", STEPS[:1])
+    assert share_text(SplitTarget("urn:a", "urn:u", 90)) == "90%"
+    assert share_text(SplitTarget("urn:a", "urn:u", 0, canary=Canary("urn:a", STEPS))) == "10-50%"
+    assert share_text(SplitTarget("urn:a", "urn:u", 0, canary=one)) == "10%"

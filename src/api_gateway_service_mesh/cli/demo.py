@@ -34,7 +34,7 @@ from .backends import Backend
 from .output import coloured, print_table, terminal_width
 
 if TYPE_CHECKING:
-    from ..model import Mesh, Route, Upstream
+    from ..model import Canary, Mesh, Route, SplitTarget, Upstream
 
 __all__ = ["command"]
 
@@ -48,6 +48,15 @@ SELECT ?route ?path ?requests ?limit ?rejected ?breaker WHERE {
   OPTIONAL { ?route agw:hasCircuitBreaker/agw:breakerState ?breaker }
   FILTER(?requests > 0)
 } ORDER BY DESC(?requests)"""
+
+
+DECISIONS = """\
+PREFIX agw: <https://ggen.ai/ontology/api-gateway#>
+PREFIX prov: <http://www.w3.org/ns/prov#>
+SELECT ?outcome ?reason ?before ?after WHERE {
+  ?decision a agw:CanaryDecision ; prov:endedAtTime ?at ; agw:decisionOutcome ?outcome ; agw:decisionReason ?reason ;
+            agw:weightBefore ?before ; agw:weightAfter ?after .
+} ORDER BY ?at"""
 
 
 @click.command("demo")
@@ -84,7 +93,9 @@ def _tell(mesh: Mesh, backends: dict[str, Backend], address: tuple[str, int], ad
     _show_routes(mesh)
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     _show_limiter(_first(mesh, "rate limit", lambda route: bool(route.rate_limits) and not route.splits), address)
-    _show_canary(_first(mesh, "traffic split", lambda route: bool(route.splits)), upstreams, address)
+    canaried = _first(mesh, "canary", lambda route: any(split.canary for split in route.splits))
+    _show_canary(canaried, upstreams, address)
+    _show_roll_back(canaried, upstreams, backends, address, admin)
     _show_breaker(
         _first(mesh, "circuit breaker", lambda route: route.breaker is not None and not route.splits), backends, address
     )
@@ -127,8 +138,9 @@ def _show_limiter(route: Route, address: tuple[str, int]) -> None:
 
 def _show_canary(route: Route, upstreams: dict[str, Upstream], address: tuple[str, int]) -> None:
     path = _path(route)
-    weights = ", ".join(f"{split.weight} % to {upstreams[split.upstream].name}" for split in route.splits)
-    _heading(f"3. A canary: {path} goes {weights}")
+    _, canary = _canary(route)
+    steps = ", then ".join(f"{step.weight} %" for step in canary.steps)
+    _heading(f"3. A canary: {steps}, then all of {path} for {upstreams[_canary(route)[0].upstream].name}")
     served: Counter[str] = Counter()
     for status, headers in _requests(address, route, 400):
         served[headers.get("X-Backend") or str(status)] += 1
@@ -138,12 +150,53 @@ def _show_canary(route: Route, upstreams: dict[str, Upstream], address: tuple[st
     )
 
 
+def _canary(route: Route) -> tuple[SplitTarget, Canary]:
+    """The share of a route's requests that grows by itself."""
+    return next((split, split.canary) for split in route.splits if split.canary is not None)
+
+
+def _show_roll_back(
+    route: Route,
+    upstreams: dict[str, Upstream],
+    backends: dict[str, Backend],
+    address: tuple[str, int],
+    admin: str,
+) -> None:
+    split, canary = _canary(route)
+    name = upstreams[split.upstream].name
+    _heading(
+        f"4. The same canary begins to fail: it may have {canary.max_error_increase:.0%} more errors than the others"
+    )
+    behind = [backend for key, backend in backends.items() if key.split(" ")[0] == split.upstream]
+    for backend in behind:
+        backend.failing = True
+    statuses: Counter[int] = Counter()
+    good = 0
+    for status, _ in _requests(address, route, 2000):
+        statuses[status] += 1
+        good = 0 if status >= 500 else good + 1
+        if good > 100 and statuses[500]:
+            break
+        time.sleep(0.004)
+    _say(f"{sum(statuses.values())} requests: {_counts(statuses)}; the last {good} went to the others again")
+    for backend in behind:
+        backend.failing = False
+    time.sleep(0.3)
+    result = json.loads(_get(f"{admin}/sparql", DECISIONS.encode(), "application/sparql-query"))
+    for row in result["results"]["bindings"]:
+        said = {key: value["value"] for key, value in row.items()}
+        _say(
+            f"{said['outcome']}: {float(said['before']):g} % -> {float(said['after']):g} % of the requests to {name}; "
+            f"{said['reason']}"
+        )
+
+
 def _show_breaker(route: Route, backends: dict[str, Backend], address: tuple[str, int]) -> None:
     breaker = route.breaker
     assert breaker is not None
     path = _path(route)
     _heading(
-        f"4. A circuit breaker: {path} opens after {breaker.failure_threshold} failures in a row, "
+        f"5. A circuit breaker: {path} opens after {breaker.failure_threshold} failures in a row, "
         f"for {breaker.open_seconds:g} s"
     )
     behind = [backend for key, backend in backends.items() if key.split(" ")[0] == route.upstream]
@@ -159,7 +212,7 @@ def _show_breaker(route: Route, backends: dict[str, Backend], address: tuple[str
 
 
 def _show_answer(admin: str) -> None:
-    _heading("5. Ask the running gateway, in SPARQL")
+    _heading("6. Ask the running gateway, in SPARQL")
     click.echo("\n".join("   " + line for line in QUESTION.splitlines()))
     click.echo()
     time.sleep(0.3)  # live state is at most 0.2 s old in an answer

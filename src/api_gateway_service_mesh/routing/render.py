@@ -14,6 +14,7 @@ from .entry import RouteEntry
 from .explain import Candidate, Explanation
 from .host import host_text
 from .rate_limit import limit_text
+from .split import share_text
 from .stated import OTHER_SPELLINGS
 from .table import RoutingTable
 
@@ -49,7 +50,7 @@ def _row(entry: RouteEntry, names: dict[str, str]) -> tuple[str, ...]:
             *(f"{test.name}{_sign(test.kind.value, test.match.value)}" for test in entry.conditions.headers),
             *(f"?{test.name}{_sign(test.kind.value, test.match.value)}" for test in entry.conditions.query),
         ]
-    targets = [f"{names.get(split.upstream, split.upstream)} {split.weight}%" for split in route.splits]
+    targets = [f"{names.get(split.upstream, split.upstream)} {share_text(split)}" for split in route.splits]
     if not targets:
         targets = [names.get(route.upstream, route.upstream) if route.upstream else "-"]
     return (

@@ -6,7 +6,7 @@ from api_gateway_service_mesh.model import RequestCondition, Route, SplitTarget,
 
 from .part import Part, cite, number
 
-__all__ = ["condition_text", "split_part"]
+__all__ = ["condition_text", "share_text", "split_part"]
 
 
 def split_part(route: Route, split: SplitTarget, name: str, now: float | None) -> Part:
@@ -45,3 +45,11 @@ def condition_text(condition: RequestCondition) -> str:
     """As people say it: ``header x-canary=always``."""
     compared = {ValueKind.EXACT: f"={condition.value}", ValueKind.REGULAR_EXPRESSION: f"~{condition.value}"}
     return f"{condition.source} {condition.name}{compared.get(condition.kind, '')}"
+
+
+def share_text(split: SplitTarget) -> str:
+    """A share in short: ``10%``, or ``10-50%`` for a canary with steps."""
+    if split.canary is None:
+        return f"{split.weight}%"
+    first, last = split.canary.steps[0].weight, split.canary.steps[-1].weight
+    return f"{first}%" if first == last else f"{first}-{last}%"
