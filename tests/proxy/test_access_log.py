@@ -37,6 +37,7 @@ def finished(**said: Any) -> Any:
         "caller": None,
         "handler": None,
         "pool": None,
+        "flags": (),
     } | said
     block = SimpleNamespace(marks=SimpleNamespace(authority=plain.pop("host")))
     plain.setdefault("generation", SimpleNamespace(log_texts={}, revision="1"))
@@ -51,6 +52,7 @@ def finished(**said: Any) -> Any:
     _TEXT,
     _TEXT,
     _TEXT,
+    st.lists(st.text(max_size=9), max_size=3),
     st.integers(0, 2**53),
     st.floats(0, 1e6),
 )
@@ -62,6 +64,7 @@ def test_the_line_says_what_was_said(
     refused_by: str | None,
     reason: str | None,
     caller: str | None,
+    flags: list[str],
     size: int,
     seconds: float,
 ) -> None:
@@ -74,6 +77,7 @@ def test_the_line_says_what_was_said(
         reason=reason,
         caller=SimpleNamespace(authentication=caller) if caller is not None else None,
         bytes_in=size,
+        flags=tuple(flags),
     )
     line = access_line(exchange, seconds, LogClock().now())
     assert b"\n" not in line
@@ -84,6 +88,7 @@ def test_the_line_says_what_was_said(
     assert found["host"] == (host.decode("utf-8", "replace") if host is not None else None)
     assert (found["route"], found["refused_by"], found["reason"], found["caller"]) == (iri, refused_by, reason, caller)
     assert found["bytes_in"] == size
+    assert found.get("flags", []) == flags
     assert abs(found["duration_ms"] - seconds * 1000) <= 0.00051
     assert found["upstream"] is None
 

@@ -22,6 +22,7 @@ from .forwarded import TrustedProxies
 from .head import HeadReader
 from .parser import BlockJudge
 from .redis import SharedStores
+from .tls_reader import make_room
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -162,6 +163,7 @@ class Core:
         self.random = Random().random  # noqa: S311 - draws shares and delays, not secrets
         self.heads = HeadReader(BlockJudge(loop))
         self.answers = AnswerReader()
+        self.room = make_room()
         self.deadlines = Deadlines(loop)
         self.authenticators = Authenticators(loop)
         self.stores = SharedStores(loop, self.random, self._store_state)

@@ -99,7 +99,7 @@ class Engine:
             if pool is not None and pool.serves(upstream):
                 pool.adopt(upstream)
             else:
-                pool = UpstreamPool(upstream, core.answers)
+                pool = UpstreamPool(upstream, core.answers, core.room)
             pools[upstream.iri] = pool
         core.authenticators.adopt(mesh.routes)
         core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)

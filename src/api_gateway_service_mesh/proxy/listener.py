@@ -26,6 +26,8 @@ from api_gateway_service_mesh.errors import AgwError, Origin
 from api_gateway_service_mesh.model import Listener, MtlsMode
 from api_gateway_service_mesh.security.tls import server_context
 
+from .tls_reader import TlsReader, make_room
+
 __all__ = ["OpenListener", "bind", "open_listener"]
 
 _log = logging.getLogger(__name__)
@@ -117,6 +119,7 @@ class OpenListener:
         self._listener = listener
         self._context = context
         self._protocol_factory = protocol_factory
+        self._room = make_room()
         self._open: set[socket.socket] = set()
         self._looking: dict[socket.socket, asyncio.TimerHandle] = {}
         self._starting: set[asyncio.Task[None]] = set()
@@ -277,8 +280,9 @@ class OpenListener:
                 await self._loop.connect_accepted_socket(lambda: protocol, sock)
             else:
                 timeout = self._listener.limits.header_timeout_seconds
+                reader = TlsReader(protocol, self._room)
                 await self._loop.connect_accepted_socket(
-                    lambda: protocol,
+                    lambda: reader,
                     sock,
                     ssl=context,
                     ssl_handshake_timeout=timeout,

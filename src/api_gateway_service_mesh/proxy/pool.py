@@ -29,6 +29,7 @@ from api_gateway_service_mesh.security.tls import server_name
 from .answer import AnswerReader
 from .client_tls import ClientTls
 from .resolver import Address, Addresses
+from .tls_reader import TlsReader
 from .upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ HAPPY_EYEBALLS_SECONDS = 0.25
 class UpstreamPool:
     """The connections of one upstream. Survives a reload as long as the upstream's TLS and pool settings do."""
 
-    def __init__(self, upstream: Upstream, reader: AnswerReader) -> None:
+    def __init__(self, upstream: Upstream, reader: AnswerReader, room: memoryview) -> None:
         self.upstream = upstream
+        self.room = room
+        """Where TLS connections are read into (`tls_reader`)."""
         self.bounds = upstream.pool
         self.tls = ClientTls(upstream.tls or UpstreamTls())
         self.reader = reader
@@ -207,17 +210,18 @@ class EndpointPool:
             context = self.parent.tls.context()
             name = server_name(endpoint, tls)
 
-        def factory() -> UpstreamConnection:
-            return UpstreamConnection(self, self.parent.reader)
-
+        connection = UpstreamConnection(self, self.parent.reader)
+        protocol: asyncio.BaseProtocol = connection
+        if context is not None:
+            protocol = TlsReader(connection, self.parent.room)
         if self.addresses is None:
-            _, connection = await loop.create_connection(
-                factory, endpoint.host, endpoint.port, ssl=context, server_hostname=name
+            await loop.create_connection(
+                lambda: protocol, endpoint.host, endpoint.port, ssl=context, server_hostname=name
             )
             return connection
         sock = await self._reach(self.addresses)
         try:
-            _, connection = await loop.create_connection(factory, sock=sock, ssl=context, server_hostname=name)
+            await loop.create_connection(lambda: protocol, sock=sock, ssl=context, server_hostname=name)
         except BaseException:
             sock.close()
             raise
