@@ -196,6 +196,8 @@ class AGW(metaclass=_Closed):
     timeoutSeconds: Final = f"{NAMESPACE}timeoutSeconds"
     timeoutDuration: Final = f"{NAMESPACE}timeoutDuration"
     perAttemptTimeout: Final = f"{NAMESPACE}perAttemptTimeout"
+    deadlineHeader: Final = f"{NAMESPACE}deadlineHeader"
+    deadlineTrust: Final = f"{NAMESPACE}deadlineTrust"
     # split
     TrafficSplit: Final = f"{NAMESPACE}TrafficSplit"
     CanaryDeployment: Final = f"{NAMESPACE}CanaryDeployment"

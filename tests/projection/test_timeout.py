@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from api_gateway_service_mesh.model import Timeout
+from api_gateway_service_mesh.model import DeadlineTrust, Timeout
 from tests.support.configuration import EX, assembled, mesh_of
 
 ROUTE = 'ex:r a agw:Route ; agw:routePath "/" ; agw:hasTimeout ex:t . '
@@ -14,6 +14,10 @@ ROUTE = 'ex:r a agw:Route ; agw:routePath "/" ; agw:hasTimeout ex:t . '
         ("", Timeout(EX + "t")),
         ("; agw:timeoutSeconds 5", Timeout(EX + "t", 5.0)),
         ('; agw:timeoutDuration "PT1M0.5S"^^xsd:dayTimeDuration', Timeout(EX + "t", 60.5)),
+        (
+            '; agw:deadlineHeader "Grpc-Timeout" ; agw:deadlineTrust "anyone"',
+            Timeout(EX + "t", None, None, "grpc-timeout", DeadlineTrust.ANYONE),
+        ),
         ('; agw:perAttemptTimeout "PT1S"^^xsd:dayTimeDuration', Timeout(EX + "t", None, 1.0)),
     ],
 )

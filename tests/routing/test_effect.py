@@ -8,6 +8,7 @@ from api_gateway_service_mesh.model import (
     Breaker,
     BreakerScope,
     ConnectionPool,
+    DeadlineTrust,
     Endpoint,
     KeyKind,
     MtlsMode,
@@ -107,6 +108,15 @@ def test_everything_that_can_open_a_breaker_is_said() -> None:
         "breakerWindow", "minimumRequests", "openDurationMultiplier", "maximumOpenDuration", "failureStatus",
         "breakerScope",
     }  # fmt: skip
+
+
+def test_a_deadline_that_callers_state_is_said() -> None:
+    timeout = Timeout(EX + "o", 5.0, deadline_header="grpc-timeout", deadline_trust=DeadlineTrust.ANYONE)
+    r = route("r", "/", timeout=timeout)
+    said = effects(mesh(r), r)[0]
+    assert said.text == "5 s in all, what grpc-timeout of anyone says"
+    assert ("deadlineHeader", "grpc-timeout") in cited(said)
+    assert ("deadlineTrust", "anyone") in cited(said)
 
 
 def test_the_bounds_of_a_connection_pool_are_said() -> None:

@@ -24,7 +24,7 @@ from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
 from .retry import Retry, RetryCondition
 from .route import Route
 from .split import SplitTarget
-from .timeout import Timeout
+from .timeout import DeadlineTrust, Timeout
 from .upstream import ConnectionPool, Upstream, UpstreamTls
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Certificate",
     "ConditionSource",
     "ConnectionPool",
+    "DeadlineTrust",
     "Endpoint",
     "FailureMode",
     "HeaderMatch",

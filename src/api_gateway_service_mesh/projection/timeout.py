@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from api_gateway_service_mesh.model import Timeout
+from api_gateway_service_mesh.model import DeadlineTrust, Timeout
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading
@@ -21,6 +21,8 @@ class TimeoutRow:
     total_seconds: str | None
     total_duration: str | None
     per_attempt: str | None
+    deadline_header: str | None
+    deadline_trust: str | None
 
 
 def timeouts(rows: Iterable[TimeoutRow], reading: Reading) -> dict[str, Timeout]:
@@ -35,5 +37,9 @@ def timeouts(rows: Iterable[TimeoutRow], reading: Reading) -> dict[str, Timeout]
                 iri,
                 reading.seconds(iri, AGW.timeoutDuration, row.total_duration, seconds),
                 reading.seconds(iri, AGW.perAttemptTimeout, row.per_attempt, None),
+                row.deadline_header.lower() if row.deadline_header is not None else None,
+                reading.choice(
+                    iri, AGW.deadlineTrust, row.deadline_trust, DeadlineTrust, DeadlineTrust.TRUSTED_PROXIES
+                ),
             )
     return found

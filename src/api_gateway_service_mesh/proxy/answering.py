@@ -61,6 +61,12 @@ class Answering:
     attempt_breaker: CircuitBreaker | None = None
     """The same for the attempt under way, where each endpoint has its breaker."""
     attempt_ticket = 0.0
+    deadline_name: bytes | None = None
+    """The field in which backends are told how much time is left."""
+    allowed_seconds: float | None = None
+    """How long the caller said it waits, where it is believed."""
+    from_trusted = False
+    """The peer is one of the trusted proxies."""
     entered: Bulkhead | None = None
     """Where the attempt under way has a place that must be given back."""
     entered_retry: Bulkhead | None = None

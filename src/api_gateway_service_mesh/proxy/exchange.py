@@ -19,6 +19,7 @@ from .answer import AnswerHead
 from .answering import REPLAY_BYTES, Answering
 from .bulkhead import overflow
 from .chunked import encode_chunk
+from .deadline import left_field
 from .problem import WAIT, Refusal
 from .retry import retry_delay
 
@@ -65,6 +66,9 @@ class Exchange(Answering):
         if handler.total_seconds is not None:
             self.deadline = self.started + handler.total_seconds
         if handler.timed:
+            allowed = self.allowed_seconds
+            if allowed is not None and (self.deadline is None or self.started + allowed < self.deadline):
+                self.deadline = self.started + allowed
             self.core.deadlines.add(self)
         self._attempt()
 
@@ -191,7 +195,7 @@ class Exchange(Answering):
         head = b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
             self.method.encode(),
             self.target_bytes,
-            self.fields,
+            self.fields if self.deadline_name is None else self.fields + left_field(self),
             self.request_id,
         )
         if self.waiting:

@@ -28,6 +28,7 @@ from .answering import REPLAY_BYTES
 from .attempt import OnEnd
 from .authentication import authentication_gate
 from .breaker import breaker_gates
+from .deadline import deadline_gates
 from .problem import Refusal
 from .rate_limit import address_limits, rate_limit_fields, rate_limits
 from .retry import retry_gates
@@ -102,4 +103,5 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     upstream_gates,
     breaker_gates,
     retry_gates,
+    deadline_gates,
 )

@@ -41,12 +41,16 @@ def open_exchange(
         handler = generation.handlers[entry.index] or generation.handler(entry, core)
     client = peer.address
     identity: bytes | None = None
+    trusted = False
     if generation.behind_proxies and generation.proxies.trusts(client):
         identity = request_id(block, True)
         client = client_address(block, peer, generation.proxies)
+        trusted = True
     exchange = Exchange(
         core, generation, down, handler, method, target, block, fields, client, identity or core.next_request_id()
     )
+    if trusted:
+        exchange.from_trusted = True
     if authority is not None:
         exchange.authority = authority
     return exchange

@@ -13,6 +13,7 @@ from api_gateway_service_mesh.model import (
     Breaker,
     BreakerScope,
     ConnectionPool,
+    DeadlineTrust,
     JwtAuthentication,
     Mesh,
     Retry,
@@ -170,6 +171,12 @@ def _timeout(route: Route, timeout: Timeout) -> Part:
         for seconds, what in ((timeout.total_seconds, "in all"), (timeout.per_attempt_seconds, "each attempt"))
         if seconds is not None
     ]
+    if timeout.deadline_header is not None:
+        cited.append(_cite(timeout.iri, "deadlineHeader", timeout.deadline_header))
+        if timeout.deadline_trust is DeadlineTrust.ANYONE:
+            cited.append(_cite(timeout.iri, "deadlineTrust", timeout.deadline_trust.value))
+        whose = "trusted proxies" if timeout.deadline_trust is DeadlineTrust.TRUSTED_PROXIES else "anyone"
+        bounds.append(f"what {timeout.deadline_header} of {whose} says")
     return Part("timeout", timeout.iri, ", ".join(bounds) or "no bound", tuple(cited))
 
 

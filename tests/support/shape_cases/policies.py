@@ -107,6 +107,18 @@ POLICIES = [
     ),
     *warned("timeout", (f"{TIMEOUT} .", "bounds nothing")),
     *right(
+        "deadline",
+        f'{TIMEOUT} ; agw:deadlineHeader "grpc-timeout" .',
+        f'{TIMED} ; agw:deadlineHeader "X-Request-Timeout-Ms" ; agw:deadlineTrust "trusted-proxies" .',
+        f'{TIMED} ; agw:deadlineHeader "x-timeout" ; agw:deadlineTrust "anyone" .',
+    ),
+    *wrong(
+        "deadline",
+        (f'{TIMED} ; agw:deadlineHeader "no name" .', "one name of a header field"),
+        (f'{TIMED} ; agw:deadlineTrust "me" .', '"trusted-proxies" or "anyone"'),
+        ("ex:route agw:deadlineHeader 'x' .", "belong to an agw:Timeout"),
+    ),
+    *right(
         "balancer",
         *(
             f'ex:balancer a agw:LoadBalancer ; agw:balancingAlgorithm "{name}" .'
