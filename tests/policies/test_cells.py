@@ -167,6 +167,7 @@ def test_a_mesh_gets_a_slot_for_everything_with_state() -> None:
         "health",
         "balancer",
         "share",
+        "epoch",
     }
     assert [iri for kind, iri in slots if kind == "route"] == ["ex:a", "ex:b", "ex:c", "ex:d"]
     assert {iri for kind, iri in slots if kind == "balancer"} == {"ex:a ex:u", "ex:lb ex:u", "ex:c ex:u", "ex:c ex:v"}

@@ -21,3 +21,10 @@ def test_what_is_no_address_is_refused_with_the_grammar() -> None:
     assert finding.code == "invalid-address"
     assert finding.location and finding.location.line == 3
     assert finding.allowed and "https://host:port" in finding.allowed
+
+
+def test_zone_and_priority() -> None:
+    mesh = mesh_of("""ex:g a agw:ApiGateway ; agw:zone "west" . ex:s a agw:BackendService ; agw:hasInstance ex:a .
+        ex:a a agw:ServiceInstance ; agw:address "a:1" ; agw:zone "east" ; agw:failoverPriority 2 .""")
+    (endpoint,) = mesh.upstreams[0].endpoints
+    assert (mesh.zone, endpoint.zone, endpoint.priority) == ("west", "east", 2)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from api_gateway_service_mesh.errors import Severity
-from api_gateway_service_mesh.model import HealthCheck
+from api_gateway_service_mesh.model import CheckProtocol, HealthCheck
 from tests.support.configuration import EX, assembled, mesh_of, only_finding
 
 SERVICE = 'ex:s a agw:BackendService ; agw:address "s:80" ; agw:hasHealthCheck '
@@ -37,3 +37,29 @@ def test_readiness_decides_about_traffic() -> None:
 def test_of_two_equal_checks_one_is_said_to_be_idle() -> None:
     finding = only_finding(assembled(SERVICE + "ex:a, ex:b . ex:a a agw:HealthCheck . ex:b a agw:HealthCheck ."))
     assert (finding.code, finding.severity, finding.value) == ("several-health-checks", Severity.WARNING, EX + "b")
+
+
+def test_how_it_is_asked() -> None:
+    (service,) = mesh_of(
+        SERVICE
+        + """ex:h . ex:h a agw:HealthCheck ; agw:healthCheckProtocol "GRPC" ; agw:grpcServiceName "shop.Products" ;
+        agw:expectedStatus 204 , "200-299" ; agw:healthCheckHeader "X-Probe: agw" ; agw:healthCheckHost "shop" ;
+        agw:unhealthyCheckInterval "PT1S"^^xsd:dayTimeDuration ; agw:healthCheckJitter 20 ."""
+    ).upstreams
+    assert service.health == HealthCheck(
+        EX + "h",
+        protocol=CheckProtocol.GRPC,
+        statuses=("200-299", "204"),
+        headers=("X-Probe: agw",),
+        host="shop",
+        unhealthy_interval_seconds=1.0,
+        jitter=20,
+        grpc_service="shop.Products",
+    )
+
+
+def test_probes_have_their_own_purposes() -> None:
+    (service,) = mesh_of(
+        SERVICE + "ex:l, ex:r, ex:u . ex:l a agw:LivenessProbe . ex:r a agw:ReadinessProbe . ex:u a agw:StartupProbe ."
+    ).upstreams
+    assert [check and check.iri[-1] for check in (service.liveness, service.health, service.startup)] == ["l", "r", "u"]

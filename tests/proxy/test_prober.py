@@ -169,14 +169,14 @@ async def test_a_reload_disturbs_only_what_changed(patient: Patient, ward: Ward)
         ward.update(at(patient.port), at(patient.port, "urn:test:b"))  # b moved
         assert ward.state("urn:test:a") is HealthState.HEALTHY
         assert ward.state("urn:test:b") is HealthState.UNKNOWN
-        assert {task.get_name(): task for task in asyncio.all_tasks()}["health urn:test:a"] is tasks[
-            "health urn:test:a"
+        assert {task.get_name(): task for task in asyncio.all_tasks()}["readiness urn:test:a"] is tasks[
+            "readiness urn:test:a"
         ]
         assert await ward.change() is HealthState.HEALTHY
         ward.update(at(patient.port), check=None)
         assert ward.state() is HealthState.UNKNOWN
         assert ward.prober.probed == frozenset()
-        await asyncio.wait({tasks["health urn:test:a"]}, timeout=5)
+        await asyncio.wait({tasks["readiness urn:test:a"]}, timeout=5)
         count = len(patient.asked)
         await asyncio.sleep(3 * CHECK.interval_seconds)
         assert len(patient.asked) == count

@@ -18,6 +18,7 @@ from api_gateway_service_mesh.model import (
     Certificate,
     Endpoint,
     Mesh,
+    Purpose,
     RateLimit,
     RedisStore,
     Retry,
@@ -45,7 +46,9 @@ from api_gateway_service_mesh.policies import (
     limiter,
     read_budget,
     read_bulkhead,
+    read_ejection,
     read_endpoint,
+    read_failing,
     read_health,
     read_log,
     read_rate_limit,
@@ -177,6 +180,28 @@ class Live:
         for iri, endpoint in endpoints.items():
             totals = read_endpoint(view, self.slots["endpoint", iri], self.workers)
             yield endpoint, totals, read_health(view, self.slots["health", iri])
+
+    def ejections(self) -> Iterator[tuple[Endpoint, float, int]]:
+        """Every endpoint that outlier detection watches: for how many seconds more it is ejected (0: it is not), and
+        how often it was."""
+        now = time.monotonic()
+        watched = {
+            endpoint.iri: endpoint
+            for upstream in self.mesh.upstreams
+            if upstream.outlier is not None
+            for endpoint in upstream.endpoints
+        }
+        for iri, endpoint in watched.items():
+            until, times = read_ejection(self.cells.view, self.slots["health", iri])
+            yield endpoint, max(0.0, until - now), times
+
+    def failing(self) -> Iterator[tuple[Endpoint, Purpose]]:
+        """The endpoints that a probe has found ill, and what that probe is for."""
+        for upstream in self.mesh.upstreams:
+            for endpoint in upstream.endpoints if upstream.checks else ():
+                purpose = read_failing(self.cells.view, self.slots["health", endpoint.iri])
+                if purpose is not None:
+                    yield endpoint, purpose
 
     def certificates(self) -> Iterator[tuple[Certificate, datetime]]:
         """Every certificate that has a readable file, with the end of its validity."""

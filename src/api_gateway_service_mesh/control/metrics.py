@@ -139,6 +139,11 @@ def _endpoints(live: Live) -> Iterator[Family]:
         for state in HealthState
     ]
     yield Family("agw_endpoint_health", "1 for the state an endpoint is in.", Kind.GAUGE, health)
+    ejections = list(live.ejections())
+    out = [Sample(int(seconds > 0), (("endpoint", endpoint.iri),)) for endpoint, seconds, _ in ejections]
+    yield Family("agw_endpoint_ejected", "1 while outlier detection keeps an endpoint out.", Kind.GAUGE, out)
+    times = [Sample(count, (("endpoint", endpoint.iri),)) for endpoint, _, count in ejections]
+    yield Family("agw_endpoint_ejections", "How often outlier detection ejected an endpoint.", Kind.COUNTER, times)
     expiries = [Sample(end.timestamp(), (("certificate", item.iri),)) for item, end in live.certificates()]
     yield Family("agw_certificate_expiry_timestamp_seconds", "End of a certificate's validity.", Kind.GAUGE, expiries)
 

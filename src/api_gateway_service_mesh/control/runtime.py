@@ -6,7 +6,7 @@ Written as N-Triples text at once: it is made anew for every query after a fifth
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
 
@@ -61,6 +61,12 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for endpoint, totals, health in live.endpoints():
         yield endpoint.iri, AGW.healthState, f'"{health.name}"'
         yield endpoint.iri, AGW.activeRequests, _integer(totals.active)
+    for endpoint, seconds, times in live.ejections():
+        yield endpoint.iri, AGW.ejectionsTotal, _integer(times)
+        if seconds:
+            yield endpoint.iri, AGW.ejectedUntil, _moment(datetime.now(UTC) + timedelta(seconds=seconds))
+    for endpoint, purpose in live.failing():
+        yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
     for certificate, end in live.certificates():
         yield certificate.iri, AGW.certificateExpiry, _moment(end)
 

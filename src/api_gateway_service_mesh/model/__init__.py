@@ -7,19 +7,20 @@ Defaults here are the defaults of the ontology (each property's comment states i
 
 from .api_key import ApiKey
 from .authentication import Authentication
-from .balancer import Algorithm, Balancer
+from .balancer import Algorithm, Balancer, HashAlgorithm, SameSite, StickyCookie
 from .breaker import Breaker, BreakerScope
 from .canary import Canary, CanaryStep
 from .certificate import Certificate
 from .condition import ConditionSource, RequestCondition
 from .endpoint import Endpoint
-from .health import HealthCheck
+from .health import CheckProtocol, HealthCheck, Purpose
 from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
 from .listener import Limits, Listener
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
 from .mesh import Mesh, MeshType, ServiceMesh
 from .mtls import MtlsMode, MutualTls
+from .outlier import OutlierDetection
 from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
 from .retry import Retry, RetryCondition
 from .route import Route
@@ -37,11 +38,13 @@ __all__ = [
     "Canary",
     "CanaryStep",
     "Certificate",
+    "CheckProtocol",
     "ConditionSource",
     "ConnectionPool",
     "DeadlineTrust",
     "Endpoint",
     "FailureMode",
+    "HashAlgorithm",
     "HeaderMatch",
     "HealthCheck",
     "JwtAlgorithm",
@@ -54,8 +57,10 @@ __all__ = [
     "MeshType",
     "MtlsMode",
     "MutualTls",
+    "OutlierDetection",
     "PathKind",
     "PathMatch",
+    "Purpose",
     "QueryMatch",
     "RateLimit",
     "RedisStore",
@@ -65,8 +70,10 @@ __all__ = [
     "RetryCondition",
     "Route",
     "RouteMatch",
+    "SameSite",
     "ServiceMesh",
     "SplitTarget",
+    "StickyCookie",
     "Timeout",
     "Upstream",
     "UpstreamTls",

@@ -9,13 +9,20 @@ __all__ = ["Endpoint"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect. ``tls``: an ``https://`` address or an upstream with mTLS. ``weight`` 0: no traffic."""
+    """Where to connect. ``tls``: an ``https://`` address or an upstream with mTLS. ``weight`` 0: no traffic.
+
+    ``priority``: endpoints of a higher number take what those of the lower ones cannot (0 is first). ``labels`` are
+    what a route's ``subset`` selects by; sorted.
+    """
 
     iri: str
     host: str
     port: int
     tls: bool = False
     weight: int = 1
+    zone: str | None = None
+    priority: int = 0
+    labels: tuple[str, ...] = ()
 
     @property
     def authority(self) -> str:

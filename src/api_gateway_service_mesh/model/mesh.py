@@ -38,7 +38,7 @@ class Mesh:
     """One gateway (``agw:ApiGateway``) with all it needs. ``routes`` and ``upstreams`` are sorted by IRI.
 
     ``trusted_proxies`` are CIDR blocks whose ``X-Forwarded-*`` and ``Forwarded`` fields are believed; from anyone else
-    they are replaced.
+    they are replaced. ``zone`` is where the gateway runs: endpoints in it are preferred.
     """
 
     iri: str
@@ -49,3 +49,4 @@ class Mesh:
     trusted_proxies: tuple[str, ...] = ()
     service_mesh: ServiceMesh | None = None
     access_log: bool = False
+    zone: str | None = None

@@ -25,6 +25,7 @@ class Route:
     ``rate_limits`` are all asked; each must admit the request. ``authentication`` None: anybody may call; what a
     gateway demands of all its routes stands in each of them. ``request_cost`` is what a request takes from each limit.
     ``split_key`` or ``split_cookie`` (a cookie that the gateway sets) keeps a caller on one side of ``splits``.
+    ``subset``: labels that an endpoint must all have to take this route's requests; a split may select by its own.
     """
 
     iri: str
@@ -41,3 +42,4 @@ class Route:
     request_cost: int = 1
     split_key: RequestKey | None = None
     split_cookie: str | None = None
+    subset: tuple[str, ...] = ()

@@ -16,7 +16,8 @@ class SplitTarget:
 
     ``active`` is stated by blue-green deployments: their weight is then 100 or 0. A request for which all of
     ``steered_by`` hold goes here whatever the weights say (with none, no request does). With ``canary`` the weight is
-    that of the moment, kept in cells, and ``weight`` is 0; the others share what it leaves.
+    that of the moment, kept in cells, and ``weight`` is 0; the others share what it leaves. ``subset``: only to the
+    upstream's endpoints with all these labels (beside those the route selects by).
     """
 
     iri: str
@@ -25,3 +26,4 @@ class SplitTarget:
     active: bool | None = None
     steered_by: tuple[RequestCondition, ...] = ()
     canary: Canary | None = None
+    subset: tuple[str, ...] = ()

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from .certificate import Certificate
 from .endpoint import Endpoint
-from .health import HealthCheck
+from .health import HealthCheck, Purpose
 from .mtls import MtlsMode
+from .outlier import OutlierDetection
 
 __all__ = ["ConnectionPool", "Upstream", "UpstreamTls"]
 
@@ -44,7 +45,8 @@ class Upstream:
 
     ``mtls_mode`` is the service's ``agw:hasMutualTLS``. ``in_mesh``: a sidecar next to agw carries the mTLS, so agw
     speaks plain HTTP to it. STRICT without a certificate and outside a mesh cannot be honoured: such an upstream
-    is refused at request time (503), never spoken to in plain text; `plaintext_forbidden` says so.
+    is refused at request time (503), never spoken to in plain text; `plaintext_forbidden` says so. ``health`` decides
+    about traffic (readiness); ``liveness`` and ``startup`` are the probes that speak of processes.
     """
 
     iri: str
@@ -55,6 +57,19 @@ class Upstream:
     in_mesh: bool = False
     health: HealthCheck | None = None
     pool: ConnectionPool = ConnectionPool()
+    liveness: HealthCheck | None = None
+    startup: HealthCheck | None = None
+    outlier: OutlierDetection | None = None
+
+    @property
+    def checks(self) -> dict[Purpose, HealthCheck]:
+        """The active checks by what they are for."""
+        stated = (
+            (Purpose.READINESS, self.health),
+            (Purpose.LIVENESS, self.liveness),
+            (Purpose.STARTUP, self.startup),
+        )
+        return {purpose: check for purpose, check in stated if check is not None}
 
     @property
     def plaintext_forbidden(self) -> bool:

@@ -11,11 +11,11 @@ Rules of this package:
 
 Who decides what: `TokenBucket` and `KeyedTokenBucket` (may this request go now?), `CircuitBreaker` (is the upstream
 worth asking?), `Splitter` (which upstream?), `CanaryMachine` (how much for the new version?), `EndpointBalancer` (which
-endpoint?), `EndpointHealth` (is an endpoint well?), `RetryPolicy` (once more, and when?). `RouteCounters`,
-`ShareCounters`, `EndpointCounters` and `RateLimitCounters` count what came of it.
+endpoint?), `EndpointHealth` (is an endpoint well?), `OutlierDetector` (does it answer badly?), `RetryPolicy` (once
+more, and when?). `RouteCounters`, `ShareCounters`, `EndpointCounters` and `RateLimitCounters` count what came of it.
 """
 
-from .balancer import EndpointBalancer, balancer_key, make_balancer
+from .balancer import EndpointBalancer, balancer_key, make_balancer, subset_of
 from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
 from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, read_budget
 from .bulkhead import Bulkhead, BulkheadTotals, Overflow, clear_bulkheads, read_bulkhead
@@ -45,17 +45,22 @@ from .counters import (
     read_rate_limit,
     read_route,
 )
-from .health import EndpointHealth, HealthState, read_health
+from .health import EndpointHealth, HealthState, read_ejection, read_failing, read_health
 from .key import key_hash
+from .latency import PeakLatency
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
+from .outlier import OutlierDetector, detector
 from .rate_limit import KeyedTokenBucket, Limiter, TokenBucket, limiter
 from .rate_limit_window import FixedWindow, SlidingWindow
 from .retry import IDEMPOTENT_METHODS, Failure, RetryPolicy
+from .roster import EPOCH_SLOT
 from .share import SHARE_BOUNDS, ShareCounters, ShareTotals, read_share
 from .split import CanarySplitter, Splitter
+from .sticky import StickyTokens
 
 __all__ = [
     "BUCKET_SECONDS",
+    "EPOCH_SLOT",
     "IDEMPOTENT_METHODS",
     "NO_LOCK",
     "SHARE_BOUNDS",
@@ -88,7 +93,9 @@ __all__ = [
     "LogTotals",
     "NoLock",
     "Observation",
+    "OutlierDetector",
     "Overflow",
+    "PeakLatency",
     "RateLimitCounters",
     "RateLimitTotals",
     "RetryBudget",
@@ -100,6 +107,7 @@ __all__ = [
     "SharedLock",
     "SlidingWindow",
     "Splitter",
+    "StickyTokens",
     "TokenBucket",
     "balancer_key",
     "breaker_key",
@@ -109,17 +117,21 @@ __all__ = [
     "cells_needed",
     "clear_bulkheads",
     "clear_gauges",
+    "detector",
     "key_hash",
     "layout_for",
     "limiter",
     "make_balancer",
     "read_budget",
     "read_bulkhead",
+    "read_ejection",
     "read_endpoint",
+    "read_failing",
     "read_health",
     "read_log",
     "read_rate_limit",
     "read_route",
     "read_share",
+    "subset_of",
     "weight_cell",
 ]

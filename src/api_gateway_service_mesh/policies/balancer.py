@@ -2,51 +2,62 @@
 
 Rules:
 
-- Candidates are the endpoints with a weight above 0 that are not UNHEALTHY; when there is none, all with a weight
-  (panic: better a doubtful endpoint than a sure 503). Of these, the ones not yet tried for this request; when all were
-  tried, it begins anew with all (a retry may find well again what failed).
+- Who may be picked is the roster's to say (`policies.roster`: health, ejection, priority, zone, panic, slow start). Of
+  those, the ones not yet tried for this request, and among them rather an available one; when all were tried, it begins
+  anew with all (a retry may find well again what failed).
 - `pick` decides from its arguments and the cells alone; it returns an index into the upstream's endpoints, or -1 when
-  no endpoint has a weight.
-- ROUND_ROBIN goes through the endpoints in order. WEIGHTED is the smooth weighted round robin of nginx. RANDOM draws
-  evenly. LEAST_CONNECTIONS takes the fewest active requests per weight, over all workers; of many endpoints, the better
-  of two drawn. CONSISTENT_HASH walks a ring of `POINTS` points per weight: adding one of N endpoints moves about 1/N of
-  the keys, all of them to the new one.
-- Positions are kept for each worker on its own, as in nginx without a zone: the share over all workers is the same.
+  there is none to pick.
+- ROUND_ROBIN goes through the endpoints in order, WEIGHTED through a schedule by weight (`policies.schedule`). RANDOM
+  draws evenly. LEAST_CONNECTIONS takes the fewest active requests per weight, over all workers; of many endpoints, the
+  better of two drawn, as POWER_OF_TWO always does. EWMA takes of two drawn the one with the lower product of latency
+  (`policies.latency`) and active requests. CONSISTENT_HASH looks the key up in a table made when the route is folded
+  (`policies.ring`, `policies.maglev`), where slow start does not count: it would move keys.
+- Positions are kept for each worker on its own, as in nginx without a zone and in Envoy: the share over all workers is
+  the same, and workers need not meet for each request. What judges endpoints (active requests, latency, health,
+  ejection) is shared by all.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import inf
+from typing import Any
 
-from api_gateway_service_mesh.model import Algorithm, Balancer, Endpoint, Route, Upstream
+from api_gateway_service_mesh.model import Algorithm, Balancer, Endpoint, HashAlgorithm, Route, Upstream
 
 from .counters import ENDPOINT_CELLS
 from .health import HealthState
-from .key import key_hash as hash_of
+from .latency import PeakLatency
+from .maglev import Maglev, maglev_of
+from .ring import Ring, named, ring_of
+from .roster import EPOCH_SLOT, Level, Roster
+from .schedule import schedule
 
-__all__ = ["EndpointBalancer", "balancer_cells", "balancer_key", "make_balancer"]
+__all__ = ["BALANCER_CELLS", "EndpointBalancer", "balancer_key", "make_balancer", "subset_of"]
 
-POINTS = 160
-"""Ring points of an endpoint of weight 1; shares then differ by about 1/sqrt(160), 8 per cent."""
-
-MAX_RING = 65_536
-"""Bound on the points of a ring; above it points are dealt out in proportion, at least one each."""
+BALANCER_CELLS = 8
+"""Cells of one worker's column: its position."""
 
 SCAN = 8
 """Up to so many endpoints, LEAST_CONNECTIONS looks at all of them."""
 
-UNHEALTHY = float(HealthState.UNHEALTHY)
+_UNKNOWN_SECONDS = 0.001
+"""What an endpoint without a sample is taken to need: it is soon asked, and not by everybody at once."""
+
+_LOW_BITS = (1 << 20) - 1
 
 
-def balancer_cells(endpoints: int) -> int:
-    """Cells of one worker's column: a position, and a current weight for each endpoint."""
-    return -(-(1 + endpoints) // 8) * 8
+def balancer_key(route: Route, upstream: str, subset: tuple[str, ...] = ()) -> tuple[str, str]:
+    """The slot of the balancer's positions: one for each balancer (or route without one), upstream and subset."""
+    return "balancer", " ".join((route.balancer.iri if route.balancer else route.iri, upstream, *subset))
 
 
-def balancer_key(route: Route, upstream: str) -> tuple[str, str]:
-    """The slot of the balancer's positions: one for each pair of balancer (or route without one) and upstream."""
-    return "balancer", f"{route.balancer.iri if route.balancer else route.iri} {upstream}"
+def subset_of(endpoints: Sequence[Endpoint], labels: Sequence[str]) -> tuple[Endpoint, ...]:
+    """Those that have all of `labels`."""
+    return tuple(endpoint for endpoint in endpoints if all(label in endpoint.labels for label in labels))
 
 
 def make_balancer(
@@ -57,56 +68,77 @@ def make_balancer(
     route: Route,
     workers: int = 1,
     worker: int = 0,
+    *,
+    subset: tuple[str, ...] = (),
+    zone: str | None = None,
 ) -> EndpointBalancer:
     """The machine that picks among `upstream`'s endpoints for `route`, over the slots that `layout_for` reserved.
 
-    Without a balancer: ROUND_ROBIN, or WEIGHTED when the endpoints differ in weight.
+    Without a balancer: ROUND_ROBIN, or WEIGHTED when the endpoints differ in weight. `subset`: labels to select by
+    (indices count the selected); `zone`: the gateway's.
     """
-    endpoints = upstream.endpoints
-    if config is not None:
-        algorithm = config.algorithm
-    else:
+    endpoints = subset_of(upstream.endpoints, subset)
+    if config is None:
         even = len({endpoint.weight for endpoint in endpoints}) <= 1
-        algorithm = Algorithm.ROUND_ROBIN if even else Algorithm.WEIGHTED
-    return _MACHINES[algorithm](
+        config = Balancer("", Algorithm.ROUND_ROBIN if even else Algorithm.WEIGHTED)
+    health = [slots["health", endpoint.iri] for endpoint in endpoints]
+    weighted = config.algorithm not in (Algorithm.ROUND_ROBIN, Algorithm.RANDOM)
+    place = Place(
         endpoints,
         view,
-        base=slots[balancer_key(route, upstream.iri)] + worker * balancer_cells(len(endpoints)),
-        health=[slots["health", endpoint.iri] for endpoint in endpoints],
-        active=[slots["endpoint", endpoint.iri] for endpoint in endpoints],
-        workers=workers,
-        worker=worker,
+        config,
+        slots[balancer_key(route, upstream.iri, subset)] + worker * BALANCER_CELLS,
+        slots[EPOCH_SLOT],
+        [slots["endpoint", endpoint.iri] for endpoint in endpoints],
+        [slots.get(("latency", endpoint.iri), -1) for endpoint in endpoints],
+        workers,
+        worker,
     )
+    return _MACHINES[config.algorithm](place, Roster(endpoints, view, health, config, weighted, zone))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a balancer's cells are: its own ``base``, the ``epoch``, and each endpoint's ``active`` and ``latency``."""
+
+    endpoints: tuple[Endpoint, ...]
+    view: memoryview[float]
+    config: Balancer
+    base: int
+    epoch: int
+    active: Sequence[int]
+    latency: Sequence[int]
+    workers: int
+    worker: int
 
 
 class EndpointBalancer:
-    """What all algorithms share. ``health`` and ``active`` are the bases of the endpoints' slots."""
+    """What all algorithms share. A level's *table* is what a machine has made of it to pick fast."""
 
-    __slots__ = ("_active", "_base", "_endpoints", "_health", "_usable", "_view", "_weights", "_workers", "endpoints")
+    __slots__ = (
+        "_active", "_allowed", "_base", "_epoch", "_epoch_cell", "_levels", "_only", "_roster", "_tables", "_until",
+        "_view", "_workers", "endpoints",
+    )  # fmt: skip
 
     algorithm: Algorithm
 
-    def __init__(
-        self,
-        endpoints: Sequence[Endpoint],
-        view: memoryview[float],
-        *,
-        base: int,
-        health: Sequence[int],
-        active: Sequence[int],
-        workers: int = 1,
-        worker: int = 0,
-    ) -> None:
-        self.endpoints = tuple(endpoints)
-        self._view = view
-        self._base = base
-        self._workers = workers
-        self._weights = [endpoint.weight for endpoint in endpoints]
-        self._usable = [index for index, endpoint in enumerate(endpoints) if endpoint.weight > 0]
-        self._health = list(health)
-        self._active = list(active)
-        if not view[base] and self._usable:
-            view[base] = float(worker % len(self._usable))  # workers begin at different endpoints
+    def __init__(self, place: Place, roster: Roster) -> None:
+        self.endpoints = place.endpoints
+        self._view = view = place.view
+        self._base = base = place.base
+        self._workers = place.workers
+        self._active = place.active
+        self._roster = roster
+        self._epoch_cell = place.epoch
+        self._epoch = -1.0
+        self._until = -inf
+        self._allowed = 0
+        self._levels: tuple[Level, ...] = ()
+        self._tables: list[Any] = []
+        self._only: Any = None
+        usable = sum(map(len, roster.groups))
+        if not view[base] and usable:
+            view[base] = float(place.worker % usable)  # workers begin at different endpoints
 
     def pick(self, now: float, rand: float = 0.0, key_hash: int = 0, tried: int = 0) -> int:
         """The index of the endpoint to use, or -1.
@@ -117,15 +149,54 @@ class EndpointBalancer:
             key_hash: hash of the request's key, for CONSISTENT_HASH.
             tried: bit i is set when endpoint i was tried for this request already.
         """
+        if self._view[self._epoch_cell] != self._epoch or now >= self._until:
+            self._refresh(now)
+        if self._only is not None and not tried:
+            return self._choose(self._only, now, rand, key_hash)
+        return self._pick_level(now, rand, key_hash, tried)
+
+    def admits(self, index: int, now: float) -> bool:
+        """Whether a client that was at endpoint `index` may stay there."""
+        if self._view[self._epoch_cell] != self._epoch or now >= self._until:
+            self._refresh(now)
+        return bool(self._allowed >> index & 1)
+
+    def _refresh(self, now: float) -> None:
+        self._epoch = self._view[self._epoch_cell]  # before the standing is read: a change meanwhile is read again
+        standing = self._roster.standing(now)
+        self._until, self._levels, self._allowed = standing.until, standing.levels, standing.allowed
+        self._tables = [self._table(level) for level in standing.levels]
+        self._only = self._tables[0] if len(self._tables) == 1 else None
+
+    def _pick_level(self, now: float, rand: float, key_hash: int, tried: int) -> int:
+        levels = self._levels
+        if not levels:
+            return -1
+        drawn = (key_hash & _LOW_BITS) / (_LOW_BITS + 1) if self.algorithm is Algorithm.CONSISTENT_HASH else rand
+        number, below = 0, 0.0
+        while drawn >= levels[number].upto and number < len(levels) - 1:
+            below = levels[number].upto
+            number += 1
+        rest = min((drawn - below) / (levels[number].upto - below), 0.999_999_999)  # an even draw of its own
+        if tried:
+            for level in (levels[number], *levels[:number], *levels[number + 1 :]):
+                left = [index for index in level.members if not tried >> index & 1]
+                left = [index for index in left if not level.ill >> index & 1] or left
+                if left:
+                    return self._choose_of(level, left, now, rest, key_hash)
+        return self._choose(self._tables[number], now, rest, key_hash)
+
+    def _table(self, level: Level) -> Any:
         raise NotImplementedError
 
-    def candidates(self, tried: int = 0) -> list[int]:
-        """The endpoints in question, in order (see the module's rules)."""
-        view, health = self._view, self._health
-        usable = [index for index in self._usable if view[health[index]] != UNHEALTHY] or self._usable
-        if not tried:
-            return usable
-        return [index for index in usable if not tried >> index & 1] or usable
+    def _choose(self, table: Any, now: float, rand: float, key_hash: int) -> int:
+        raise NotImplementedError
+
+    def _choose_of(self, level: Level, left: list[int], now: float, rand: float, key_hash: int) -> int:
+        """Among those of `level` that are `left` to try."""
+        weight = dict(zip(level.members, level.weights, strict=True))
+        table = self._table(Level(level.group, 1.0, tuple(left), tuple(weight[index] for index in left)))
+        return self._choose(table, now, rand, key_hash)
 
     def active(self, index: int) -> float:
         """Active requests of an endpoint over all workers."""
@@ -135,8 +206,8 @@ class EndpointBalancer:
         return sum(view[base : base + self._workers * ENDPOINT_CELLS : ENDPOINT_CELLS].tolist())
 
     def __repr__(self) -> str:
-        names = {HealthState.UNKNOWN: "?", HealthState.HEALTHY: "", HealthState.UNHEALTHY: "!"}
-        states = (names[HealthState(int(self._view[base]))] for base in self._health)
+        names = {HealthState.UNKNOWN: "?", HealthState.HEALTHY: ""}
+        states = (names.get(HealthState(int(self._view[base])), "!") for base in self._roster.health)
         shown = " ".join(f"{endpoint.authority}{state}" for endpoint, state in zip(self.endpoints, states, strict=True))
         return f"<{type(self).__name__} {self.algorithm} [{shown}]>"
 
@@ -147,83 +218,85 @@ class RoundRobin(EndpointBalancer):
     __slots__ = ()
     algorithm = Algorithm.ROUND_ROBIN
 
-    def pick(self, now: float, rand: float = 0.0, key_hash: int = 0, tried: int = 0) -> int:
-        """The first candidate at or after the position, which then stands behind it."""
+    def _table(self, level: Level) -> Any:
+        return schedule(level.members, level.weights)
+
+    def _choose(self, table: Any, now: float, rand: float, key_hash: int) -> int:
         view, base = self._view, self._base
-        usable, health = self._usable, self._health
-        count = len(usable)
-        if not count:
-            return -1
-        position = int(view[base]) % count
-        index = usable[position]
-        if view[health[index]] != UNHEALTHY and not tried >> index & 1:
-            view[base] = position + 1.0
-            return index
-        candidates = self.candidates(tried)
-        if not candidates:
-            return -1
-        after = [candidate for candidate in candidates if candidate >= index]
-        index = after[0] if after else candidates[0]
-        view[base] = usable.index(index) + 1.0
+        position = view[base]
+        view[base] = position + 1.0
+        index: int = table[int(position) % len(table)]
         return index
 
 
-class Weighted(EndpointBalancer):
-    """Smooth weighted round robin: each candidate gains its weight, the richest is picked and pays all that was gained.
-    With weights 5, 1, 1 it gives a a b a c a a, never five in a row."""
+class Weighted(RoundRobin):
+    """In turn, by weight."""
 
     __slots__ = ()
     algorithm = Algorithm.WEIGHTED
 
-    def pick(self, now: float, rand: float = 0.0, key_hash: int = 0, tried: int = 0) -> int:
-        """The candidate with the highest current weight; of equals the first."""
-        view, weights = self._view, self._weights
-        first = self._base + 1
-        total = 0
-        best = -1
-        best_current = 0.0
-        for index in self.candidates(tried):
-            weight = weights[index]
-            total += weight
-            current = view[first + index] + weight
-            view[first + index] = current
-            if best < 0 or current > best_current:
-                best, best_current = index, current
-        if best >= 0:
-            view[first + best] = best_current - total
-        return best
+
+class PowerOfTwo(EndpointBalancer):
+    """The better of two drawn (Mitzenmacher 2001): nearly as even as looking at all, and nobody rushes to the best."""
+
+    __slots__ = ()
+    algorithm = Algorithm.POWER_OF_TWO
+
+    def _table(self, level: Level) -> Any:
+        return level.members, level.weights
+
+    def _choose(self, table: Any, now: float, rand: float, key_hash: int) -> int:
+        members, weights = table
+        count = len(members)
+        if count == 1:
+            return int(members[0])
+        first, second = divmod(int(rand * count * (count - 1)), count - 1)
+        second += second >= first
+        one, other = members[first], members[second]
+        lighter = self._load(one, now) * weights[second] <= self._load(other, now) * weights[first]
+        return int(one if lighter else other)
+
+    def _load(self, index: int, now: float) -> float:
+        # One more than is active: the request at hand counts too, so that weights matter among idle endpoints.
+        return self.active(index) + 1.0
 
 
-class LeastConnections(EndpointBalancer):
-    """The fewest active requests per weight."""
+class LeastConnections(PowerOfTwo):
+    """The fewest active requests per weight: of up to `SCAN`, ties in turn; of more, the better of two drawn."""
 
     __slots__ = ()
     algorithm = Algorithm.LEAST_CONNECTIONS
 
-    def pick(self, now: float, rand: float = 0.0, key_hash: int = 0, tried: int = 0) -> int:
-        """Of up to `SCAN` candidates the least loaded, ties in turn; of more, the better of two drawn."""
-        candidates = self.candidates(tried)
-        count = len(candidates)
-        if count <= 1:
-            return candidates[0] if count else -1
-        weights = self._weights
+    def _choose(self, table: Any, now: float, rand: float, key_hash: int) -> int:
+        members, weights = table
+        count = len(members)
         if count > SCAN:
-            drawn = int(rand * count * (count - 1))
-            one, other = divmod(drawn, count - 1)
-            first, second = candidates[one], candidates[other + (other >= one)]
-            # One more than is active: the request at hand counts too, so that weights matter among idle endpoints.
-            lighter = (self.active(first) + 1) * weights[second] <= (self.active(second) + 1) * weights[first]
-            return first if lighter else second
+            return super()._choose(table, now, rand, key_hash)
         view, base = self._view, self._base
-        turn = int(view[base]) % count
-        best = -1
-        best_load = 0.0
-        for index in candidates[turn:] + candidates[:turn]:
-            load = (self.active(index) + 1) / weights[index]
-            if best < 0 or load < best_load:
-                best, best_load = index, load
+        turn = int(view[base])
         view[base] = turn + 1.0
+        best, best_load = -1, inf
+        for step in range(count):
+            place = (turn + step) % count
+            load = (self.active(members[place]) + 1.0) / weights[place]
+            if load < best_load:
+                best, best_load = members[place], load
         return best
+
+
+class LowestLatency(PowerOfTwo):
+    """Of two drawn the one that would be done sooner: latency times the requests under way."""
+
+    __slots__ = ("_latency",)
+    algorithm = Algorithm.EWMA
+
+    def __init__(self, place: Place, roster: Roster) -> None:
+        super().__init__(place, roster)
+        decay = place.config.latency_decay_seconds
+        self._latency = [PeakLatency(place.view, base, decay) for base in place.latency]
+
+    def _load(self, index: int, now: float) -> float:
+        return (self._latency[index].seconds(now) + _UNKNOWN_SECONDS) * (self.active(index) + 1.0)
 
 
 class Random(EndpointBalancer):
@@ -232,57 +305,49 @@ class Random(EndpointBalancer):
     __slots__ = ()
     algorithm = Algorithm.RANDOM
 
-    def pick(self, now: float, rand: float = 0.0, key_hash: int = 0, tried: int = 0) -> int:
-        """The candidate that `rand` falls on."""
-        candidates = self.candidates(tried)
-        return candidates[int(rand * len(candidates))] if candidates else -1
+    def _table(self, level: Level) -> Any:
+        even = len(set(level.weights)) == 1
+        return level.members, None if even else list(accumulate(level.weights))
+
+    def _choose(self, table: Any, now: float, rand: float, key_hash: int) -> int:
+        members, upto = table
+        place = int(rand * len(members)) if upto is None else bisect_right(upto, rand * upto[-1])
+        return int(members[place])
 
 
 class ConsistentHash(EndpointBalancer):
-    """A ring of points. Points are named by the endpoint's IRI, so an endpoint that moves to another address keeps its
-    keys; endpoints that share an IRI are told apart by their order."""
+    """By a key, looked up in a table of all endpoints of the level, whoever of them is available."""
 
-    __slots__ = ("_owners", "_points")
+    __slots__ = ("_hashes",)
     algorithm = Algorithm.CONSISTENT_HASH
 
-    def __init__(
-        self,
-        endpoints: Sequence[Endpoint],
-        view: memoryview[float],
-        *,
-        base: int,
-        health: Sequence[int],
-        active: Sequence[int],
-        workers: int = 1,
-        worker: int = 0,
-    ) -> None:
-        super().__init__(endpoints, view, base=base, health=health, active=active, workers=workers, worker=worker)
-        per_weight = min(float(POINTS), MAX_RING / max(1, sum(self._weights)))
-        seen: dict[str, int] = {}
-        ring: list[tuple[int, int]] = []
-        for index, endpoint in enumerate(endpoints):
-            nth = seen[endpoint.iri] = seen.get(endpoint.iri, -1) + 1
-            points = max(1, round(endpoint.weight * per_weight)) if endpoint.weight > 0 else 0
-            ring.extend((hash_of(f"{endpoint.iri} {nth} {point}"), index) for point in range(points))
-        ring.sort()
-        self._points = [point for point, _ in ring]
-        self._owners = [owner for _, owner in ring]
+    def __init__(self, place: Place, roster: Roster) -> None:
+        super().__init__(place, roster)
+        make = maglev_of if place.config.hash_algorithm is HashAlgorithm.MAGLEV else ring_of
+        groups = list(roster.groups)
+        if len(groups) > 1:
+            groups.append(tuple(sorted(index for group in groups for index in group)))  # for panic over all: group -1
+        self._hashes: list[tuple[tuple[int, ...], Ring | Maglev]] = [
+            (group, make(named([(place.endpoints[index].iri, place.endpoints[index].weight) for index in group])))
+            for group in groups
+        ]
 
-    def pick(self, now: float, rand: float = 0.0, key_hash: int = 0, tried: int = 0) -> int:
-        """The owner of the first point after the key's whose endpoint is a candidate."""
-        owners = self._owners
-        if not owners:
-            return -1
-        start = bisect_right(self._points, key_hash) % len(owners)
-        index = owners[start]
-        if self._view[self._health[index]] != UNHEALTHY and not tried >> index & 1:
-            return index
-        candidates = set(self.candidates(tried))
-        if not candidates:
-            return -1
-        return next(owner for owner in owners[start:] + owners[:start] if owner in candidates)
+    def _table(self, level: Level) -> Any:
+        group, table = self._hashes[level.group]
+        if len(level.members) == len(group):
+            return group, table, None
+        taken = set(level.members)
+        return group, table, frozenset(place for place, index in enumerate(group) if index in taken)
+
+    def _choose(self, table: Any, now: float, rand: float, key_hash: int) -> int:
+        group, hashes, places = table
+        place = hashes.owner(key_hash)
+        if places is not None and place not in places:
+            place = hashes.owner_of(key_hash, places)
+        return int(group[place])
 
 
 _MACHINES: dict[Algorithm, type[EndpointBalancer]] = {
-    machine.algorithm: machine for machine in (RoundRobin, Weighted, LeastConnections, Random, ConsistentHash)
+    machine.algorithm: machine
+    for machine in (RoundRobin, Weighted, LeastConnections, PowerOfTwo, LowestLatency, Random, ConsistentHash)
 }

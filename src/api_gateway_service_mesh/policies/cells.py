@@ -17,21 +17,25 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Mesh
+from api_gateway_service_mesh.model import Algorithm, Mesh, Route, Upstream
 
-from .balancer import balancer_cells, balancer_key
+from .balancer import BALANCER_CELLS, balancer_key
 from .breaker import breaker_cells, breaker_units
 from .budget import BUDGET_CELLS, budget_key, budgeted
 from .bulkhead import BULKHEAD_CELLS
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
+from .latency import LATENCY_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
+from .outlier import SWEEP_CELLS, outlier_cells, outlier_key
 from .rate_limit import rate_limit_cells
 from .redis import REDIS_CELLS
+from .roster import EPOCH_CELLS, EPOCH_SLOT
+from .sticky import STICKY_CELLS
 from .traffic import traffic_slots
 
 __all__ = [
@@ -196,10 +200,10 @@ class CellLayout:
 def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, str], int]:
     """Reserve all that `mesh` needs with `workers` workers, and say where: (kind, IRI) to base.
 
-    Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``
-    and ``health`` (Endpoint), ``access_log`` (Mesh), ``bulkhead`` (Upstream), those of
-    `policies.traffic`; named by themselves: ``balancer``
-    (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`).
+    Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``,
+    ``health`` and ``latency`` (Endpoint), ``sticky`` (Balancer), ``bulkhead`` and ``outlier_sweep`` (Upstream),
+    ``epoch`` (one for all), ``access_log`` (Mesh), those of `policies.traffic`; named by themselves: ``balancer``
+    (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`), ``outlier`` (`outlier_key`).
     A policy that several routes name is one machine.
 
     Raises:
@@ -228,17 +232,34 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
             if limit.store is not None:
                 yield "redis", limit.store.iri, REDIS_CELLS * workers
         yield from traffic_slots(route, workers)
-        targets = [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
-        for target in targets:
-            upstream = upstreams.get(target)
-            if upstream is not None:
-                yield *balancer_key(route, target), balancer_cells(len(upstream.endpoints)) * workers
+        yield from _balancers(route, upstreams, workers)
     for unit in breaker_units(mesh):
         yield *unit.key, breaker_cells(unit.breaker)
     for policy, target in budgeted(mesh):
         yield *budget_key(policy, target), BUDGET_CELLS * workers
+    yield *EPOCH_SLOT, EPOCH_CELLS
     for upstream in mesh.upstreams:
         yield "bulkhead", upstream.iri, BULKHEAD_CELLS * workers
         for endpoint in upstream.endpoints:
             yield "endpoint", endpoint.iri, ENDPOINT_CELLS * workers
             yield "health", endpoint.iri, HEALTH_CELLS
+        if upstream.outlier is not None:
+            yield "outlier_sweep", upstream.iri, SWEEP_CELLS
+            for endpoint in upstream.endpoints:
+                yield *outlier_key(upstream.iri, endpoint.iri), outlier_cells(workers)
+
+
+def _balancers(route: Route, upstreams: Mapping[str, Upstream], workers: int) -> Iterator[tuple[str, str, int]]:
+    targets = [(split.upstream, (*route.subset, *split.subset)) for split in route.splits]
+    if not targets and route.upstream:
+        targets = [(route.upstream, route.subset)]
+    for target, subset in targets:
+        upstream = upstreams.get(target)
+        if upstream is None:
+            continue
+        yield *balancer_key(route, target, subset), BALANCER_CELLS * workers
+        if route.balancer is not None and route.balancer.algorithm is Algorithm.EWMA:
+            for endpoint in upstream.endpoints:
+                yield "latency", endpoint.iri, LATENCY_CELLS
+        if route.balancer is not None and route.balancer.sticky is not None:
+            yield "sticky", route.balancer.iri, STICKY_CELLS

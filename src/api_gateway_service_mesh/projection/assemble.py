@@ -25,6 +25,7 @@ from .listener import listeners
 from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
 from .mtls import mtls_settings
+from .outlier import outlier_detections
 from .rate_limit import rate_limits, refuse_costs_above_limits
 from .reading import Reading, name_of
 from .redis import redis_stores, refuse_without_client
@@ -32,6 +33,7 @@ from .retry import retries
 from .route import Parts, routes, warn_without_target
 from .rows import ProjectedRows
 from .split import split_choices, splits
+from .subset import instance_labels, subsets, with_subset
 from .timeout import timeouts
 from .upstream import connection_pools, upstreams
 
@@ -74,10 +76,11 @@ def assemble(
     settings = mtls_settings(rows.mtls, keys, reading)
     services = upstreams(
         rows.upstream,
-        endpoints(rows.endpoint, reading),
+        endpoints(rows.endpoint, instance_labels(rows.instance_label), reading),
         settings,
-        health_checks(rows.health, reading),
+        health_checks(rows.health, rows.health_value, reading),
         connection_pools(rows.connection_pool, reading),
+        outlier_detections(rows.outlier, reading),
         reading,
     )
     stores = redis_stores(rows.redis, reading)
@@ -96,7 +99,11 @@ def assemble(
     )
     every_route = routes(rows.route, rows.route_hostname, rows.route_method, parts, reading)
     chosen, shared = choose_gateway(rows.gateway, gateway, reading)
-    served = _authenticated(_served(every_route, rows, chosen, shared, reading), rows, chosen, reading)
+    selected = subsets(rows.subset)
+    served = tuple(
+        with_subset(route, selected, services, reading) for route in _served(every_route, rows, chosen, shared, reading)
+    )
+    served = _authenticated(served, rows, chosen, reading)
     for route in served:
         warn_without_target(route, services, reading)
         refuse_unvouched_keys(route, reading)
@@ -113,6 +120,7 @@ def assemble(
         listeners=listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ()),
         trusted_proxies=trusted_proxies(rows.trusted_proxy, reading).get(chosen.gateway, ()),
         service_mesh=_service_mesh(chosen, meshes, reading),
+        zone=chosen.zone,
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
     )
     return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))

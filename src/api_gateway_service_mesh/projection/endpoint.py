@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api_gateway_service_mesh.model import Endpoint
 from api_gateway_service_mesh.vocabulary import AGW
@@ -23,17 +23,26 @@ class EndpointRow:
     endpoint: str
     address: str
     weight: str | None
+    zone: str | None
+    priority: str | None
 
 
-def endpoints(rows: Iterable[EndpointRow], reading: Reading) -> Mapping[str, tuple[Endpoint, ...]]:
-    """The endpoints of each service that names instances, by service IRI."""
+def endpoints(
+    rows: Iterable[EndpointRow], labels: Mapping[str, tuple[str, ...]], reading: Reading
+) -> Mapping[str, tuple[Endpoint, ...]]:
+    """The endpoints of each service that names instances, by service IRI. `labels`: by instance."""
     found: dict[str, dict[str, Endpoint]] = defaultdict(dict)
     for row in rows:
         if row.endpoint not in found[row.upstream]:
             weight = reading.integer(row.endpoint, AGW.instanceWeight, row.weight, 1)
             endpoint = endpoint_at(row.endpoint, row.address, reading, weight)
             if endpoint is not None:
-                found[row.upstream][row.endpoint] = endpoint
+                found[row.upstream][row.endpoint] = replace(
+                    endpoint,
+                    zone=row.zone,
+                    priority=reading.integer(row.endpoint, AGW.failoverPriority, row.priority, 0),
+                    labels=labels.get(row.endpoint, ()),
+                )
     return {upstream: tuple(by_iri.values()) for upstream, by_iri in found.items()}
 
 

@@ -31,6 +31,7 @@ class GatewayRow:
     gateway: str
     service_mesh: str | None
     access_log: str | None
+    zone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def choose_gateway(rows: Iterable[GatewayRow], wanted: str | None, reading: Read
         )
     if wanted in gateways:
         return gateways[wanted], shared
-    return next(iter(gateways.values()), GatewayRow(IMPLIED_GATEWAY, None, None)), shared
+    return next(iter(gateways.values()), GatewayRow(IMPLIED_GATEWAY, None, None, None)), shared
 
 
 def service_meshes(

@@ -17,17 +17,19 @@ from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
 from .condition import RequestConditionRow
 from .endpoint import EndpointRow
-from .health import HealthRow
+from .health import HealthRow, HealthValueRow
 from .jwt import JwtRow, JwtValueRow
 from .listener import ListenerRow
 from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mtls import MtlsRow
+from .outlier import OutlierRow
 from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
 from .redis import RedisRow
 from .retry import RetryConditionRow, RetryRow, RetryStatusRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
 from .split import SplitChoiceRow, SplitRow
+from .subset import InstanceLabelRow, SubsetRow
 from .timeout import TimeoutRow
 from .upstream import ConnectionPoolRow, UpstreamRow
 
@@ -73,7 +75,11 @@ class ProjectedRows:
     upstream: tuple[UpstreamRow, ...] = ()
     connection_pool: tuple[ConnectionPoolRow, ...] = ()
     endpoint: tuple[EndpointRow, ...] = ()
+    instance_label: tuple[InstanceLabelRow, ...] = ()
+    subset: tuple[SubsetRow, ...] = ()
     health: tuple[HealthRow, ...] = ()
+    health_value: tuple[HealthValueRow, ...] = ()
+    outlier: tuple[OutlierRow, ...] = ()
 
 
 _SECRETS = {"key_hash": "•••"}

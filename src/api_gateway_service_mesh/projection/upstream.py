@@ -11,6 +11,8 @@ from api_gateway_service_mesh.model import (
     HealthCheck,
     MtlsMode,
     MutualTls,
+    OutlierDetection,
+    Purpose,
     Upstream,
     UpstreamTls,
 )
@@ -32,6 +34,7 @@ class UpstreamRow:
     pool: str | None
     server_name: str | None
     in_mesh: str
+    outlier: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,9 @@ def upstreams(
     rows: Iterable[UpstreamRow],
     instances: Mapping[str, tuple[Endpoint, ...]],
     settings: Mapping[str, MutualTls],
-    checks: Mapping[str, HealthCheck],
+    checks: Mapping[str, Mapping[Purpose, HealthCheck]],
     pools: Mapping[str, ConnectionPool],
+    detections: Mapping[str, OutlierDetection],
     reading: Reading,
 ) -> dict[str, Upstream]:
     """Services by IRI. Instances come before the service's own address."""
@@ -99,6 +103,7 @@ def upstreams(
         if tls is not None and tls.certificate is not None:
             endpoints = tuple(replace(endpoint, tls=True) for endpoint in endpoints)
         pool = reading.known(iri, AGW.hasConnectionPool, row.pool, pools, "agw:ConnectionPool")
+        asked = checks.get(iri, {})
         upstream = Upstream(
             iri,
             name_of(iri),
@@ -106,8 +111,11 @@ def upstreams(
             tls,
             mtls.mode if mtls else None,
             reading.boolean(iri, AGW.hasServiceMesh, row.in_mesh),
-            checks.get(iri),
+            asked.get(Purpose.READINESS),
             pool or ConnectionPool(),
+            asked.get(Purpose.LIVENESS),
+            asked.get(Purpose.STARTUP),
+            reading.known(iri, AGW.hasOutlierDetection, row.outlier, detections, "agw:OutlierDetection"),
         )
         if upstream.plaintext_forbidden:
             reading.warn(

@@ -92,7 +92,7 @@ def watch_instances(target: Target, route: Route, generation: Generation, core: 
     config = route.breaker
     if config is None or config.scope is not BreakerScope.INSTANCE:
         return
-    bases = [generation.slots.get(breaker_key(config, endpoint.iri)) for endpoint in target.upstream.endpoints]
+    bases = [generation.slots.get(breaker_key(config, pool.endpoint.iri)) for pool in target.pools]
     view, lock = core.cells.view, core.lock
     machines = [
         CircuitBreaker(config, view, base, lock, lease_seconds=_LEASE_SECONDS) for base in bases if base is not None

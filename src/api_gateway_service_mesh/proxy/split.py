@@ -54,7 +54,7 @@ def _split(route: Route, generation: Generation, core: Core) -> Gate:
     view, slots = core.cells.view, generation.slots
     choices: list[Choice] = [
         (
-            find_target(split.upstream, route, generation, core),
+            find_target(split.upstream, route, generation, core, (*route.subset, *split.subset)),
             ShareCounters(view, slots["share", split.iri], core.worker),
         )
         for split in route.splits

@@ -22,6 +22,7 @@ from api_gateway_service_mesh.model import (
     Upstream,
 )
 
+from .balance import balancer_part, health_parts, subset_part
 from .part import Citation, Part, number
 from .part import cite as _cite
 from .part import unless_default as _unless_default
@@ -54,15 +55,11 @@ def effects(mesh: Mesh, route: Route, weights: Mapping[str, float] | None = None
         parts += _upstream(upstreams.get(route.upstream), route.upstream, link)
     elif not route.splits:
         parts.append(Part("upstream", route.iri, "none: answers 503"))
+    for selector, labels in [(route.iri, route.subset), *((split.iri, split.subset) for split in route.splits)]:
+        if labels:
+            parts.append(subset_part(selector, labels))
     if route.balancer is not None and _endpoints(upstreams, route) > 1:
-        balancer = route.balancer
-        cited = (
-            _cite(route.iri, "hasLoadBalancer", balancer.iri),
-            _cite(balancer.iri, "balancingAlgorithm", balancer.algorithm.value),
-            *((_cite(balancer.iri, "hashKey", str(balancer.hash_key)),) if balancer.hash_key else ()),
-        )
-        by = f" by {balancer.hash_key}" if balancer.hash_key else ""
-        parts.append(Part("balancer", balancer.iri, f"{balancer.algorithm.value}{by}", cited))
+        parts.append(balancer_part(route, route.balancer))
     return tuple(parts)
 
 
@@ -217,7 +214,7 @@ def _retry(route: Route, retry: Retry) -> Part:
 def _upstream(upstream: Upstream | None, iri: str, cited: tuple[Citation, ...]) -> list[Part]:
     if upstream is None or not upstream.endpoints:
         return [Part("upstream", iri, f"{upstream.name if upstream else iri}: no endpoint, answers 503", cited)]
-    parts = [Part("upstream", iri, upstream.name, cited), *_pool(upstream)]
+    parts = [Part("upstream", iri, upstream.name, cited), *_pool(upstream), *health_parts(upstream)]
     if upstream.plaintext_forbidden:
         return [Part("upstream", iri, f"{upstream.name}: mTLS is STRICT and nothing can carry it, answers 503", cited)]
     for endpoint in upstream.endpoints:
@@ -226,8 +223,12 @@ def _upstream(upstream: Upstream | None, iri: str, cited: tuple[Citation, ...]) 
         stated = [_cite(endpoint.iri, "address", endpoint.authority)]
         if endpoint.iri != iri:
             stated.insert(0, _cite(iri, "hasInstance", endpoint.iri))
-        stated += _unless_default(endpoint.iri, [("instanceWeight", endpoint.weight, 1)])
-        parts.append(Part("endpoint", endpoint.iri, f"{scheme}://{endpoint.authority}{weight}", tuple(stated)))
+        stated += _unless_default(
+            endpoint.iri, [("instanceWeight", endpoint.weight, 1), ("failoverPriority", endpoint.priority, 0)]
+        )
+        place = f", priority {endpoint.priority}" if endpoint.priority else ""
+        place += f", zone {endpoint.zone}" if endpoint.zone else ""
+        parts.append(Part("endpoint", endpoint.iri, f"{scheme}://{endpoint.authority}{weight}{place}", tuple(stated)))
     return parts
 
 

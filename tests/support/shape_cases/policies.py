@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .case import duration, integer, right, warned, wrong
-from .subjects import BALANCER, BREAKER, LIMIT, RATED, RETRY, TIMED, TIMEOUT
+from .subjects import BALANCER, BREAKER, LIMIT, PLAIN, RATED, RETRY, TIMED, TIMEOUT
 
 POLICIES = [
     *integer("requestsPerSecond", LIMIT, 1, 1000000000),
@@ -122,19 +122,53 @@ POLICIES = [
         "balancer",
         *(
             f'ex:balancer a agw:LoadBalancer ; agw:balancingAlgorithm "{name}" .'
-            for name in ("ROUND_ROBIN", "WEIGHTED", "LEAST_CONNECTIONS", "RANDOM", "CONSISTENT_HASH")
+            for name in (
+                "ROUND_ROBIN",
+                "WEIGHTED",
+                "LEAST_CONNECTIONS",
+                "POWER_OF_TWO",
+                "EWMA",
+                "RANDOM",
+                "CONSISTENT_HASH",
+            )
         ),
         f'{BALANCER} ; agw:hashKey "header:x-session" .',
         f'{BALANCER} ; agw:hashKey "client-address" .',
         f'{BALANCER} ; agw:hashKey "cookie:session" .',
+        f'{BALANCER} ; agw:hashAlgorithm "MAGLEV" .',
+        f"{PLAIN} ; agw:overprovisioningFactor 1.4 ; agw:panicThreshold 0 .",
+        f'{PLAIN} ; agw:slowStartWindow "PT30S"^^xsd:dayTimeDuration ; agw:slowStartAggression 1.5 .',
+        f'{PLAIN} ; agw:stickyCookie "at" ; agw:stickyCookieLifetime "PT1H"^^xsd:dayTimeDuration ; '
+        'agw:stickyCookiePath "/shop" ; agw:stickyCookieSameSite "Strict" .',
     ),
     *wrong(
         "balancer",
         ('ex:balancer a agw:LoadBalancer ; agw:balancingAlgorithm "round-robin" .', "agw:balancingAlgorithm must be"),
         (f'{BALANCER} ; agw:hashKey "cookie" .', "agw:hashKey must be"),
         ('ex:service agw:balancingAlgorithm "RANDOM" .', "belong to an agw:LoadBalancer"),
+        ("ex:service agw:panicThreshold 5 .", "belong to an agw:LoadBalancer"),
+        (f'{BALANCER} ; agw:hashAlgorithm "KETAMA" .', "agw:hashAlgorithm must be"),
+        (f"{PLAIN} ; agw:overprovisioningFactor 0.9 .", "one number from 1 to 100"),
+        (f'{PLAIN} ; agw:slowStartWindow "PT1S"^^xsd:dayTimeDuration ; agw:slowStartAggression 0 .', "from 0.1 to 100"),
+        (f'{PLAIN} ; agw:stickyCookie "a b" .', "one name of a cookie"),
+        (f'{PLAIN} ; agw:stickyCookie "at" ; agw:stickyCookiePath "/; Domain=x" .', "no semicolons"),
+        (f'{PLAIN} ; agw:stickyCookie "at" ; agw:stickyCookieSameSite "lax" .', "agw:stickyCookieSameSite must be"),
     ),
-    *warned("balancer", ('ex:b a agw:LoadBalancer ; agw:hashKey "client-address" .', "counts only with")),
+    *warned(
+        "balancer",
+        ('ex:b a agw:LoadBalancer ; agw:hashKey "client-address" .', "counts only with"),
+        ('ex:b a agw:LoadBalancer ; agw:hashAlgorithm "RING" .', "counts only with"),
+        ('ex:b a agw:LoadBalancer ; agw:latencyDecay "PT1S"^^xsd:dayTimeDuration .', "counts only with"),
+        (f'{BALANCER} ; agw:slowStartWindow "PT1S"^^xsd:dayTimeDuration .', "it would move keys"),
+        (f"{PLAIN} ; agw:slowStartAggression 2.0 .", "counts only with"),
+        (f'{PLAIN} ; agw:stickyCookiePath "/" .', "counts only with"),
+        (f'{PLAIN} ; agw:stickyCookieSameSite "Lax" .', "counts only with"),
+        (f'{PLAIN} ; agw:stickyCookieLifetime "PT1H"^^xsd:dayTimeDuration .', "counts only with"),
+    ),
+    *duration("latencyDecay", 'ex:b a agw:LoadBalancer ; agw:balancingAlgorithm "EWMA"'),
+    *duration("slowStartWindow", PLAIN),
+    *duration("stickyCookieLifetime", f'{PLAIN} ; agw:stickyCookie "at"'),
+    *integer("panicThreshold", PLAIN, 0, 100),
     *right(
         "split",
         "ex:route agw:hasTrafficSplit ex:a , ex:b . ex:a a agw:TrafficSplit ; agw:weight 90 ; agw:targetService "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .case import duration, integer, reference, right, warned, wrong
-from .subjects import CHECK, MESH, POOL
+from .subjects import CHECK, INSTANCE, MESH, OUTLIER, POOL
 
 SERVICES = [
     *right(
@@ -108,4 +108,67 @@ SERVICES = [
         ('ex:service agw:meshType "istio" .', "belong to an agw:ServiceMesh"),
     ),
     *warned("mesh", ("ex:m a agw:ServiceMesh .", "does not say what it is")),
+    *right(
+        "probe",
+        f'{CHECK} ; agw:healthCheckProtocol "TCP" ; agw:unhealthyCheckInterval "PT1S"^^xsd:dayTimeDuration .',
+        f'{CHECK} ; agw:healthCheckProtocol "GRPC" ; agw:grpcServiceName "shop.Products" .',
+        f'{CHECK} ; agw:expectedStatus 204 , "200-299" ; agw:healthCheckHeader "X-Probe: agw" .',
+        f'{CHECK} ; agw:healthCheckProtocol "HTTP" ; agw:expectedStatus 200 ; agw:healthCheckHost "users.internal:80" .',
+    ),
+    *wrong(
+        "probe",
+        (f'{CHECK} ; agw:healthCheckProtocol "tcp" .', "agw:healthCheckProtocol must be"),
+        (f'{CHECK} ; agw:expectedStatus "ok" .', "a status or a range"),
+        (f"{CHECK} ; agw:expectedStatus 600 .", "a status or a range"),
+        (f'{CHECK} ; agw:healthCheckHeader "X-Probe" .', "a whole header field"),
+        (f'{CHECK} ; agw:healthCheckHeader "X-A: b\\r\\nX-C: d" .', "a whole header field"),
+        (f'{CHECK} ; agw:healthCheckHost "http://users" .', "one host name"),
+        (f'{CHECK} ; agw:healthCheckProtocol "GRPC" ; agw:grpcServiceName "a b" .', "name of a gRPC service"),
+        ("ex:service agw:expectedStatus 200 .", "belong to an agw:HealthCheck"),
+    ),
+    *warned(
+        "probe",
+        (f'{CHECK} ; agw:healthCheckProtocol "TCP" ; agw:expectedStatus 200 .', "only for checks by HTTP"),
+        (f'{CHECK} ; agw:grpcServiceName "shop.Products" .', "counts only with"),
+        ("ex:service agw:failingProbe 'liveness' .", "live state"),
+    ),
+    *duration("unhealthyCheckInterval", CHECK),
+    *integer("healthCheckJitter", CHECK, 0, 100),
+    *reference("hasOutlierDetection", "ex:service", "OutlierDetection", "one OutlierDetection"),
+    *integer("consecutiveErrors", OUTLIER, 0, 1000000),
+    *integer("consecutiveGatewayErrors", OUTLIER, 0, 1000000),
+    *duration("outlierInterval", OUTLIER),
+    *duration("baseEjectionTime", OUTLIER),
+    *duration("maximumEjectionTime", OUTLIER),
+    *integer("maximumEjectionPercent", OUTLIER, 0, 100),
+    *integer("failurePercentage", OUTLIER, 1, 100),
+    *integer("outlierMinimumHosts", OUTLIER, 1, 1000000),
+    *integer("outlierMinimumRequests", OUTLIER, 1, 1000000),
+    *right("outlier", f"{OUTLIER} ; agw:successRateFactor 1.9 .", f"{OUTLIER} ; agw:successRateFactor 2 ."),
+    *wrong(
+        "outlier",
+        (f"{OUTLIER} ; agw:successRateFactor 0 .", "one number from 0.1"),
+        ("ex:service agw:consecutiveErrors 5 .", "belong to an agw:OutlierDetection"),
+        ("ex:other agw:hasOutlierDetection ex:o . ex:o a agw:OutlierDetection .", "belongs to an agw:BackendService"),
+    ),
+    *warned(
+        "outlier",
+        ("ex:service agw:ejectionsTotal 1 .", "live state"),
+        ('ex:service agw:ejectedUntil "2026-01-01T00:00:00Z"^^xsd:dateTime .', "live state"),
+    ),
+    *integer("failoverPriority", INSTANCE, 0, 100),
+    *right(
+        "subset",
+        f'{INSTANCE} ; agw:zone "a" ; agw:instanceLabel "version=v2" , "fast" . ex:route agw:selectsLabel "version=v2" .',
+        'ex:gateway agw:zone "a" .',
+    ),
+    *wrong(
+        "subset",
+        (f'{INSTANCE} ; agw:zone "a b" .', "one name without spaces"),
+        (f'{INSTANCE} ; agw:instanceLabel "a b" .', "text without spaces"),
+        ('ex:route agw:selectsLabel "a b" .', "as instances have it"),
+        ('ex:service agw:zone "a" .', "belongs to an agw:ServiceInstance or to the agw:ApiGateway"),
+        ('ex:service agw:selectsLabel "a" .', "belongs to an agw:Route"),
+        ('ex:route agw:instanceLabel "a" .', "belong to an agw:ServiceInstance"),
+    ),
 ]
