@@ -173,8 +173,8 @@ ex:f a ex:Payments , ex:Public .
 """
 INHERITED = {
     "Route": "hasRateLimiter hasCircuitBreaker hasRetryPolicy hasTimeout hasLoadBalancer hasAuthentication "
-    "hasBackendService hasTrafficSplit requestCost splitKey splitCookie",
-    "BackendService": "hasMutualTLS hasHealthCheck hasConnectionPool hasServiceMesh hasSidecar",
+    "hasBackendService hasTrafficSplit requestCost splitKey splitCookie selectsLabel",
+    "BackendService": "hasMutualTLS hasHealthCheck hasConnectionPool hasServiceMesh hasSidecar hasOutlierDetection",
 }
 
 
