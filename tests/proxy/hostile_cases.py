@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from . import hostile_framing as framing
 from . import hostile_heads as heads
+from . import hostile_octets as octets
 from .hostile_request import RequestCase
 
 __all__ = ["REQUESTS"]
@@ -22,5 +23,10 @@ _GROUPS = (
     heads.fields,
     heads.sizes,
     heads.hops,
+    octets.octets_in_codings,
+    octets.octets_in_lengths,
+    octets.octets_in_chunks,
+    octets.octets_in_hosts,
+    octets.octets_in_lines,
 )
 REQUESTS: dict[str, tuple[RequestCase, ...]] = {group.__name__: tuple(group()) for group in _GROUPS}

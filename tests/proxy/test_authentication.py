@@ -263,7 +263,7 @@ async def test_an_issuer_that_fails_lets_nobody_in(fault: str) -> None:
 async def test_limits_are_kept_by_key_and_by_claim_and_strangers_use_up_nothing() -> None:
     async with key_server(ONE) as server:
         for key in (RequestKey(KeyKind.CLAIM, "sub"), None):
-            limit = RateLimit(f"urn:limit:{key}", 0.001, 1, (key,))
+            limit = RateLimit(f"urn:limit:{key}", 0.001, 1, (key,) if key is not None else ())
             demand = Authentication("urn:route", (jwt(server),))
             async with guarded(demand, rate_limits=(limit,)) as (gateway, _):
                 for _ in range(3):
