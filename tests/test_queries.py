@@ -173,7 +173,7 @@ ex:f a ex:Payments , ex:Public .
 """
 INHERITED = {
     "Route": "hasRateLimiter hasCircuitBreaker hasRetryPolicy hasTimeout hasLoadBalancer hasAuthentication "
-    "hasBackendService hasTrafficSplit requestCost splitKey splitCookie selectsLabel",
+    "hasBackendService hasTrafficSplit requestCost requestPriority hasAdaptiveConcurrency splitKey splitCookie selectsLabel",
     "BackendService": "hasMutualTLS hasHealthCheck hasConnectionPool hasServiceMesh hasSidecar hasOutlierDetection",
 }
 

@@ -55,6 +55,8 @@ from api_gateway_service_mesh.policies import (
     read_route,
     read_share,
 )
+from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
+from api_gateway_service_mesh.policies.overload import read_overload
 from api_gateway_service_mesh.policies.redis import read_store_state
 
 from .rollout import Decided, canary_machines
@@ -117,6 +119,21 @@ class Live:
         stores = {limit.store.iri: limit.store for limit in limits if limit.store is not None}
         for iri, store in stores.items():
             yield store, read_store_state(self.cells.view, self.slots["redis", iri], self.workers)
+
+    def concurrency_limits(self) -> Iterator[ConcurrencyLimit]:
+        """Every concurrency limit once."""
+        found = {
+            route.concurrency.iri: route.concurrency for route in self.mesh.routes if route.concurrency is not None
+        }
+        for iri, config in found.items():
+            yield ConcurrencyLimit(config, self.cells.view, self.slots["concurrency", iri], self.workers)
+
+    def overload(self) -> tuple[str, float, int] | None:
+        """State and pressure of the gateway's overload guard, and how many requests it has shed; None without one."""
+        guard = self.mesh.overload
+        if guard is None:
+            return None
+        return read_overload(self.cells.view, self.slots["overload", guard.iri], self.workers)
 
     def evicted_keys(self, limit: RateLimit) -> int:
         """How often a limiter gave up a key that had used some of its tokens, for want of room."""

@@ -87,6 +87,19 @@ def _policies(live: Live) -> Iterator[Family]:
         )
     ]
     yield Family("agw_rate_limit", "Decisions of rate limiters.", Kind.COUNTER, decisions)
+    concurrency = [(limit, (("limit", limit.config.iri),)) for limit in live.concurrency_limits()]
+    found = [Sample(limit.limit, label) for limit, label in concurrency]
+    yield Family("agw_concurrency_limit", "Requests that may be under way at once.", Kind.GAUGE, found)
+    in_use = [Sample(limit.in_use, label) for limit, label in concurrency]
+    yield Family("agw_concurrency_in_use", "Requests under way that a concurrency limit counts.", Kind.GAUGE, in_use)
+    shed = [Sample(limit.refused, (("policy", limit.config.iri),)) for limit, _ in concurrency]
+    overload, guard = live.overload(), live.mesh.overload
+    if overload is not None and guard is not None:
+        state, pressure, refused = overload
+        shed.append(Sample(refused, (("policy", guard.iri),)))
+        yield _gauge("agw_overload_pressure", "The worst of what the overload guard watches; 1 is too much.", pressure)
+        yield _gauge("agw_overload_accepting", "0 while no connection is accepted.", float(state != "SHUT"))
+    yield Family("agw_shed", "Requests refused to spare a backend or the gateway.", Kind.COUNTER, shed)
     keyed = [limit for limit, _ in live.rate_limits() if limit.keys]
     evicted = [Sample(live.evicted_keys(limit), (("limiter", limit.iri),)) for limit in keyed]
     yield Family("agw_rate_limit_evicted_keys", "Keys in use that a limiter had no room for.", Kind.COUNTER, evicted)

@@ -53,6 +53,17 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for retry, budget in live.retries():
         yield retry.iri, AGW.retriedTotal, _integer(budget.granted)
         yield retry.iri, AGW.retriesRefusedTotal, _integer(budget.refused)
+    for limit_of in live.concurrency_limits():
+        iri = limit_of.config.iri
+        yield iri, AGW.concurrencyLimit, _integer(round(limit_of.limit))
+        yield iri, AGW.concurrencyInUse, _integer(round(limit_of.in_use))
+        yield iri, AGW.shedTotal, _integer(limit_of.refused)
+    overload, guard = live.overload(), live.mesh.overload
+    if overload is not None and guard is not None:
+        state, pressure, shed = overload
+        yield guard.iri, AGW.overloadState, f'"{state}"'
+        yield guard.iri, AGW.overloadPressure, f'"{pressure:.3f}"^^<{XSD.decimal}>'
+        yield guard.iri, AGW.shedTotal, _integer(shed)
     for store, state in live.redis_stores():
         yield store.iri, AGW.storeState, f'"{state}"'
     for upstream, places in live.bulkheads():

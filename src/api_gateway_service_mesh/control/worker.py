@@ -27,6 +27,7 @@ from api_gateway_service_mesh.policies import NO_LOCK, CellStore
 from api_gateway_service_mesh.proxy.downstream import ClientConnection
 from api_gateway_service_mesh.proxy.engine import Engine
 from api_gateway_service_mesh.proxy.listener import OpenListener, open_listener
+from api_gateway_service_mesh.proxy.overload import Port
 from api_gateway_service_mesh.routing import compile_table
 from api_gateway_service_mesh.telemetry import AccessLog
 
@@ -48,14 +49,17 @@ class _Port:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self.opened: OpenListener
+        self.ports: set[Port] = set()
 
     @classmethod
     async def open(cls, engine: Engine, listener: Listener, host: str, port: int) -> _Port:
         made = cls(listener)
         core = engine.core()
+        made.ports = core.ports
         made.opened = await open_listener(
             listener, lambda: ClientConnection(core, made._listener.limits), host=host, port=port, reuse_port=True
         )
+        core.ports.add(made.opened)
         return made
 
     def replace(self, listener: Listener) -> None:
@@ -162,6 +166,7 @@ class Worker:
         port = self._ports.pop(key, None)
         if port is not None:
             port.opened.close()
+            port.ports.discard(port.opened)
 
     def _settle(self) -> None:
         """Take the new table out of the collector's sight: a full collection over it would hold up requests. Once in

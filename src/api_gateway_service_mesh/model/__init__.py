@@ -11,6 +11,7 @@ from .balancer import Algorithm, Balancer, HashAlgorithm, SameSite, StickyCookie
 from .breaker import Breaker, BreakerScope
 from .canary import Canary, CanaryStep
 from .certificate import Certificate
+from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
 from .endpoint import Endpoint
 from .health import CheckProtocol, HealthCheck, Purpose
@@ -21,6 +22,7 @@ from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, Val
 from .mesh import Mesh, MeshType, ServiceMesh
 from .mtls import MtlsMode, MutualTls
 from .outlier import OutlierDetection
+from .overload import OverloadGuard
 from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
 from .retry import Retry, RetryCondition
 from .route import Route
@@ -29,6 +31,7 @@ from .timeout import DeadlineTrust, Timeout
 from .upstream import ConnectionPool, Upstream, UpstreamTls
 
 __all__ = [
+    "AdaptiveConcurrency",
     "Algorithm",
     "ApiKey",
     "Authentication",
@@ -58,6 +61,7 @@ __all__ = [
     "MtlsMode",
     "MutualTls",
     "OutlierDetection",
+    "OverloadGuard",
     "PathKind",
     "PathMatch",
     "Purpose",
@@ -66,6 +70,7 @@ __all__ = [
     "RedisStore",
     "RequestCondition",
     "RequestKey",
+    "RequestPriority",
     "Retry",
     "RetryCondition",
     "Route",

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from .listener import Listener
 from .mtls import MutualTls
+from .overload import OverloadGuard
 from .route import Route
 from .upstream import Upstream
 
@@ -50,3 +51,4 @@ class Mesh:
     service_mesh: ServiceMesh | None = None
     access_log: bool = False
     zone: str | None = None
+    overload: OverloadGuard | None = None

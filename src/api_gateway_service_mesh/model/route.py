@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .authentication import Authentication
 from .balancer import Balancer
 from .breaker import Breaker
+from .concurrency import AdaptiveConcurrency, RequestPriority
 from .key import RequestKey
 from .match import RouteMatch
 from .rate_limit import RateLimit
@@ -23,7 +24,8 @@ class Route:
 
     A route with neither is legal (the published vocabulary allows it) and answers 503.
     ``rate_limits`` are all asked; each must admit the request. ``authentication`` None: anybody may call; what a
-    gateway demands of all its routes stands in each of them. ``request_cost`` is what a request takes from each limit.
+    gateway demands of all its routes stands in each of them. ``request_cost`` is what a request takes from each limit;
+    ``request_priority`` None is NORMAL.
     ``split_key`` or ``split_cookie`` (a cookie that the gateway sets) keeps a caller on one side of ``splits``.
     ``subset``: labels that an endpoint must all have to take this route's requests; a split may select by its own.
     """
@@ -40,6 +42,8 @@ class Route:
     balancer: Balancer | None = None
     authentication: Authentication | None = None
     request_cost: int = 1
+    request_priority: RequestPriority | None = None
+    concurrency: AdaptiveConcurrency | None = None
     split_key: RequestKey | None = None
     split_cookie: str | None = None
     subset: tuple[str, ...] = ()

@@ -27,11 +27,13 @@ from .balancer import BALANCER_CELLS, balancer_key
 from .breaker import breaker_cells, breaker_units
 from .budget import BUDGET_CELLS, budget_key, budgeted
 from .bulkhead import BULKHEAD_CELLS
+from .concurrency import concurrency_cells
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
 from .latency import LATENCY_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
 from .outlier import SWEEP_CELLS, outlier_cells, outlier_key
+from .overload import OVERLOAD_CELLS
 from .rate_limit import rate_limit_cells
 from .redis import REDIS_CELLS
 from .roster import EPOCH_CELLS, EPOCH_SLOT
@@ -202,7 +204,8 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``,
     ``health`` and ``latency`` (Endpoint), ``sticky`` (Balancer), ``bulkhead`` and ``outlier_sweep`` (Upstream),
-    ``epoch`` (one for all), ``access_log`` (Mesh), those of `policies.traffic`; named by themselves: ``balancer``
+    ``epoch`` (one for all), ``access_log`` (Mesh), ``concurrency``
+    (AdaptiveConcurrency), ``overload`` (OverloadGuard), those of `policies.traffic`; named by themselves: ``balancer``
     (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`), ``outlier`` (`outlier_key`).
     A policy that several routes name is one machine.
 
@@ -221,11 +224,15 @@ def cells_needed(mesh: Mesh, workers: int) -> int:
 
 
 def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
+    if mesh.overload is not None:
+        yield "overload", mesh.overload.iri, OVERLOAD_CELLS * workers
     if mesh.access_log:
         yield "access_log", mesh.iri, LOG_CELLS * workers
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     for route in mesh.routes:
         yield "route", route.iri, ROUTE_CELLS * workers
+        if route.concurrency is not None:
+            yield "concurrency", route.concurrency.iri, concurrency_cells(workers)
         for limit in route.rate_limits:
             yield "rate_limit", limit.iri, rate_limit_cells(limit)
             yield "rate_limit_count", limit.iri, RATE_LIMIT_COUNT_CELLS * workers

@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from .concurrency import clear_in_use
+
 __all__ = [
     "BUCKET_SECONDS",
     "ENDPOINT_CELLS",
@@ -283,6 +285,8 @@ def clear_gauges(view: memoryview[float], slots: Mapping[tuple[str, str], int], 
         column = base + worker * ENDPOINT_CELLS
         view[column + ENDPOINT_ACTIVE] = 0.0
         view[column + ENDPOINT_CONNECTIONS] = 0.0
+    for base in _bases(slots, "concurrency"):
+        clear_in_use(view, base, worker)
 
 
 def _bases(slots: Mapping[tuple[str, str], int], kind: str) -> Iterable[int]:

@@ -17,6 +17,7 @@ from .balancer import balancers
 from .breaker import breakers
 from .canary import canaries
 from .certificate import certificates
+from .concurrency import concurrency_limits
 from .condition import request_conditions
 from .endpoint import endpoints
 from .health import health_checks
@@ -26,6 +27,7 @@ from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
 from .mtls import mtls_settings
 from .outlier import outlier_detections
+from .overload import overload_guards
 from .rate_limit import rate_limits, refuse_costs_above_limits
 from .reading import Reading, name_of
 from .redis import redis_stores, refuse_without_client
@@ -96,6 +98,7 @@ def assemble(
         rate_limits=rate_limits(rows.rate_limit, rows.rate_limit_key, rows.route_rate_limit, stores, reading),
         timeouts=timeouts(rows.timeout, reading),
         balancers=balancers(rows.balancer, reading),
+        concurrency=concurrency_limits(rows.concurrency, reading),
     )
     every_route = routes(rows.route, rows.route_hostname, rows.route_method, parts, reading)
     chosen, shared = choose_gateway(rows.gateway, gateway, reading)
@@ -122,6 +125,7 @@ def assemble(
         service_mesh=_service_mesh(chosen, meshes, reading),
         zone=chosen.zone,
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
+        overload=overload_guards(rows.overload, reading).get(chosen.gateway),
     )
     return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))
 

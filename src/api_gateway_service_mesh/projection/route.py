@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from api_gateway_service_mesh.model import (
+    AdaptiveConcurrency,
     Balancer,
     Breaker,
     HeaderMatch,
     QueryMatch,
     RateLimit,
+    RequestPriority,
     Retry,
     Route,
     RouteMatch,
@@ -51,6 +53,8 @@ class RouteRow:
     timeout: str | None
     balancer: str | None
     cost: str | None
+    request_priority: str | None
+    concurrency: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Parts:
     retries: Mapping[str, Retry]
     timeouts: Mapping[str, Timeout]
     balancers: Mapping[str, Balancer]
+    concurrency: Mapping[str, AdaptiveConcurrency]
 
 
 def routes(
@@ -131,6 +136,12 @@ def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> 
         reading.known(iri, AGW.hasTimeout, row.timeout, parts.timeouts, "agw:Timeout"),
         reading.known(iri, AGW.hasLoadBalancer, row.balancer, parts.balancers, "agw:LoadBalancer"),
         request_cost=reading.integer(iri, AGW.requestCost, row.cost, 1),
+        request_priority=None
+        if row.request_priority is None
+        else reading.choice(iri, AGW.requestPriority, row.request_priority, RequestPriority, RequestPriority.NORMAL),
+        concurrency=reading.known(
+            iri, AGW.hasAdaptiveConcurrency, row.concurrency, parts.concurrency, "agw:AdaptiveConcurrency"
+        ),
         split_key=choice.key,
         split_cookie=choice.cookie,
     )

@@ -15,6 +15,7 @@ from .balancer import BalancerRow
 from .breaker import BreakerRow, BreakerStatusRow
 from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
+from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
 from .endpoint import EndpointRow
 from .health import HealthRow, HealthValueRow
@@ -24,6 +25,7 @@ from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mtls import MtlsRow
 from .outlier import OutlierRow
+from .overload import OverloadRow
 from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
 from .redis import RedisRow
 from .retry import RetryConditionRow, RetryRow, RetryStatusRow
@@ -60,6 +62,8 @@ class ProjectedRows:
     rate_limit_key: tuple[RateLimitKeyRow, ...] = ()
     route_rate_limit: tuple[RouteRateLimitRow, ...] = ()
     redis: tuple[RedisRow, ...] = ()
+    concurrency: tuple[ConcurrencyRow, ...] = ()
+    overload: tuple[OverloadRow, ...] = ()
     breaker: tuple[BreakerRow, ...] = ()
     breaker_status: tuple[BreakerStatusRow, ...] = ()
     retry: tuple[RetryRow, ...] = ()

@@ -89,6 +89,8 @@ class Answering:
     """Who is calling, where the route asks."""
     limits_told: tuple[tuple[float, int, float, bytes], ...] = ()
     """What limiters have left for this caller: the share, tokens, seconds until all are back, the limiter's name."""
+    holds_place = False
+    """Whether this is counted by a concurrency limit, which has to be told of its end."""
     limit_verdict: Verdict | None = None
     """What a shared limit's store said, from the first asking of the gate to the second."""
     flags: tuple[str, ...] = ()

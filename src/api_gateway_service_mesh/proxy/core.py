@@ -26,6 +26,7 @@ from .tls_reader import make_room
 
 if TYPE_CHECKING:
     from .answering import Answering
+    from .overload import Guard, Port
     from .pipeline import RouteHandler
     from .pool import EndpointPool, UpstreamPool
 
@@ -170,6 +171,10 @@ class Core:
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()
         self.draining = False
+        self.ports: set[Port] = set()
+        """Listening ports that are open."""
+        self.guard: Guard | None = None
+        """The overload guard, where the gateway has one."""
         self._id_prefix = b"%b%02x" % (os.urandom(6).hex().encode(), worker)
         self._id_count = 0
         self._date_second = 0
@@ -255,6 +260,8 @@ class Core:
         self.deadlines.stop()
         self.authenticators.close()
         self.stores.close()
+        if self.guard is not None:
+            self.guard.stop()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             self._housekeeping = None

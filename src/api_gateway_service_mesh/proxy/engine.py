@@ -21,6 +21,7 @@ from .access_log import LineSink
 from .core import Core, Generation
 from .downstream import ClientConnection
 from .listener import OpenListener, open_listener
+from .overload import Guard
 from .parser import require_c_parser
 from .pool import UpstreamPool
 
@@ -103,6 +104,13 @@ class Engine:
             pools[upstream.iri] = pool
         core.authenticators.adopt(mesh.routes)
         core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
+        guard, wanted = core.guard, mesh.overload
+        if guard is not None and guard.config != wanted:
+            guard.stop()
+            guard = None
+        if guard is None and wanted is not None:
+            guard = Guard(wanted, core, slots["overload", wanted.iri])
+        core.guard = guard
         log = mesh.access_log and self._access_log is not None
         core.generation = self._generation = Generation(mesh, table, slots, revision, pools, log)
         if log:
@@ -131,12 +139,15 @@ class Engine:
 
         opened = await open_listener(listener, connection, host=host, port=port, reuse_port=reuse_port, sock=sock)
         self._listeners.append(opened)
+        core.ports.add(opened)
         return opened.port
 
     def stop_accepting(self) -> None:
         """Close the listening ports; connections live on."""
         for listener in self._listeners:
             listener.close()
+            if self._core is not None:
+                self._core.ports.discard(listener)
         self._listeners.clear()
 
     async def drain(self, seconds: float) -> None:

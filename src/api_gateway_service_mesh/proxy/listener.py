@@ -127,6 +127,7 @@ class OpenListener:
         self._crowd = _SMALL_CROWD  # how many sockets to remember before looking which of them are closed
         self.sockets: tuple[socket.socket, ...] = tuple(sockets)
         self.port: int = sockets[0].getsockname()[1]
+        self._paused = False
         self.handshake_failures = 0
         self.refused = 0
         self._watch()
@@ -176,8 +177,21 @@ class OpenListener:
         for task in tuple(self._starting):
             task.cancel()
 
+    def pause(self) -> None:
+        """Accepts nobody for now; who comes waits in the kernel's queue, which has an end too."""
+        self._paused = True
+        self._unwatch()
+
+    def resume(self) -> None:
+        """Accepts again."""
+        if self._paused:
+            self._paused = False
+            self._watch()
+
     def _watch(self) -> None:
         self._resume = None
+        if self._paused:
+            return
         for sock in self.sockets:
             self._loop.add_reader(sock.fileno(), self._accept, sock)
 

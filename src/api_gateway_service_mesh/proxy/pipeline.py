@@ -3,15 +3,17 @@
 The order, outermost first, and why it is so:
 
 1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
-2. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
-3. *authentication*: before every other limit, so that strangers use up no share of those who prove who they are; before
+2. *overload guard*: sheds before anything is spent on a request.
+3. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
+4. *authentication*: before every other limit, so that strangers use up no share of those who prove who they are; before
    everything that has a state.
-4. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
-5. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-6. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
+5. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
+6. *adaptive concurrency*: behind all limits, so that what they refuse holds no place.
+7. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
+8. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
    breaker for each instance is asked with the balancer, and judges attempts.
-7. *balance*: once an attempt, so that a retry goes to another endpoint.
-8. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
+9. *balance*: once an attempt, so that a retry goes to another endpoint.
+10. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
 
 A policy that a route lacks is not in its handler at all.
 """
@@ -28,7 +30,9 @@ from .answering import REPLAY_BYTES
 from .attempt import OnEnd
 from .authentication import authentication_gate
 from .breaker import breaker_gates
+from .concurrency import concurrency_gates
 from .deadline import deadline_gates
+from .overload import overload_gates
 from .problem import Refusal
 from .rate_limit import address_limits, rate_limit_fields, rate_limits
 from .retry import retry_gates
@@ -96,10 +100,12 @@ def _authentication(handler: RouteHandler, generation: Generation, core: Core) -
 
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
 ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
+    overload_gates,
     address_limits,
     _authentication,
     rate_limits,
     rate_limit_fields,
+    concurrency_gates,
     upstream_gates,
     breaker_gates,
     retry_gates,

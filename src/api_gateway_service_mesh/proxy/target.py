@@ -22,6 +22,7 @@ from api_gateway_service_mesh.policies import (
 from .attempt import AttemptOutcome, OnAttempt
 from .breaker import InstanceBreakers, watch_instances
 from .bulkhead import watch_bulkhead
+from .concurrency import watch_latency
 from .key import request_key
 from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
@@ -182,6 +183,7 @@ def find_target(
         return Refusal(503, "no-endpoint", f"{upstream.name} has no endpoint with the label {wanted}", failure=True)
     target = Target(upstream, pool, route, generation, core, subset)
     watch_instances(target, route, generation, core)
+    watch_latency(target, route, generation, core)
     watch_retries(target, route, generation, core)
     watch_bulkhead(target, generation, core)
     pool.bulkhead = target.bulkhead

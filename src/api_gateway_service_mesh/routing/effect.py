@@ -23,6 +23,7 @@ from api_gateway_service_mesh.model import (
 )
 
 from .balance import balancer_part, health_parts, subset_part
+from .concurrency import concurrency_parts, overload_parts
 from .part import Citation, Part, number
 from .part import cite as _cite
 from .part import unless_default as _unless_default
@@ -37,9 +38,11 @@ def effects(mesh: Mesh, route: Route, weights: Mapping[str, float] | None = None
     of now, where they are known."""
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     parts: list[Part] = []
+    parts += overload_parts(mesh, route)
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
     parts += _authentication(route)
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]
+    parts += concurrency_parts(route)
     if route.breaker is not None:
         parts.append(_breaker(route, route.breaker))
     if route.timeout is not None:

@@ -10,6 +10,7 @@ from .authentication import AUTHENTICATION
 from .case import PREFIXES, Case
 from .edge import EDGE
 from .limits import LIMITS
+from .load import LOAD
 from .policies import POLICIES
 from .routes import ROUTES
 from .services import SERVICES
@@ -17,4 +18,4 @@ from .traffic import TRAFFIC
 
 __all__ = ["CASES", "PREFIXES", "Case"]
 
-CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION, *LIMITS, *TRAFFIC)
+CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION, *LIMITS, *LOAD, *TRAFFIC)
