@@ -36,11 +36,14 @@ def _mark(file: Path) -> Mark:
     return (str(real), status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-async def changes(files: Callable[[], Iterable[Path]], since: Fingerprint, stop: asyncio.Event) -> AsyncIterator[None]:
+async def changes(
+    files: Callable[[], Iterable[Path]], since: Fingerprint, stop: asyncio.Event, ours: Fingerprint | None = None
+) -> AsyncIterator[None]:
     """Once for every change to any of `files` after the state `since`, at most every 50 ms, until `stop`.
 
     Which files count is asked anew each time, since a configuration names further ones (certificates); one that comes
-    to be named is no change. A folder that does not exist, or goes, is looked for again."""
+    to be named is no change, and neither is a state that `ours` has: the gateway wrote it itself. A folder that does
+    not exist, or goes, is looked for again."""
     last = dict(since)
     while not stop.is_set():
         last |= {file: mark for file, mark in fingerprint(files()).items() if file not in last}
@@ -61,7 +64,8 @@ async def changes(files: Callable[[], Iterable[Path]], since: Fingerprint, stop:
                 yield_on_timeout=True,
             ):
                 now = fingerprint(files())
-                changed = any(last.get(file, mark) != mark for file, mark in now.items())
+                own = ours or {}
+                changed = any(last.get(file, mark) != mark != own.get(file, ()) for file, mark in now.items())
                 last = dict(now)
                 if changed:
                     yield

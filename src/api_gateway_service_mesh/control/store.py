@@ -17,6 +17,7 @@ from api_gateway_service_mesh.graph import SourceGraph
 
 from .delta import Delta
 from .history import Revision
+from .reload import Fingerprint
 
 __all__ = ["ConfigStore", "StoreConflict", "StoreReadOnly", "StoreUnavailable"]
 
@@ -58,6 +59,10 @@ class ConfigStore(Protocol):
     @property
     def watched(self) -> Sequence[Path]:
         """Files whose change is a reason to read again."""
+
+    @property
+    def written(self) -> Fingerprint:
+        """The states of files that the store itself made."""
 
     @property
     def poll_seconds(self) -> float | None:

@@ -1,46 +1,163 @@
-"""The configuration in files that people edit: they are the truth, and the gateway reads them."""
+"""The configuration in files that people edit: they are the truth, and the gateway reads them.
+
+With ``--writable`` updates are written back: the triples that change are changed in the text (`graph.rewrite`), and the
+rest stays as it was written. Each file is replaced in one step; where several change, a note of what is to be written
+is made durable first, and carried out at the next start if a crash came between.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from api_gateway_service_mesh.errors import ConfigError
 from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.graph.document import Document, read_document
+from api_gateway_service_mesh.graph.rewrite import CannotRewrite, rewritten
 
-from .delta import Delta
+from .delta import Delta, applied, without_names
 from .history import Revision
-from .store import StoreReadOnly
+from .journal import Disk, write_durably
+from .reload import Mark, fingerprint
+from .store import StoreConflict, StoreReadOnly, StoreUnavailable
 
 __all__ = ["FileStore"]
 
+_NOTE = ".agw-update.json"
+_BY_HAND = "edit the file: it is read when it is saved"
+
 
 class FileStore:
-    """Files, or whatever `load` reads in their place."""
+    """Files, or whatever `load` reads in their place. ``writable``: updates are written back."""
 
     poll_seconds: float | None = None
 
-    def __init__(self, files: Sequence[Path], load: Callable[[], SourceGraph] | None = None) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path],
+        load: Callable[[], SourceGraph] | None = None,
+        *,
+        writable: bool = False,
+        disk: Disk | None = None,
+    ) -> None:
         self.watched: Sequence[Path] = tuple(files)
+        self.written: dict[Path, Mark] = {}
         self._load = load
+        self._writable = writable
+        self._disk = disk or Disk()
+        self._proposed: tuple[SourceGraph, Mapping[Path, str], Mapping[Path, str]] | None = None
+        self._done: tuple[Mapping[Path, str], Mapping[Path, str]] = ({}, {})
 
     @property
     def read_only(self) -> str | None:
         """See `ConfigStore`."""
-        return "the files that this gateway was started with are the truth, so it takes no updates"
+        if self._writable:
+            return None
+        return (
+            "the files that this gateway was started with are the truth, so it takes no updates; "
+            "agw serve --writable writes updates back to them, agw serve --store DIR keeps them elsewhere"
+        )
 
     def read(self) -> SourceGraph:
         """See `ConfigStore`."""
-        return self._load() if self._load is not None else SourceGraph.load(list(self.watched))
+        if self._load is not None:
+            return self._load()
+        if self._writable:
+            self._finish()
+        return SourceGraph.load(list(self.watched))
 
     def propose(self, source: SourceGraph, delta: Delta) -> SourceGraph:
         """See `ConfigStore`."""
-        raise StoreReadOnly(self.read_only or "")
+        if self.read_only is not None:
+            raise StoreReadOnly(self.read_only)
+        for document in source.documents:
+            if _text(document) != document.text:
+                raise StoreConflict(
+                    f"{document.name} was edited, and what it says now is not what is served",
+                    remedy="wait for the edit to be loaded, or mend it",
+                )
+        try:
+            texts = rewritten(source.documents, delta.added, delta.removed)
+            documents = [
+                replace(document, text=texts.get(number, document.text))
+                for number, document in enumerate(source.documents)
+            ]
+            made = SourceGraph.of_documents(documents)
+        except (CannotRewrite, ConfigError) as error:
+            raise StoreReadOnly(f"this change cannot be written back: {error}", remedy=_BY_HAND) from None
+        if without_names(made.triples).digest != without_names(applied(source, delta).triples).digest:
+            raise StoreReadOnly("this change cannot be written back to the files as they are written", remedy=_BY_HAND)
+        new = {_path(documents[number]): text for number, text in texts.items()}
+        self._proposed = (made, new, {_path(documents[n]): source.documents[n].text for n in texts})
+        return made
 
     def commit(self, revision: Revision, source: SourceGraph) -> None:
-        """See `ConfigStore`: what is served was read from the files, so they have it."""
+        """See `ConfigStore`. What was read from the files stands there already; what `propose` made is written."""
+        proposed, self._proposed = self._proposed, None
+        if proposed is None or proposed[0] is not source:  # refused before it came to this, or read
+            self._done = ({}, {})
+            return
+        _, new, old = proposed
+        self._done = (new, old)
+        self._write(new, old)
 
     def retract(self) -> None:
         """See `ConfigStore`."""
+        new, old = self._done
+        self._done = ({}, {})
+        self._write(old, new)
+
+    def _write(self, new: Mapping[Path, str], old: Mapping[Path, str]) -> None:
+        note = self._note()
+        try:
+            if len(new) > 1:
+                told = [{"file": str(path), "text": text, "old": _digest(old[path])} for path, text in new.items()]
+                write_durably(note, json.dumps(told).encode(), self._disk)
+            for path, text in new.items():
+                write_durably(path, text.encode(), self._disk, path.stat().st_mode & 0o777)
+                self._mark(path)
+        except OSError as error:
+            for path in new:
+                self._put_back(path, old[path])
+            if len(new) > 1:
+                note.unlink(missing_ok=True)
+            name = error.filename or "the files"
+            raise StoreUnavailable(f"{name} cannot be written: {error.strerror}") from None
+        if len(new) > 1:
+            note.unlink(missing_ok=True)
+
+    def _put_back(self, path: Path, text: str) -> None:
+        try:
+            if path.read_text(encoding="utf-8") != text:
+                write_durably(path, text.encode(), mode=path.stat().st_mode & 0o777)
+                self._mark(path)
+        except OSError:
+            pass  # the note stands, or the next read says what is wrong
+
+    def _mark(self, path: Path) -> None:
+        for file in self.watched:
+            if file.resolve() == path:
+                self.written.update(fingerprint((file,)))
+
+    def _note(self) -> Path:
+        return self.watched[0].resolve().parent / _NOTE if self.watched else Path(_NOTE)
+
+    def _finish(self) -> None:
+        """Carry out what a crash left undone; a file that somebody edited since is left alone."""
+        note = self._note()
+        try:
+            told = json.loads(note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        allowed = {file.resolve() for file in self.watched}
+        for item in told:
+            path = Path(item["file"])
+            if path in allowed and _digest(path.read_text(encoding="utf-8")) == item["old"]:
+                write_durably(path, item["text"].encode(), self._disk, path.stat().st_mode & 0o777)
+        note.unlink(missing_ok=True)
 
     def restored(self) -> Sequence[Revision]:
         """See `ConfigStore`."""
@@ -52,3 +169,18 @@ class FileStore:
 
     def close(self) -> None:
         """See `ConfigStore`."""
+
+
+def _path(document: Document) -> Path:
+    return Path(document.name).resolve()
+
+
+def _text(document: Document) -> str | None:
+    try:
+        return read_document(document.name).text
+    except ConfigError:
+        return None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Origin
@@ -23,6 +24,7 @@ from api_gateway_service_mesh.graph.document import Document
 from .delta import Delta, applied, between, ntriples, parse_ntriples
 from .history import Author, Revision
 from .journal import Disk, Journal, write_durably
+from .reload import Fingerprint
 
 __all__ = ["JournalStore"]
 
@@ -44,6 +46,7 @@ class JournalStore:
 
     read_only: str | None = None
     watched: Sequence[Path] = ()
+    written: Fingerprint = MappingProxyType({})
     poll_seconds: float | None = None
 
     def __init__(self, folder: Path, seed: Sequence[Path] = (), disk: Disk | None = None) -> None:

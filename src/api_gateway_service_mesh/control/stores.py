@@ -21,7 +21,7 @@ def open_store(options: ServeOptions) -> ConfigStore:
         AgwError: it cannot be used, or the options contradict each other.
     """
     if options.store is None:
-        return FileStore(options.files, options.load)
+        return FileStore(options.files, options.load, writable=options.writable)
     from .store_journal import JournalStore
 
     return JournalStore(Path(options.store), options.files)

@@ -169,7 +169,7 @@ class Supervisor:
 
     async def _watch(self, stop: asyncio.Event) -> None:
         try:
-            async for _ in changes(self._files, self._seen, stop):
+            async for _ in changes(self._files, self._seen, stop, self.store.written):
                 self._wanted.set()
         except Exception:
             _log.exception("the files cannot be watched any more; SIGHUP still loads them again")

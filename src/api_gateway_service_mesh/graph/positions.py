@@ -24,7 +24,7 @@ from .terms import RDF, RDF_FIRST, RDF_NIL, RDF_REST, RDF_TYPE, XSD, Row, Term, 
 from .tokens import NUMBER_TYPES, tokens
 from .values import canonical, compare
 
-__all__ = ["PositionIndex", "Span", "Spot", "walk"]
+__all__ = ["PositionIndex", "Span", "Spot", "placements", "walk"]
 
 _REIFIES = NamedNode(RDF + "reifies")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\\]*\Z")
@@ -221,6 +221,23 @@ def _close(stack: list[_Frame], mint: Iterator[BlankNode]) -> Iterator[Placed]:
         yield from _value(stack, reifier, frame.opened, mint)
 
 
+def placements(documents: Sequence[Document], rows: Sequence[Sequence[Row]]) -> list[tuple[int, Row, Span, Span, Span]]:
+    """Every triple of `documents` with the number of its document and its spans, skolem IRIs for blank nodes. `rows`
+    are the parsed triples of each document whose format has no positions."""
+    placed: list[tuple[int, Row, Span, Span, Span]] = []
+    for number, (document, parsed) in enumerate(zip(documents, rows, strict=True)):
+        if document.has_positions:
+            scope = f"d{number}."
+            placed += ((number, *_scoped(entry, scope)) for entry in walk(document))
+        else:
+            placed += ((number, row, (0, 0), (0, 0), (0, 0)) for row in parsed)
+    names = skolem_names(row for _, row, *_ in placed)
+    return [
+        (number, (rename(row[0], names), row[1], rename(row[2], names)), *spans)  # type: ignore[misc]
+        for number, row, *spans in placed
+    ]
+
+
 class PositionIndex:
     """Answers where a subject, a property of it, or one triple stands, over several documents.
 
@@ -229,23 +246,16 @@ class PositionIndex:
 
     def __init__(self, documents: Sequence[Document], rows: Sequence[Sequence[Row]]) -> None:
         """`rows` are the parsed triples of each document, for those whose format has no positions."""
-        placed: list[tuple[int, Row, Span, Span, Span]] = []
-        for number, (document, parsed) in enumerate(zip(documents, rows, strict=True)):
-            if document.has_positions:
-                scope = f"d{number}."
-                placed += ((number, *_scoped(entry, scope)) for entry in walk(document))
-            else:
-                placed += ((number, row, (0, 0), (0, 0), (0, 0)) for row in parsed)
-        names = skolem_names(row for _, row, *_ in placed)
+        placed = placements(documents, rows)
         self._documents = documents
         self._lines = [[0, *(found.end() for found in re.finditer("\n", document.text))] for document in documents]
         self._subjects: dict[str, tuple[int, Span]] = {}
         self._properties: dict[str, dict[str, list[tuple[Term, int, Span, Span]]]] = {}
         for number, (subject, predicate, value), subject_span, predicate_span, object_span in placed:
-            iri = lexical(rename(subject, names))
+            iri = lexical(subject)
             self._subjects.setdefault(iri, (number, subject_span))
             self._properties.setdefault(iri, {}).setdefault(predicate.value, []).append(
-                (rename(value, names), number, predicate_span, object_span)
+                (value, number, predicate_span, object_span)
             )
 
     def subject(self, iri: str) -> Spot | None:

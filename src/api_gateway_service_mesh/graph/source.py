@@ -64,6 +64,15 @@ class SourceGraph:
         return cls._of(list(documents.values()), broken)
 
     @classmethod
+    def of_documents(cls, documents: Sequence[Document]) -> SourceGraph:
+        """Merge texts that were read already.
+
+        Raises:
+            ConfigError: one of them is not well formed.
+        """
+        return cls._of(documents, [])
+
+    @classmethod
     def parse(cls, text: str, name: str = "<text>", base_dir: Path | None = None) -> SourceGraph:
         """Parse one Turtle text; `base_dir` is the folder its relative certificate paths are taken from.
 
