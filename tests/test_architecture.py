@@ -81,6 +81,7 @@ HELD_BY = {
     "control/sparql/child.py": "control/sparql/test_service.py",
     "control/sparql/process.py": "control/sparql/test_service.py",
     "control/sparql/protocol.py": "control/test_admin.py",
+    "control/apply.py": "test_live_example.py",
     "control/delta.py": "control/test_history.py",
     "control/gate.py": "control/test_reload.py",
     "control/open_ports.py": "control/test_reload.py",

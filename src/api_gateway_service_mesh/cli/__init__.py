@@ -29,6 +29,7 @@ COMMANDS = {
     "routes": "List the routes in the order in which they are tried.",
     "explain": "Say which route takes a request, and why, down to the triple.",
     "query": "Ask a configuration, or a running gateway, in SPARQL.",
+    "apply": "Change a running gateway: what the files describe becomes what they say.",
     "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",
     "manifests": "Write manifests for Istio or Kubernetes.",
     "cert": "A small certificate authority for mutual TLS.",

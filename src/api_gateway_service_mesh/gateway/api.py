@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from pyoxigraph import Triple
 
 from api_gateway_service_mesh.control.build import Build, build
+from api_gateway_service_mesh.control.delta import Delta, applied, fresh, parse_ntriples
+from api_gateway_service_mesh.control.sparql.changes import Refused, changed
 from api_gateway_service_mesh.control.sparql.child import Dataset
 from api_gateway_service_mesh.control.sparql.dataset import DEFAULT_GRAPHS, dataset_quads
 from api_gateway_service_mesh.control.sparql.guard import check_query
+from api_gateway_service_mesh.control.sparql.operations import check_update, operations
 from api_gateway_service_mesh.errors import ClientError
 from api_gateway_service_mesh.graph import SourceGraph
-from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, IMPLIED_GATEWAY, PREFIXES
+from api_gateway_service_mesh.vocabulary import GRAPH_CONFIG, GRAPH_RUNTIME, IMPLIED_GATEWAY, PREFIXES
 
 from .answer import Answer
 from .config import RouteConfig, ServiceMeshConfig
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ApiGateway"]
 
+_MOST_CHANGES = 1_000_000
 _PREFIXES = {"agw": PREFIXES["agw"], "gw": NAMESPACE}
 
 
@@ -191,6 +195,50 @@ class ApiGateway:
                 return Answer(dataset.store.query(sparql, prefixes=dataset.prefixes))
             except (SyntaxError, ValueError) as error:
                 raise ClientError(f"the query is not SPARQL: {error}", remedy="see SPARQL 1.1 Query Language") from None
+
+    def update(self, sparql: str) -> Delta:
+        """Change the configuration with SPARQL Update, all or nothing; what came and went is returned.
+
+        ``gateway.update('INSERT DATA { ex:r agw:priority 5 }')``. The configuration is the default graph and the only
+        one that is written; the others can be read with GRAPH. A gateway that serves takes requests on the new
+        configuration from then on. Nothing leaves the process: LOAD and SERVICE are refused.
+
+        Raises:
+            ConfigError: the configuration would be wrong; the gateway is as it was.
+            ClientError: it is not a SPARQL update, or one that is refused.
+        """
+        parts = operations(sparql)
+        check_update(sparql, parts)
+        with self._lock:
+            made = self.build
+            store = Dataset()
+            prefixes = {**PREFIXES, **made.source.prefixes}
+            head = {"default": [GRAPH_CONFIG], "runtime": GRAPH_RUNTIME, "prefixes": prefixes}
+            store.load(head, dataset_quads(made.validated.store))
+            asked = {"operations": parts, "config": GRAPH_CONFIG, "limit": _MOST_CHANGES, "using": None}
+            try:
+                added, removed = changed(store.store, prefixes, {**asked, "using_named": None}, sparql)
+            except SyntaxError as error:
+                raise ClientError(f"the update is not SPARQL: {error}", remedy="see SPARQL 1.1 Update") from None
+            except (Refused, ValueError) as error:
+                raise ClientError(str(error)) from None
+            delta = fresh(made.source, parse_ntriples(added), parse_ntriples(removed))
+            if delta:
+                self._change(replace(applied(self._source, delta), documents=self._source.documents))
+            return delta
+
+    def _change(self, source: SourceGraph) -> None:
+        """Put another source in force, or leave everything as it was."""
+        before = self._source, self._built
+        self._source, self._built = source, None
+        try:
+            if self._servings:
+                self._install()
+            else:
+                _ = self.build
+        except BaseException:
+            self._source, self._built = before
+            raise
 
     def _runtime(self) -> bytes:
         if self._state is None or self._built is None or not self._slots:

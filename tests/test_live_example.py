@@ -1,0 +1,71 @@
+"""The story of examples/live, told to a real gateway with the commands of its README."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from tests.support.examples import copied
+from tests.support.serving import SRC, serve_process
+
+
+def test_the_story(tmp_path: Path) -> None:
+    folder = copied("live", tmp_path)
+    blocks = re.findall(r"^```console\n(.*?)^```", (folder / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    with serve_process(folder / "gateway.ttl", "--store", tmp_path / "shop.store", "--workers", "1") as gateway:
+
+        def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+            words = [word.replace("http://127.0.0.1:9901", gateway.admin) for word in words]
+            program = [sys.executable, "-m", "api_gateway_service_mesh"] if words[0] == "agw" else [words[0], "-sS"]
+            return subprocess.run(
+                [*program, *words[1:]],
+                cwd=tmp_path,
+                env={"PYTHONPATH": str(SRC), "PATH": "/usr/bin:/bin"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+
+        for line, after in zip(lines, [*lines[1:], ""], strict=True):
+            if not line.startswith("$ ") or line.startswith("$ agw serve"):
+                continue
+            words = shlex.split(line[2:])
+            done = run(words)
+            if "mistake.ru" in line:
+                assert done.returncode == 1
+                assert "A route needs a path." in done.stderr
+                assert "422" in done.stderr
+            else:
+                assert done.returncode == 0, done.stderr
+                assert "urn:agw:problem" not in done.stdout, done.stdout
+            if after.startswith("revision "):
+                assert done.stdout.strip() == after
+
+        with urllib.request.urlopen(gateway.admin + "/revisions") as answer:
+            listed = json.loads(answer.read())
+        assert [item["revision"] for item in listed] == [5, 4, None, 3, 2, 1]
+        assert [item["why"] for item in listed][-2:] == ["the sale begins", "loaded"]
+        assert listed[-2]["where"].startswith("examples/live/sale.ttl")
+        assert listed[0]["rolled_back_to"] == 1
+        again = run(["agw", "apply", "examples/live/gateway.ttl", "--live", gateway.admin])
+        assert "nothing changed" in again.stdout
+        whole = run(
+            [
+                "agw",
+                "apply",
+                "examples/live/gateway.ttl",
+                "examples/live/sale.ttl",
+                "--replace",
+                "--live",
+                gateway.admin,
+            ]
+        )
+        assert whole.returncode == 1  # two limits of one limiter: the files contradict each other
+        stale = run(["agw", "apply", "examples/live/sale.ttl", "--live", gateway.admin, "--if-match", '"x"'])
+        assert "412" in stale.stderr
