@@ -64,6 +64,10 @@ ex:stable a agw:TrafficSplit ; agw:weight 90 ; agw:targetService ex:productsServ
 ex:canary a agw:TrafficSplit ; agw:weight 10 ; agw:targetService ex:next .
 ex:limiter a agw:RateLimiter ; agw:requestsPerSecond 5 ; agw:rejectedTotal 17 ; agw:admittedTotal 50 .
 ex:calm a agw:RateLimiter ; agw:rejectedTotal 1 ; agw:admittedTotal 5000 .
+ex:tried a agw:RateLimiter ; agw:quota 9 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:limitKey "route" ;
+    agw:rejectedTotal 0 ; agw:admittedTotal 80 ; agw:shadowedTotal 20 ; agw:evictedKeysTotal 3 ; agw:fallbackTotal 0 .
+ex:bearable a agw:AdaptiveConcurrency ; agw:concurrencyLimit 42 ; agw:concurrencyInUse 7 ; agw:shedTotal 12 .
+ex:guard a agw:OverloadGuard ; agw:overloadState "CALM" ; agw:overloadPressure 0.25 ; agw:shedTotal 0 .
 ex:breaker a agw:CircuitBreaker ; agw:breakerState "OPEN" ; agw:openedTotal 2 .
 ex:closed a agw:CircuitBreaker ; agw:breakerState "CLOSED" ; agw:openedTotal 0 .
 ex:productsService a agw:BackendService ; agw:hasInstance ex:one , ex:two .
@@ -109,6 +113,7 @@ SEEN = {
     ("report", "limiter-rejections"): [
         ["urn:ex:limiter", "17", "50", "5", "/products"],
         ["urn:ex:calm", "1", "5000", None, None],
+        ["urn:ex:tried", "0", "80", None, None],
     ],
     ("report", "certificates"): [
         ["urn:ex:old", None, "old.pem", "2020-01-01T00:00:00Z"],
@@ -124,7 +129,20 @@ SEEN = {
         ["urn:ex:canary", "ROLLED_BACK", "0", "0", "40", "9", "ROLLED_BACK", "error rate 0.2 is above 0.1"]
     ],
     ("doctor", "breaker-open"): [["urn:ex:products", "/products", "urn:ex:breaker", "OPEN", "urn:ex:productsService"]],
-    ("doctor", "limiter-too-tight"): [["urn:ex:limiter", "17", "50", "5", None]],
+    ("report", "hot-limiters"): [
+        ["urn:ex:limiter", "17", "50", None, None, None],
+        ["urn:ex:calm", "1", "5000", None, None, None],
+        ["urn:ex:tried", "0", "80", "20", "3", "0", "route"],
+    ],
+    ("report", "load"): [
+        ["urn:ex:bearable", "12", "42", "7", None, None],
+        ["urn:ex:guard", "0", None, None, "CALM", "0.25"],
+    ],
+    ("doctor", "limiter-too-tight"): [
+        ["urn:ex:tried", "20", "80", None, None],
+        ["urn:ex:limiter", "17", "50", "5", None],
+    ],
+    ("doctor", "limiter-crowded"): [["urn:ex:tried", "3", "0", None, None, None]],
     ("doctor", "endpoints-unhealthy"): [["urn:ex:productsService", "urn:ex:one", "one:80", "1"]],
     ("doctor", "certificates-expiring"): [["urn:ex:old", "2020-01-01T00:00:00Z", "old.pem"]],
 }

@@ -8,7 +8,7 @@ import pytest
 
 from api_gateway_service_mesh.model import Algorithm, Balancer, KeyKind, Limits, RateLimit, RequestKey
 from api_gateway_service_mesh.proxy.head import HeadReader
-from api_gateway_service_mesh.proxy.key import cookie
+from api_gateway_service_mesh.proxy.key import address_block, cookie
 from api_gateway_service_mesh.proxy.parser import BlockJudge
 from tests.support.backend import answer, backend, read_answer, says
 from tests.support.gateway import endpoint, mesh_of, route, running, upstream
@@ -68,3 +68,21 @@ async def test_rate_limit_by_header() -> None:
                 lines.append((await read_answer(reader)).line.split()[1])
             writer.close()
     assert lines == ["200", "200", "429", "200", "429"]
+
+
+@pytest.mark.parametrize(
+    ("address", "other", "alike"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2", True),
+    ],
+)
+def test_a_network_is_one_host(address: str, other: str, alike: bool) -> None:
+    assert (address_block(address, 64) == address_block(other, 64)) is alike
+
+
+def test_an_address_that_is_none_is_taken_as_it_is() -> None:
+    assert address_block("unix:socket", 64) == "unix:socket"

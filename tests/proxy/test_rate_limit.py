@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
-from api_gateway_service_mesh.model import RateLimit
+from api_gateway_service_mesh.model import KeyKind, LimitAlgorithm, RateLimit, RequestKey
 from api_gateway_service_mesh.policies import read_rate_limit
-from tests.support.backend import answer, backend, read_answer, says
+from tests.support.backend import Received, answer, backend, read_answer, says
 from tests.support.gateway import endpoint, mesh_of, route, running, upstream
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -39,3 +40,75 @@ async def test_rate_limit(kind: str) -> None:
     assert str(got.get("ratelimit")).startswith('"default";r=0;t=')
     assert (counted.admitted, counted.rejected) == (2, 2)
     assert len(behind.requests) == 2
+
+
+async def asked(limits: Sequence[RateLimit], heads: Sequence[str], **more: object) -> tuple[list[Received], list[str]]:
+    """What each request got, and the log."""
+    async with backend(says(answer(b"x"))) as behind:
+        mesh = mesh_of(route(rate_limits=tuple(limits), **more), upstream(endpoint(behind.port)), access_log=True)
+        async with running(mesh) as gateway:
+            reader, writer = await gateway.connect()
+            got = []
+            for head in heads:
+                writer.write(f"GET / HTTP/1.1\r\nHost: a\r\n{head}\r\n".encode())
+                got.append(await read_answer(reader))
+            writer.close()
+            return got, list(gateway.log)
+
+
+def statuses(got: Sequence[Received]) -> list[str]:
+    return [one.line.split()[1] for one in got]
+
+
+async def test_every_limit_must_admit_and_the_tightest_is_told() -> None:
+    wide = RateLimit("urn:wide", 100 / 60, 100, (), LimitAlgorithm.SLIDING_WINDOW, 60.0, "wide", True, fields=True)
+    tight = RateLimit("urn:tight", 3 / 3600, 3, (), LimitAlgorithm.FIXED_WINDOW, 3600.0, "tight", True, fields=True)
+    got, _ = await asked((wide, tight), [""] * 4)
+    assert statuses(got) == ["200"] * 3 + ["429"]
+    assert [str(one.get("ratelimit")).split(";t=")[0] for one in got] == [f'"tight";r={left}' for left in (2, 1, 0, 0)]
+    assert got[0].get("ratelimit-policy") == '"wide";q=100;w=60, "tight";q=3;w=3600'
+    document = json.loads(got[3].body)
+    assert document["type"] == "urn:agw:problem:quota-exceeded"
+    assert document["policy"] == "urn:tight"
+    assert document["detail"] == "over the quota of 3 in 1 hour"
+    assert 3590 <= int(str(got[3].get("retry-after"))) <= 3600
+
+
+async def test_without_being_asked_to_an_admitted_request_is_told_nothing() -> None:
+    got, _ = await asked((RateLimit("urn:limit", 0.01, 2),), [""])
+    assert got[0].get("ratelimit") is None
+    assert got[0].get("ratelimit-policy") is None
+
+
+async def test_a_limit_in_shadow_mode_counts_and_lets_through() -> None:
+    got, log = await asked((RateLimit("urn:limit", 0.01, 1, shadow=True),), [""] * 3)
+    assert statuses(got) == ["200"] * 3
+    assert [json.loads(line).get("flags") for line in log] == [None, ["rate-limit-shadow"], ["rate-limit-shadow"]]
+
+
+async def test_what_a_request_costs() -> None:
+    got, _ = await asked((RateLimit("urn:limit", 0.01, 10),), [""] * 3, request_cost=4)
+    assert statuses(got) == ["200", "200", "429"]
+
+
+async def test_two_keys_make_one_of_their_combination() -> None:
+    keys = (RequestKey(KeyKind.HEADER, "x-a"), RequestKey(KeyKind.HEADER, "x-b"))
+    pairs = [("1", "1"), ("1", "2"), ("2", "1"), ("1", "1"), ("11", ""), ("1", "1")]
+    heads = [f"X-A: {one}\r\nX-B: {other}\r\n" for one, other in pairs]
+    got, _ = await asked((RateLimit("urn:limit", 0.01, 1, keys),), heads)
+    assert statuses(got) == ["200", "200", "200", "429", "200", "429"]
+
+
+async def test_two_routes_by_route() -> None:
+    limit = RateLimit("urn:limit", 0.01, 1, (RequestKey(KeyKind.ROUTE), RequestKey(KeyKind.CLIENT_ADDRESS)))
+    assert limit.by_address
+    routes = tuple(route(f"/{name}", name, rate_limits=(limit,)) for name in "ab")
+    async with backend(says(answer(b"x"))) as behind:
+        async with running(mesh_of(routes, upstream(endpoint(behind.port)))) as gateway:
+            reader, writer = await gateway.connect()
+            got = []
+            for name in "aabb":
+                writer.write(f"GET /{name} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                got.append(await read_answer(reader))
+            writer.close()
+    assert statuses(got) == ["200", "429", "200", "429"]
