@@ -10,8 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-
-from .key import key_hash as hash_of
+from hashlib import blake2b
+from itertools import islice
+from struct import Struct
 
 __all__ = ["POINTS", "Ring", "named", "ring_of"]
 
@@ -20,6 +21,16 @@ POINTS = 160
 
 MAX_RING = 65_536
 """Bound on the points of a ring; above it points are dealt out in proportion, at least one each."""
+
+
+_BLOCK = 8
+_unpack = Struct("<8q").unpack
+
+
+def _points(name: str, block: int) -> tuple[int, ...]:
+    """Eight points at a time: one hash is as long as eight are."""
+    points: tuple[int, ...] = _unpack(blake2b(f"{name} {block}".encode("utf-8", "surrogatepass")).digest())
+    return points
 
 
 class Ring:
@@ -32,7 +43,8 @@ class Ring:
         ring: list[tuple[int, int]] = []
         for place, (name, weight) in enumerate(endpoints):
             points = max(1, round(weight * per_weight))
-            ring.extend((hash_of(f"{name} {point}"), place) for point in range(points))
+            drawn = (point for block in range(-(-points // _BLOCK)) for point in _points(name, block))
+            ring.extend((point, place) for point in islice(drawn, points))
         ring.sort()
         self._points = [point for point, _ in ring]
         self._owners = [owner for _, owner in ring]
