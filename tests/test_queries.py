@@ -72,7 +72,8 @@ ex:breaker a agw:CircuitBreaker ; agw:breakerState "OPEN" ; agw:openedTotal 2 .
 ex:closed a agw:CircuitBreaker ; agw:breakerState "CLOSED" ; agw:openedTotal 0 .
 ex:productsService a agw:BackendService ; agw:hasInstance ex:one , ex:two .
 ex:one a agw:ServiceInstance ; agw:address "one:80" ; agw:healthState "UNHEALTHY" ; agw:activeRequests 0 .
-ex:two a agw:ServiceInstance ; agw:address "two:80" ; agw:healthState "HEALTHY" ; agw:activeRequests 3 .
+ex:two a agw:ServiceInstance ; agw:address "two:80" ; agw:healthState "HEALTHY" ; agw:activeRequests 3 ;
+    agw:ejectedUntil "2026-01-01T00:00:30Z"^^xsd:dateTime ; agw:ejectionsTotal 2 .
 ex:next a agw:BackendService ; agw:address "next:80" ; agw:healthState "UNKNOWN" .
 ex:spare a agw:BackendService ; agw:address "spare:80" .
 ex:old a agw:Certificate ; agw:certificateFile "old.pem" ; agw:certificateExpiry "2020-01-01T00:00:00Z"^^xsd:dateTime .
@@ -144,6 +145,7 @@ SEEN = {
     ],
     ("doctor", "limiter-crowded"): [["urn:ex:tried", "3", "0", None, None, None]],
     ("doctor", "endpoints-unhealthy"): [["urn:ex:productsService", "urn:ex:one", "one:80", "1"]],
+    ("doctor", "endpoints-ejected"): [["urn:ex:productsService", "urn:ex:two", "two:80", "2026-01-01T00:00:30Z", "2"]],
     ("doctor", "certificates-expiring"): [["urn:ex:old", "2020-01-01T00:00:00Z", "old.pem"]],
 }
 
