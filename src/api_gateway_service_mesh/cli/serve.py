@@ -22,6 +22,13 @@ __all__ = ["command"]
     metavar="DIR|URL",
     help="Keep the configuration in a folder, or in a triple store, where updates can change it; FILEs only begin it.",
 )
+@click.option(
+    "--poll-seconds",
+    type=click.FloatRange(0.1, 3600),
+    default=2.0,
+    show_default=True,
+    help="How often a triple store is asked for changes.",
+)
 @click.option("--writable", is_flag=True, help="Take updates, and write them back to the FILEs.")
 @click.option("--host", help="Address to listen on, in place of the listener's.")
 @click.option(
@@ -44,6 +51,7 @@ __all__ = ["command"]
 def command(
     files: tuple[Path, ...],
     store: str | None,
+    poll_seconds: float,
     writable: bool,
     host: str | None,
     port: int | None,
@@ -70,6 +78,7 @@ def command(
         files=files,
         store=None if store is None else store if store.startswith(("http://", "https://")) else Path(store),
         writable=writable,
+        poll_seconds=poll_seconds,
         host=host,
         port=port,
         admin_host=admin_host,

@@ -200,11 +200,14 @@ def revision_iri(number: int) -> str:
     return f"urn:agw:revision:{number}"
 
 
-def revision_triples(item: Revision) -> list[ox.Triple]:
+def revision_triples(item: Revision, name: str | None = None, before: str | None = None) -> list[ox.Triple]:
     """One revision as PROV-O: an entity, the activity that made it and the agent behind that; and as a change set (the
-    vocabulary of that name) with the triples it added and removed, while they are few."""
+    vocabulary of that name) with the triples it added and removed, while they are few.
+
+    ``name`` and ``before`` are the IRIs of this revision and its parent, where they are not named by their numbers."""
     assert item.number is not None
-    entity = ox.NamedNode(revision_iri(item.number))
+    entity = ox.NamedNode(name or revision_iri(item.number))
+    parent = before if name else None if item.parent is None else revision_iri(item.parent)
     activity = ox.NamedNode(f"{entity.value}:change")
     agent = ox.NamedNode(f"urn:agw:agent:{_safe(item.author.who)}")
     kind = ox.NamedNode(RDF_TYPE)
@@ -221,16 +224,17 @@ def revision_triples(item: Revision) -> list[ox.Triple]:
     say(agent, "http://www.w3.org/2000/01/rdf-schema#label", ox.Literal(item.author.who))
     say(entity, _PROV + "wasGeneratedBy", activity)
     say(entity, _PROV + "generatedAtTime", moment)
-    say(entity, _DCTERMS + "identifier", ox.Literal(item.number))
+    if not name:
+        say(entity, _DCTERMS + "identifier", ox.Literal(item.number))
     if item.digest is not None:
         say(entity, _DCTERMS + "hasVersion", ox.Literal(item.digest))
     say(activity, _PROV + "endedAtTime", moment)
     say(activity, _PROV + "wasAssociatedWith", agent)
     say(activity, _CS + "subjectOfChange", ox.NamedNode("urn:agw:graph:config"))
-    if item.parent is not None:
-        say(entity, _PROV + "wasRevisionOf", ox.NamedNode(revision_iri(item.parent)))
-        say(activity, _PROV + "used", ox.NamedNode(revision_iri(item.parent)))
-    if item.rolled_back_to is not None:
+    if parent is not None:
+        say(entity, _PROV + "wasRevisionOf", ox.NamedNode(parent))
+        say(activity, _PROV + "used", ox.NamedNode(parent))
+    if item.rolled_back_to is not None and not name:
         say(entity, _PROV + "alternateOf", ox.NamedNode(revision_iri(item.rolled_back_to)))
     if item.author.why:
         say(activity, _CS + "changeReason", ox.Literal(item.author.why))

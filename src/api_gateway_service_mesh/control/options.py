@@ -26,7 +26,8 @@ class ServeOptions:
     """Options of `supervisor.serve`; each has the name of the command line's.
 
     ``store`` is what keeps the configuration in place of files: a folder, or the URL of a triple store; ``files`` then
-    only make its first revision. ``writable`` lets updates over HTTP be written back to ``files``.
+    only make its first revision. ``poll_seconds`` is how often a triple store is asked for changes. ``writable`` lets
+    updates over HTTP be written back to ``files``.
     ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the
     address of the configuration's listener; with neither a listener nor an override the gateway listens on
     0.0.0.0:8080. Port 0 takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default:
@@ -37,6 +38,7 @@ class ServeOptions:
     files: tuple[Path, ...] = ()
     store: Path | str | None = None
     writable: bool = False
+    poll_seconds: float = 2.0
     load: Callable[[], SourceGraph] | None = None
     host: str | None = None
     port: int | None = None

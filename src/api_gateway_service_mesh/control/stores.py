@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .store import ConfigStore
@@ -22,6 +21,10 @@ def open_store(options: ServeOptions) -> ConfigStore:
     """
     if options.store is None:
         return FileStore(options.files, options.load, writable=options.writable)
+    if isinstance(options.store, str):
+        from .store_remote import RemoteStore
+
+        return RemoteStore(options.store, options.files, poll_seconds=options.poll_seconds)
     from .store_journal import JournalStore
 
-    return JournalStore(Path(options.store), options.files)
+    return JournalStore(options.store, options.files)

@@ -40,13 +40,14 @@ from .runtime import runtime_ntriples
 from .snapshot import Snapshot
 from .sparql.dataset import DEFAULT_GRAPHS
 from .sparql.service import Dataset, SparqlService
-from .store import ConfigStore, StoreReadOnly
+from .store import ConfigStore, StoreConflict, StoreReadOnly
 from .stores import open_store
 from .update import Edit, PreconditionFailed, matches, refusal
 
 __all__ = ["Revision", "Supervisor"]
 
 _COLLECT_EVERY = 4
+_TRIES = 3
 _log = logging.getLogger("agw.control")
 
 
@@ -165,7 +166,7 @@ class Supervisor:
     async def _poll(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            self._wanted.set()
+            await self.reload(renew=False)
 
     async def _watch(self, stop: asyncio.Event) -> None:
         try:
@@ -184,23 +185,28 @@ class Supervisor:
             names = (certificate.certificate_file, certificate.trust_bundle_file, key.partition("file:")[2])
             yield from (Path(name) for name in names if name)
 
-    async def reload(self) -> bool:
-        """Load again; True when a new revision went live. A configuration that is refused changes nothing."""
+    async def reload(self, *, renew: bool = True) -> bool:
+        """Load again; True when a new revision went live. A configuration that is refused changes nothing. What was
+        said of it is not said again while it stays the same."""
+        before = self.refused
         try:
-            return await self.load()
+            return await self.load(renew=renew)
         except ConfigError as error:
-            self._say("the new configuration is refused; the one before stays in force")
-            self._say(render_report(error.report, colour=self.options.colour, width=self.options.width).rstrip("\n"))
+            if error.report != before:
+                self._say("the new configuration is refused; the one before stays in force")
+                text = render_report(error.report, colour=self.options.colour, width=self.options.width)
+                self._say(text.rstrip("\n"))
         except AgwError as error:
-            remedy = f" ({error.remedy})" if error.remedy else ""
-            self._say(f"the new configuration is refused; the one before stays in force: {error.message}{remedy}")
+            if self.refused != before:
+                remedy = f" ({error.remedy})" if error.remedy else ""
+                self._say(f"the new configuration is refused; the one before stays in force: {error.message}{remedy}")
         except Exception:
             _log.exception("loading failed")
             self._say("the new configuration could not be loaded; the one before stays in force")
         return False
 
-    async def load(self) -> bool:
-        """Read, build and go live. False: it is what is served already.
+    async def load(self, *, renew: bool = True) -> bool:
+        """Read, build and go live. False: it is what is served already; then certificates are read again (`renew`).
 
         Raises:
             ConfigError, AgwError: refused, at whatever step; what was served still is.
@@ -211,7 +217,7 @@ class Supervisor:
             try:
                 made = await asyncio.to_thread(self._compile, None)
                 if made is None:
-                    renewed = await self._ports.renew()
+                    renewed = await self._ports.renew() if renew else []
                     if renewed:
                         self._say("certificates are loaded again: " + ", ".join(f"port {port}" for port in renewed))
                     if self.refused is not None:
@@ -240,6 +246,20 @@ class Supervisor:
             UpdateRefused: the configuration would be wrong.
             AgwError: the edit itself, the store or the workers fail. Whatever is raised, nothing has changed.
         """
+        for _ in range(_TRIES):
+            try:
+                return await self._update(edit, author, if_match, rolled_back_to)
+            except StoreConflict as conflict:
+                # Somebody else was quicker. What they wrote is loaded, and the edit made anew from it.
+                try:
+                    moved = await self.load(renew=False)
+                except AgwError:
+                    raise conflict from None
+                if not moved and self.store.watched:
+                    raise
+        return await self._update(edit, author, if_match, rolled_back_to)
+
+    async def _update(self, edit: Edit, author: Author, if_match: str | None, rolled_back_to: int | None) -> Revision:
         async with self._loading:
             started = time.perf_counter()
             at = datetime.now(UTC)
@@ -352,8 +372,10 @@ class Supervisor:
         return revision
 
     def _refused(self, error: AgwError, at: datetime, seconds: float, author: Author) -> Report:
-        self._rejected += 1
         finding = Finding(error.problem, error.message, remedy=error.remedy)
         report = error.report if isinstance(error, ConfigError) else Report((finding,))
+        if report == self.refused:  # asked again, it said the same
+            return report
+        self._rejected += 1
         self.history.record(Revision(None, at, None, 0, seconds, refused=report, author=author), None)
         return report
