@@ -136,7 +136,9 @@ class LineMemory(dict[bytes, bytes]):
         if not colon or rest.translate(None, _VALUE_BYTES):
             raise self.fault("malformed-header", "a header line is not 'name: value'")
         value = rest.strip(b" \t")
-        wire = b"%b: %b\r\n" % (name, value)
+        # Most write it as agw does: then the line needs its end only.
+        canonical = len(rest) == len(value) + 1 and rest[:1] == b" "
+        wire = line + b"\r\n" if canonical else b"%b: %b\r\n" % (name, value)
         if kind is _FLEET:
             return wire
         if kind is not _PLAIN:
