@@ -8,6 +8,7 @@ which paths part.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import intern
 from typing import Generic, TypeVar
 
 from .path import ANY_SEGMENT
@@ -43,7 +44,8 @@ class PathTree(Generic[T]):
     def add(self, thing: T, segments: Sequence[str], *, open_ended: bool) -> None:
         """`thing` stands at `segments`; `open_ended`: and for all paths below. One thing of each kind a place."""
         node = self._root
-        for segment in segments:
+        for stated in segments:
+            segment = intern(stated)  # "items" of a thousand routes is one object, which the cache then has
             if segment == ANY_SEGMENT:
                 if node.parameter is None:
                     node.parameter = _Node()
