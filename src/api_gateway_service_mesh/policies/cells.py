@@ -190,7 +190,7 @@ class CellLayout:
             raise CellsExhausted(
                 f"no room for the state of {key[0]} {key[1]}: it needs {size} cells, "
                 f"{self._store.cells - base} of {self._store.cells} are left",
-                remedy="let routes share rate limiters that have a key, or lower agw:keyCapacity: each has a table of keys",
+                remedy="let routes share rate limiters that have a key, or lower their agw:keyCapacity",
             )
         self._next = base + size
         return base
