@@ -66,6 +66,7 @@ def test_policies_decide_and_never_act() -> None:
 
 # Modules that only run as part of a process or of a connection, and the tests that hold them through it.
 HELD_BY = {
+    "proxy/asker.py": "proxy/test_hedge.py",
     "proxy/shared_limit.py": "proxy/test_redis.py",
     "control/arguments.py": "control/test_serve.py",
     "control/channel.py": "control/test_serve.py",

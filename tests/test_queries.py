@@ -192,8 +192,9 @@ ex:a a ex:Public . ex:b a ex:Payments . ex:c a ex:Refunds . ex:d a ex:Refunds ; 
 ex:f a ex:Payments , ex:Public .
 """
 INHERITED = {
-    "Route": "hasRateLimiter hasCircuitBreaker hasRetryPolicy hasTimeout hasLoadBalancer hasAuthentication "
-    "hasBackendService hasTrafficSplit requestCost requestPriority hasAdaptiveConcurrency splitKey splitCookie selectsLabel",
+    "Route": "hasRateLimiter hasCircuitBreaker hasRetryPolicy hasHedging hasTimeout hasLoadBalancer "
+    "hasAuthentication hasBackendService hasTrafficSplit requestCost requestPriority hasAdaptiveConcurrency "
+    "splitKey splitCookie selectsLabel",
     "BackendService": "hasMutualTLS hasHealthCheck hasConnectionPool hasServiceMesh hasSidecar hasOutlierDetection",
 }
 

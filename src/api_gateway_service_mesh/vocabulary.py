@@ -224,6 +224,13 @@ class AGW(metaclass=_Closed):
     maximumReplayBytes: Final = f"{NAMESPACE}maximumReplayBytes"
     retriedTotal: Final = f"{NAMESPACE}retriedTotal"
     retriesRefusedTotal: Final = f"{NAMESPACE}retriesRefusedTotal"
+    # hedge
+    Hedging: Final = f"{NAMESPACE}Hedging"
+    hasHedging: Final = f"{NAMESPACE}hasHedging"
+    hedgeDelay: Final = f"{NAMESPACE}hedgeDelay"
+    hedgeNonIdempotent: Final = f"{NAMESPACE}hedgeNonIdempotent"
+    hedgedTotal: Final = f"{NAMESPACE}hedgedTotal"
+    hedgeWonTotal: Final = f"{NAMESPACE}hedgeWonTotal"
     # timeout
     Timeout: Final = f"{NAMESPACE}Timeout"
     hasTimeout: Final = f"{NAMESPACE}hasTimeout"

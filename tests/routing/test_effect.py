@@ -10,6 +10,7 @@ from api_gateway_service_mesh.model import (
     ConnectionPool,
     DeadlineTrust,
     Endpoint,
+    Hedging,
     KeyKind,
     MtlsMode,
     RateLimit,
@@ -126,3 +127,10 @@ def test_the_bounds_of_a_connection_pool_are_said() -> None:
     _, said, _ = effects(mesh(r, upstreams=(service,)), r)
     assert said.text == "at most 1024 connections, 4096 waiting, 0.5 s in the queue, 7 requests"
     assert cited(said) == [("hasConnectionPool", EX + "p"), ("queueTimeout", "0.5"), ("maxRequests", "7")]
+
+
+def test_hedging_is_said() -> None:
+    r = route("r", "/", hedging=Hedging(EX + "h", 0.25, non_idempotent=True))
+    said = effects(mesh(r), r)[0]
+    assert (said.name, said.text) == ("hedging", "a second attempt after 0.25 s")
+    assert cited(said) == [("hasHedging", EX + "h"), ("hedgeDelay", "0.25"), ("hedgeNonIdempotent", "true")]

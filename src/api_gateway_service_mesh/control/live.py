@@ -17,6 +17,7 @@ from api_gateway_service_mesh.model import (
     Breaker,
     Certificate,
     Endpoint,
+    Hedging,
     Mesh,
     Purpose,
     RateLimit,
@@ -36,6 +37,7 @@ from api_gateway_service_mesh.policies import (
     CircuitBreaker,
     EndpointTotals,
     HealthState,
+    HedgeTotals,
     LogTotals,
     RateLimitTotals,
     RouteTotals,
@@ -50,6 +52,7 @@ from api_gateway_service_mesh.policies import (
     read_endpoint,
     read_failing,
     read_health,
+    read_hedge,
     read_log,
     read_rate_limit,
     read_route,
@@ -180,6 +183,8 @@ class Live:
         totals = dict.fromkeys(policies, BudgetTotals(0, 0))
         for policy, upstream in budgeted(self.mesh):
             base = self.slots[budget_key(policy, upstream)]
+            if policy not in totals:
+                continue  # of a hedging without a retry policy
             one, so_far = read_budget(self.cells.view, base, self.workers), totals[policy]
             totals[policy] = BudgetTotals(so_far.granted + one.granted, so_far.refused + one.refused)
         for iri, retry in policies.items():
@@ -189,6 +194,12 @@ class Live:
         """Every service, with what is under way to it and what its pool's bounds refused."""
         for upstream in self.mesh.upstreams:
             yield upstream, read_bulkhead(self.cells.view, self.slots["bulkhead", upstream.iri], self.workers)
+
+    def hedgings(self) -> Iterator[tuple[Hedging, HedgeTotals]]:
+        """Every hedging once, with its attempts."""
+        hedgings = {route.hedging.iri: route.hedging for route in self.mesh.routes if route.hedging is not None}
+        for iri, hedging in hedgings.items():
+            yield hedging, read_hedge(self.cells.view, self.slots["hedge", iri], self.workers)
 
     def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
         """Every endpoint once, with its counters and health."""

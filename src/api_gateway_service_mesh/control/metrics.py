@@ -123,6 +123,12 @@ def _policies(live: Live) -> Iterator[Family]:
         for retry, totals in live.retries()
         for result, count in (("granted", totals.granted), ("refused", totals.refused))
     ]
+    hedges = [
+        Sample(count, (("hedging", hedging.iri), ("result", result)))
+        for hedging, totals in live.hedgings()
+        for result, count in (("sent", totals.sent), ("won", totals.won))
+    ]
+    yield Family("agw_hedges", "Second attempts beside slow first ones, and those that won.", Kind.COUNTER, hedges)
     yield Family("agw_retries", "Retries that were due, by what the budget said.", Kind.COUNTER, retries)
 
 

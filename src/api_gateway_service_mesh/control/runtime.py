@@ -66,6 +66,9 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield guard.iri, AGW.shedTotal, _integer(shed)
     for store, state in live.redis_stores():
         yield store.iri, AGW.storeState, f'"{state}"'
+    for hedging, hedges in live.hedgings():
+        yield hedging.iri, AGW.hedgedTotal, _integer(hedges.sent)
+        yield hedging.iri, AGW.hedgeWonTotal, _integer(hedges.won)
     for upstream, places in live.bulkheads():
         yield upstream.iri, AGW.pendingRequests, _integer(places.pending)
         yield upstream.iri, AGW.overflowTotal, _integer(places.overflow)

@@ -15,6 +15,7 @@ from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
 from .endpoint import Endpoint
 from .health import CheckProtocol, HealthCheck, Purpose
+from .hedge import Hedging
 from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
 from .listener import Limits, Listener
@@ -50,6 +51,7 @@ __all__ = [
     "HashAlgorithm",
     "HeaderMatch",
     "HealthCheck",
+    "Hedging",
     "JwtAlgorithm",
     "JwtAuthentication",
     "KeyKind",

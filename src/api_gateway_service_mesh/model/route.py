@@ -8,6 +8,7 @@ from .authentication import Authentication
 from .balancer import Balancer
 from .breaker import Breaker
 from .concurrency import AdaptiveConcurrency, RequestPriority
+from .hedge import Hedging
 from .key import RequestKey
 from .match import RouteMatch
 from .rate_limit import RateLimit
@@ -47,3 +48,4 @@ class Route:
     split_key: RequestKey | None = None
     split_cookie: str | None = None
     subset: tuple[str, ...] = ()
+    hedging: Hedging | None = None

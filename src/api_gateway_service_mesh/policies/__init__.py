@@ -17,7 +17,7 @@ more, and when?). `RouteCounters`, `ShareCounters`, `EndpointCounters` and `Rate
 
 from .balancer import EndpointBalancer, balancer_key, make_balancer, subset_of
 from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
-from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, read_budget
+from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, budgeting, read_budget
 from .bulkhead import Bulkhead, BulkheadTotals, Overflow, clear_bulkheads, read_bulkhead
 from .canary import (
     CanaryDecision,
@@ -46,6 +46,7 @@ from .counters import (
     read_route,
 )
 from .health import EndpointHealth, HealthState, read_ejection, read_failing, read_health
+from .hedge import HedgeCounters, HedgeTotals, may_hedge, read_hedge
 from .key import key_hash
 from .latency import PeakLatency
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
@@ -86,6 +87,8 @@ __all__ = [
     "Failure",
     "FixedWindow",
     "HealthState",
+    "HedgeCounters",
+    "HedgeTotals",
     "KeyedTokenBucket",
     "Limiter",
     "Lock",
@@ -114,6 +117,7 @@ __all__ = [
     "breaker_units",
     "budget_key",
     "budgeted",
+    "budgeting",
     "cells_needed",
     "clear_bulkheads",
     "clear_gauges",
@@ -122,12 +126,14 @@ __all__ = [
     "layout_for",
     "limiter",
     "make_balancer",
+    "may_hedge",
     "read_budget",
     "read_bulkhead",
     "read_ejection",
     "read_endpoint",
     "read_failing",
     "read_health",
+    "read_hedge",
     "read_log",
     "read_rate_limit",
     "read_route",

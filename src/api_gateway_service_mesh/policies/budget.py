@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from api_gateway_service_mesh.model import Mesh, Route
+from api_gateway_service_mesh.model import Mesh, Retry, Route
 
 from .lock import NO_LOCK, Lock
 
-__all__ = ["BUDGET_CELLS", "BudgetTotals", "RetryBudget", "budget_key", "budgeted", "read_budget"]
+__all__ = ["BUDGET_CELLS", "BudgetTotals", "RetryBudget", "budget_key", "budgeted", "budgeting", "read_budget"]
 
 WINDOW_SECONDS = 10
 _PIECE = 3
@@ -40,10 +40,18 @@ def budgeted(mesh: Mesh) -> Iterator[tuple[str, str]]:
     """Every policy of `mesh` that has budgets, and the upstream of each, by IRI."""
     pairs: dict[tuple[str, str], None] = {}
     for route in mesh.routes:
-        if route.retry is not None:
+        policy = budgeting(route)
+        if policy is not None:
             for upstream in _upstreams(route):
-                pairs[route.retry.iri, upstream] = None
+                pairs[policy.iri, upstream] = None
     return iter(pairs)
+
+
+def budgeting(route: Route) -> Retry | None:
+    """The policy that bounds the retries and hedges of `route`: its retry policy, or the defaults for its hedging."""
+    if route.retry is None and route.hedging is not None:
+        return Retry(route.hedging.iri)
+    return route.retry
 
 
 def _upstreams(route: Route) -> list[str]:

@@ -30,6 +30,7 @@ from .bulkhead import BULKHEAD_CELLS
 from .concurrency import concurrency_cells
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
+from .hedge import HEDGE_CELLS
 from .latency import LATENCY_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
 from .outlier import SWEEP_CELLS, outlier_cells, outlier_key
@@ -204,8 +205,8 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``,
     ``health`` and ``latency`` (Endpoint), ``sticky`` (Balancer), ``bulkhead`` and ``outlier_sweep`` (Upstream),
-    ``epoch`` (one for all), ``access_log`` (Mesh), ``concurrency``
-    (AdaptiveConcurrency), ``overload`` (OverloadGuard), those of `policies.traffic`; named by themselves: ``balancer``
+    ``epoch`` (one for all), ``access_log`` (Mesh), ``hedge`` (Hedging), ``concurrency`` (AdaptiveConcurrency),
+    ``overload`` (OverloadGuard), those of `policies.traffic`; named by themselves: ``balancer``
     (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`), ``outlier`` (`outlier_key`).
     A policy that several routes name is one machine.
 
@@ -240,6 +241,9 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
                 yield "redis", limit.store.iri, REDIS_CELLS * workers
         yield from traffic_slots(route, workers)
         yield from _balancers(route, upstreams, workers)
+    for route in mesh.routes:
+        if route.hedging is not None:
+            yield "hedge", route.hedging.iri, HEDGE_CELLS * workers
     for unit in breaker_units(mesh):
         yield *unit.key, breaker_cells(unit.breaker)
     for policy, target in budgeted(mesh):

@@ -21,6 +21,7 @@ from .concurrency import concurrency_limits
 from .condition import request_conditions
 from .endpoint import endpoints
 from .health import health_checks
+from .hedge import hedgings
 from .jwt import jwt_authentications
 from .listener import listeners
 from .match import header_matches, query_matches
@@ -96,6 +97,7 @@ def assemble(
         breakers=breakers(rows.breaker, rows.breaker_status, reading),
         retries=retries(rows.retry, rows.retry_condition, rows.retry_status, reading),
         rate_limits=rate_limits(rows.rate_limit, rows.rate_limit_key, rows.route_rate_limit, stores, reading),
+        hedgings=hedgings(rows.hedge, reading),
         timeouts=timeouts(rows.timeout, reading),
         balancers=balancers(rows.balancer, reading),
         concurrency=concurrency_limits(rows.concurrency, reading),

@@ -11,6 +11,7 @@ from api_gateway_service_mesh.model import (
     Balancer,
     Breaker,
     HeaderMatch,
+    Hedging,
     QueryMatch,
     RateLimit,
     RequestPriority,
@@ -50,6 +51,7 @@ class RouteRow:
     upstream: str | None
     breaker: str | None
     retry: str | None
+    hedging: str | None
     timeout: str | None
     balancer: str | None
     cost: str | None
@@ -85,6 +87,7 @@ class Parts:
     rate_limits: Mapping[str, tuple[RateLimit, ...]]
     breakers: Mapping[str, Breaker]
     retries: Mapping[str, Retry]
+    hedgings: Mapping[str, Hedging]
     timeouts: Mapping[str, Timeout]
     balancers: Mapping[str, Balancer]
     concurrency: Mapping[str, AdaptiveConcurrency]
@@ -144,6 +147,7 @@ def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> 
         ),
         split_key=choice.key,
         split_cookie=choice.cookie,
+        hedging=reading.known(iri, AGW.hasHedging, row.hedging, parts.hedgings, "agw:Hedging"),
     )
 
 

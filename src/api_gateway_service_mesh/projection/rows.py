@@ -19,6 +19,7 @@ from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
 from .endpoint import EndpointRow
 from .health import HealthRow, HealthValueRow
+from .hedge import HedgeRow
 from .jwt import JwtRow, JwtValueRow
 from .listener import ListenerRow
 from .match import HeaderMatchRow, QueryMatchRow
@@ -69,6 +70,7 @@ class ProjectedRows:
     retry: tuple[RetryRow, ...] = ()
     retry_condition: tuple[RetryConditionRow, ...] = ()
     retry_status: tuple[RetryStatusRow, ...] = ()
+    hedge: tuple[HedgeRow, ...] = ()
     timeout: tuple[TimeoutRow, ...] = ()
     balancer: tuple[BalancerRow, ...] = ()
     split: tuple[SplitRow, ...] = ()

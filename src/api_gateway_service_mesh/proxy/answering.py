@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from api_gateway_service_mesh.policies import Bulkhead, CircuitBreaker, EndpointCounters, Failure, ShareCounters
 
 from .answer import AnswerHead
+from .asker import Asker
 from .attempt import AttemptOutcome
 from .client_side import Downstream
 from .head import Block
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from .core import Core, Generation
     from .exchange import Exchange
+    from .hedge import Hedge
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
     from .redis import Verdict
@@ -34,7 +36,7 @@ REPLAY_BYTES = 64 * 1024
 """So much of a body is kept where no retry policy says otherwise: a connection may be lost that had served before."""
 
 
-class Answering:
+class Answering(Asker):
     """The state of an exchange, and its answering half. ``status`` is 0 until an answer begins."""
 
     authority: bytes | None = None
@@ -61,6 +63,10 @@ class Answering:
     attempt_breaker: CircuitBreaker | None = None
     """The same for the attempt under way, where each endpoint has its breaker."""
     attempt_ticket = 0.0
+    hedge: Hedge | None = None
+    """The second attempt beside the first, while there is one."""
+    parked: tuple[Failure, Refusal] | None = None
+    """How the first attempt failed, while the second is under way."""
     deadline_name: bytes | None = None
     """The field in which backends are told how much time is left."""
     allowed_seconds: float | None = None
@@ -182,7 +188,10 @@ class Answering:
 
     def _retry_status(self, connection: UpstreamConnection, head: AnswerHead, *, whole: bool) -> bool:
         status = head.status
-        if not self._try_again(Failure.STATUS, status, head):
+        if status >= 500 and self.hedge is not None:
+            said = "the backend answered with an error, and the second attempt failed too"
+            self.parked = (Failure.STATUS, Refusal(502, "upstream-error", said, failure=True))
+        elif not self._try_again(Failure.STATUS, status, head):
             return False
         self.connection = None
         if whole:

@@ -155,6 +155,7 @@ class Exchange(Answering):
         if target.bounded and not self._enters(target, pool):
             return
         self.pool = pool
+        self.parked = None
         if handler.attempt_seconds is not None:
             now = self.started if self.attempt == 1 else monotonic()
             self.attempt_deadline = now + handler.attempt_seconds
@@ -192,12 +193,7 @@ class Exchange(Answering):
         """A connection for this attempt."""
         self.connection = connection
         connection.begin(self)
-        head = b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
-            self.method.encode(),
-            self.target_bytes,
-            self.fields if self.deadline_name is None else self.fields + left_field(self),
-            self.request_id,
-        )
+        head = self.request_head()
         if self.waiting:
             head += b"".join(self.waiting)
             self.waiting.clear()
@@ -208,6 +204,19 @@ class Exchange(Answering):
         connection.write(head)
         if was_paused and not self.body_paused:  # unless the write has filled the transport
             self.down.resume_body()
+
+    def request_head(self) -> bytes:
+        """The head as it goes to a backend."""
+        return b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
+            self.method.encode(),
+            self.target_bytes,
+            self.fields if self.deadline_name is None else self.fields + left_field(self),
+            self.request_id,
+        )
+
+    def attempt_failed(self, failure: Failure | None, status: int) -> None:
+        """Count the attempt that is the exchange's now as failed, without a consequence for the request."""
+        self._attempt_over(ok=False, failure=failure, status=status)
 
     def _send_waiting(self, connection: UpstreamConnection) -> None:
         for piece in self.waiting:
@@ -250,8 +259,17 @@ class Exchange(Answering):
     def _failed(self, failure: Failure, refusal: Refusal, status: int = 0) -> None:
         """An attempt came to nothing: once more, or tell the client."""
         self._attempt_over(ok=False, failure=failure)
-        if not self._try_again(failure, status):
+        if self.hedge is not None:
+            self.parked = (failure, refusal)
+            self.attempt_deadline = None
+        elif not self._try_again(failure, status):
             self.refuse(refusal)
+
+    def hedge_failed(self) -> None:
+        """The second attempt came to nothing. When the first did before, that is how this one ends too."""
+        parked, self.parked = self.parked, None
+        if parked is not None and not self.over and not self._try_again(parked[0], 0):
+            self.refuse(parked[1])
 
     def _try_again(self, failure: Failure, status: int, answer: AnswerHead | None = None) -> bool:
         handler = self.handler
@@ -305,6 +323,16 @@ class Exchange(Answering):
             self._end(failed=True)
         else:
             self.refuse(Refusal(504, "timeout", "nothing moved on this request for too long", failure=True))
+
+    def give_up_first(self) -> None:
+        """The second attempt has won: the first is given up, which says nothing of its backend."""
+        if self.parked is None:
+            self._drop_connection(ok=True)
+        self.parked = None
+
+    def drop_attempt(self) -> None:
+        """Give up the attempt under way, which says nothing of its backend."""
+        self._drop_connection(ok=True)
 
     def _drop_connection(self, *, ok: bool, counted: bool = True, failure: Failure | None = None) -> None:
         """Give up the attempt under way, wherever it is."""

@@ -32,6 +32,7 @@ from .authentication import authentication_gate
 from .breaker import breaker_gates
 from .concurrency import concurrency_gates
 from .deadline import deadline_gates
+from .hedge import hedge_gates
 from .overload import overload_gates
 from .problem import Refusal
 from .rate_limit import address_limits, rate_limit_fields, rate_limits
@@ -110,4 +111,5 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     breaker_gates,
     retry_gates,
     deadline_gates,
+    hedge_gates,
 )

@@ -33,7 +33,7 @@ from .tls_reader import TlsReader
 from .upstream import UpstreamConnection
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .asker import Asker
 
 __all__ = ["EndpointPool", "UpstreamPool"]
 
@@ -128,7 +128,7 @@ class EndpointPool:
         self.authority = endpoint.authority
         self.counters = counters
         self.idle: list[UpstreamConnection] = []
-        self.waiters: dict[Exchange, None] = {}
+        self.waiters: dict[Asker, None] = {}
         self.connecting = 0
         self.max_served = parent.bounds.max_requests_per_connection or sys.maxsize
         """So many answers a connection gives before it is closed."""
@@ -151,7 +151,7 @@ class EndpointPool:
                 return connection
         return None
 
-    def wait(self, exchange: Exchange) -> bool:
+    def wait(self, exchange: Asker) -> bool:
         """Put `exchange` in line for a connection; False when the line is full. Answers with ``exchange.connected`` or
         ``exchange.connect_failed``."""
         parent = self.parent
@@ -163,7 +163,7 @@ class EndpointPool:
             self.connect()
         return True
 
-    def leave(self, exchange: Exchange) -> None:
+    def leave(self, exchange: Asker) -> None:
         """Take `exchange` out of the line."""
         if exchange in self.waiters:
             del self.waiters[exchange]
@@ -253,7 +253,7 @@ class EndpointPool:
             exchange.connect_failed(detail)
         self.parent.serve_next()
 
-    def _next_waiter(self) -> Exchange | None:
+    def _next_waiter(self) -> Asker | None:
         for exchange in self.waiters:
             del self.waiters[exchange]
             self.parent.waits(-1)

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import Route
-from api_gateway_service_mesh.policies import Failure, RetryBudget, RetryPolicy, budget_key
+from api_gateway_service_mesh.policies import Failure, RetryBudget, RetryPolicy, budget_key, budgeting
 
 from .answer import AnswerHead
 from .bulkhead import wait_for_places
@@ -25,7 +25,7 @@ __all__ = ["carries_idempotency_key", "retry_delay", "retry_gates", "watch_retri
 
 def retry_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """A gate that refuses nothing: it counts the request in the budget of its upstream."""
-    if handler.retry is None:
+    if handler.retry is None and handler.route.hedging is None:
         return []
     wait_for_places(handler)
 
@@ -40,8 +40,8 @@ def retry_gates(handler: RouteHandler, generation: Generation, core: Core) -> li
 
 def watch_retries(target: Target, route: Route, generation: Generation, core: Core) -> None:
     """Give `target` the budget of `route`'s retries to it."""
-    retry = route.retry
-    if retry is None or not retry.attempts:
+    retry = budgeting(route)
+    if retry is None or not (retry.attempts or route.hedging is not None):
         return
     base = generation.slots.get(budget_key(retry.iri, target.upstream.iri))
     if base is not None:

@@ -13,7 +13,7 @@ from .answer import MAX_ANSWER_HEAD_BYTES, AnswerError, AnswerHead, AnswerReader
 from .chunked import ChunkDecoder, ChunkError
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .asker import Asker
     from .pool import EndpointPool
     from .tunnel import Tunnel
 
@@ -33,7 +33,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def __init__(self, pool: EndpointPool, reader: AnswerReader) -> None:
         self.pool = pool
-        self.exchange: Exchange | None = None
+        self.exchange: Asker | None = None
         self.tunnel: Tunnel | None = None
         self.transport: asyncio.Transport = cast(Any, None)
         self.closed = False
@@ -114,7 +114,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._buffer = b""
         self._answer(exchange, head, data, end)
 
-    def _answer(self, exchange: Exchange, head: AnswerHead, data: bytes, end: int) -> None:
+    def _answer(self, exchange: Asker, head: AnswerHead, data: bytes, end: int) -> None:
         size = len(data)
         self._keep_alive = head.keep_alive
         if exchange.is_head or head.bodyless:
@@ -151,7 +151,7 @@ class UpstreamConnection(asyncio.Protocol):
             else:
                 self._body(exchange, rest)
 
-    def _body(self, exchange: Exchange, data: bytes) -> None:
+    def _body(self, exchange: Asker, data: bytes) -> None:
         decoder = self._decoder
         if decoder is not None:
             try:
@@ -178,13 +178,13 @@ class UpstreamConnection(asyncio.Protocol):
         if not left and self.exchange is exchange:
             exchange.answer_ends(self)
 
-    def _upgrade(self, exchange: Exchange, head: AnswerHead, rest: bytes) -> None:
+    def _upgrade(self, exchange: Asker, head: AnswerHead, rest: bytes) -> None:
         if not exchange.wants_upgrade or (head.upgrade or b"").lower() != b"websocket":
             self._bad(exchange, "an upgrade that was not asked for")
             return
         exchange.upgraded(self, head, rest)
 
-    def _bad(self, exchange: Exchange, detail: str) -> None:
+    def _bad(self, exchange: Asker, detail: str) -> None:
         self.detach()
         self.abort()
         exchange.lost(self, detail, malformed=True)
@@ -223,7 +223,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- for the exchange
 
-    def begin(self, exchange: Exchange) -> None:
+    def begin(self, exchange: Asker) -> None:
         """Work for `exchange` from now on."""
         self.exchange = exchange
         self.started = False

@@ -14,6 +14,7 @@ from api_gateway_service_mesh.model import (
     BreakerScope,
     ConnectionPool,
     DeadlineTrust,
+    Hedging,
     JwtAuthentication,
     Mesh,
     Retry,
@@ -49,6 +50,8 @@ def effects(mesh: Mesh, route: Route, weights: Mapping[str, float] | None = None
         parts.append(_timeout(route, route.timeout))
     if route.retry is not None:
         parts.append(_retry(route, route.retry))
+    if route.hedging is not None:
+        parts.append(_hedging(route, route.hedging))
     for split in route.splits:
         now = weights.get(split.iri) if weights is not None else None
         parts.append(split_part(route, split, _name(upstreams, split.upstream), now))
@@ -212,6 +215,16 @@ def _retry(route: Route, retry: Retry) -> Part:
     on = ", ".join([*sorted(condition.value for condition in retry.conditions), *map(str, retry.statuses)])
     budget = f"at most {number(retry.budget_percent)} % of the requests or {retry.budget_minimum}/s"
     return Part("retry", retry.iri, f"up to {retry.attempts} more, on {on}; {budget}", tuple(cited))
+
+
+def _hedging(route: Route, hedging: Hedging) -> Part:
+    cited = [
+        _cite(route.iri, "hasHedging", hedging.iri),
+        _cite(hedging.iri, "hedgeDelay", number(hedging.delay_seconds)),
+    ]
+    if hedging.non_idempotent:
+        cited.append(_cite(hedging.iri, "hedgeNonIdempotent", "true"))
+    return Part("hedging", hedging.iri, f"a second attempt after {number(hedging.delay_seconds)} s", tuple(cited))
 
 
 def _upstream(upstream: Upstream | None, iri: str, cited: tuple[Citation, ...]) -> list[Part]:

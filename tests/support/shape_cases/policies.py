@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .case import duration, integer, right, warned, wrong
-from .subjects import BALANCER, BREAKER, LIMIT, PLAIN, RATED, RETRY, TIMED, TIMEOUT
+from .case import duration, integer, reference, right, warned, wrong
+from .subjects import BALANCER, BREAKER, HEDGING, LIMIT, PLAIN, RATED, RETRY, TIMED, TIMEOUT
 
 POLICIES = [
     *integer("requestsPerSecond", LIMIT, 1, 1000000000),
@@ -95,6 +95,21 @@ POLICIES = [
         ("ex:route agw:retryBudgetPercent 5 .", "belong to an agw:RetryPolicy"),
         (f"{RETRY} ; agw:initialDelayMs 6 ; agw:maximumDelayMs 5 .", "no wait could grow"),
         ("ex:route agw:retryAttempts 5 .", "belong to an agw:RetryPolicy"),
+    ),
+    *reference("hasHedging", "ex:route", "Hedging", "No such Hedging"),
+    *duration("hedgeDelay", "ex:hedging a agw:Hedging"),
+    *right("hedging", f"{HEDGING} ; agw:hedgeNonIdempotent true ."),
+    *wrong(
+        "hedging",
+        ("ex:hedging a agw:Hedging .", "after how long the second attempt is made"),
+        (f'{HEDGING} ; agw:hedgeNonIdempotent "yes" .', "true or false"),
+        ('ex:route agw:hedgeDelay "PT1S"^^xsd:dayTimeDuration .', "belong to an agw:Hedging"),
+        (f"ex:service agw:hasHedging ex:hedging . {HEDGING} .", "nothing would be hedged"),
+    ),
+    *warned(
+        "hedging",
+        (f"{HEDGING} ; agw:hedgedTotal 5 .", "live state"),
+        (f"{HEDGING} ; agw:hedgeWonTotal 5 .", "live state"),
     ),
     *integer("timeoutSeconds", TIMEOUT, 1, 86400),
     *duration("timeoutDuration", TIMEOUT),

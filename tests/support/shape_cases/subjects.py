@@ -6,6 +6,7 @@ LIMIT = "ex:limit a agw:RateLimiter"
 RATED = "ex:limit a agw:RateLimiter ; agw:requestsPerSecond 9"
 BREAKER = "ex:breaker a agw:CircuitBreaker"
 RETRY = "ex:retry a agw:RetryPolicy"
+HEDGING = 'ex:hedging a agw:Hedging ; agw:hedgeDelay "PT0.1S"^^xsd:dayTimeDuration'
 TIMEOUT = "ex:timeout a agw:Timeout"
 TIMED = "ex:timeout a agw:Timeout ; agw:timeoutSeconds 5"
 LISTENER = "ex:gateway agw:hasListener ex:web . ex:web a agw:Listener ; agw:port 8443"

@@ -171,6 +171,9 @@ def _report(context: Context, route: Route) -> None:
     for limit in route.rate_limits:
         message = f"{route.name}: its rate limit of {limit.requests_per_second:g}/s is missing; Istio's API has none"
         found.append(lost(route.iri, AGW.hasRateLimiter, message, "keep agw in front, or add an EnvoyFilter by hand"))
+    if route.hedging is not None:
+        message = f"{route.name}: Istio makes no second attempt beside a slow first one"
+        found.append(lost(route.hedging.iri, AGW.hasHedging, message, "keep agw in front"))
     if route.timeout is not None and route.timeout.deadline_header is not None:
         message = f"{route.name}: Istio does not read the deadline in {route.timeout.deadline_header}"
         found.append(lost(route.timeout.iri, AGW.deadlineHeader, message, "keep agw in front"))
