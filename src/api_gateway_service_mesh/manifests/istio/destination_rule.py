@@ -12,11 +12,8 @@ from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import duration, metadata, name_of
 from api_gateway_service_mesh.model import (
-    Algorithm,
-    Balancer,
     Breaker,
     ConnectionPool,
-    KeyKind,
     MtlsMode,
     Route,
     Upstream,
@@ -24,15 +21,9 @@ from api_gateway_service_mesh.model import (
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context, is_address
+from .load_balancer import load_balancer, outlier_detection
 
 __all__ = ["destination_rules"]
-
-_SIMPLE = {
-    Algorithm.ROUND_ROBIN: "ROUND_ROBIN",
-    Algorithm.WEIGHTED: "ROUND_ROBIN",  # the weights stand at the ServiceEntry's endpoints
-    Algorithm.LEAST_CONNECTIONS: "LEAST_REQUEST",
-    Algorithm.RANDOM: "RANDOM",
-}
 
 
 def destination_rules(context: Context) -> list[Document]:
@@ -81,7 +72,12 @@ def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
     }
     routes = context.used[upstream.iri]
     breaker = _breaker(context, upstream, routes)
-    if breaker is not None:
+    if upstream.outlier is not None:
+        policy["outlierDetection"] = outlier_detection(context, upstream, upstream.outlier)
+        if breaker is not None:
+            message = f"{upstream.name}: Istio has one of circuit breaker and outlier detection; the latter is written"
+            context.findings.append(lost(breaker.iri, AGW.hasCircuitBreaker, message, "keep agw in front"))
+    elif breaker is not None:
         gateway_errors = set(breaker.failure_statuses) == {502, 503, 504}
         policy["outlierDetection"] = {
             "consecutiveGatewayErrors" if gateway_errors else "consecutive5xxErrors": breaker.failure_threshold,
@@ -89,7 +85,7 @@ def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
             "baseEjectionTime": duration(breaker.open_seconds),
             "maxEjectionPercent": 100,  # a breaker opens for the last endpoint too
         }
-    balancer = _balancer(context, upstream, routes)
+    balancer = load_balancer(context, upstream, routes)
     if balancer is not None:
         policy["loadBalancer"] = balancer
     tls = _tls(context, upstream)
@@ -134,30 +130,6 @@ def _breaker(context: Context, upstream: Upstream, routes: list[Route]) -> Break
     message = f"{upstream.name}: Istio ejects single endpoints, each time for longer, and has no half-open state"
     context.findings.append(differs(strictest.iri, AGW.halfOpenRequests, message))
     return strictest
-
-
-def _balancer(context: Context, upstream: Upstream, routes: list[Route]) -> dict[str, Any] | None:
-    stated = [route.balancer for route in routes if route.balancer is not None]
-    if not stated:
-        return None
-    first = stated[0]
-    if len({(balancer.algorithm, balancer.hash_key) for balancer in stated}) > 1:
-        message = f"{upstream.name}: Istio has one load balancer a service; {first.iri} counts for all its routes"
-        context.findings.append(differs(first.iri, AGW.hasLoadBalancer, message))
-    if first.algorithm is not Algorithm.CONSISTENT_HASH:
-        return {"simple": _SIMPLE[first.algorithm]}
-    return _consistent_hash(context, upstream, first)
-
-
-def _consistent_hash(context: Context, upstream: Upstream, balancer: Balancer) -> dict[str, Any] | None:
-    key = balancer.hash_key
-    if key is None or key.kind is KeyKind.CLIENT_ADDRESS:
-        return {"consistentHash": {"useSourceIp": True}}
-    if key.kind is KeyKind.HEADER:
-        return {"consistentHash": {"httpHeaderName": key.name}}
-    message = f"{upstream.name}: Istio cannot hash by {key}"
-    context.findings.append(lost(balancer.iri, AGW.hashKey, message, "hash by client-address or header:NAME"))
-    return None
 
 
 def _tls(context: Context, upstream: Upstream) -> dict[str, Any] | None:
