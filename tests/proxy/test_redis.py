@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from api_gateway_service_mesh.policies.redis import read_store_state
 from api_gateway_service_mesh.proxy.redis import SharedStore, Verdict
 from api_gateway_service_mesh.proxy.redis_script import script_arguments, script_key
 from tests.support.backend import answer, backend, read_answer, says
+from tests.support.certs import new_authority
 from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
 from tests.support.redis_server import RedisServer, redis_server
 
@@ -141,3 +143,20 @@ async def test_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
                 assert await ask(one, 1) == ["200"]
                 assert read_store_state(one.store.view, one.layout.slots["redis", "urn:redis"], 1) == state
                 assert "opensesame" not in "".join(map(str, one.log))
+
+
+async def test_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
+    issued = new_authority(tmp_path, "ours").issue("redis", names=("localhost",))
+    stranger = new_authority(tmp_path, "theirs").issue("other", names=("localhost",))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--tls-port", str(port), "--tls-auth-clients", "no", "--tls-ca-cert-file", str(issued.trust_bundle_file)]
+    options += ["--tls-cert-file", str(issued.certificate_file), "--tls-key-file", str(issued.key_file)]
+    with redis_server(tmp_path, *options):
+        for trusted, state in ((issued, "UP"), (stranger, "AWAY")):
+            bundle = str(trusted.trust_bundle_file)
+            store = RedisStore("urn:redis", "localhost", port, tls=True, trust_bundle_file=bundle, timeout_seconds=2.0)
+            async with two_gateways(RateLimit("urn:limit", 1.0, 5, store=store)) as (one, _):
+                assert await ask(one, 1) == ["200"]
+                assert read_store_state(one.store.view, one.layout.slots["redis", "urn:redis"], 1) == state
