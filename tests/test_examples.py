@@ -42,7 +42,7 @@ def built(example: Path) -> Build:
 
 
 def test_the_stories_are_there() -> None:
-    assert {"quickstart", "shop", "mtls", "auth", "github", "limits"} <= set(NAMES)
+    assert {"quickstart", "shop", "mtls", "auth", "github", "limits", "resilience"} <= set(NAMES)
     index = (resources.examples() / "README.md").read_text(encoding="utf-8")
     assert [name for name in NAMES if f"[{name}]({name}/)" not in index] == []
 
