@@ -153,6 +153,7 @@ def test_every_published_class_may_stand_alone() -> None:
         "Listener",
         "HeaderMatch",
         "QueryParameterMatch",
+        "Exemption",
         "RedisStore",
         "CookieMatch",
         "CanaryStep",

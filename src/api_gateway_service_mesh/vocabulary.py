@@ -254,6 +254,20 @@ class AGW(metaclass=_Closed):
     servedTotal: Final = f"{NAMESPACE}servedTotal"
     failedTotal: Final = f"{NAMESPACE}failedTotal"
     latencyP95: Final = f"{NAMESPACE}latencyP95"
+    # inheritance
+    inheritedBy: Final = f"{NAMESPACE}inheritedBy"
+    guarantee: Final = f"{NAMESPACE}guarantee"
+    withoutPolicy: Final = f"{NAMESPACE}withoutPolicy"
+    VirtualService: Final = f"{NAMESPACE}VirtualService"
+    inVirtualService: Final = f"{NAMESPACE}inVirtualService"
+    withinVirtualService: Final = f"{NAMESPACE}withinVirtualService"
+    # exemption
+    Exemption: Final = f"{NAMESPACE}Exemption"
+    exempts: Final = f"{NAMESPACE}exempts"
+    exemptsFrom: Final = f"{NAMESPACE}exemptsFrom"
+    exemptionReason: Final = f"{NAMESPACE}exemptionReason"
+    exemptionOwner: Final = f"{NAMESPACE}exemptionOwner"
+    validUntil: Final = f"{NAMESPACE}validUntil"
     # mtls
     MutualTLS: Final = f"{NAMESPACE}MutualTLS"
     PeerAuthentication: Final = f"{NAMESPACE}PeerAuthentication"
@@ -318,7 +332,6 @@ class AGW(metaclass=_Closed):
     hasSidecar: Final = f"{NAMESPACE}hasSidecar"
     ControlPlane: Final = f"{NAMESPACE}ControlPlane"
     DataPlane: Final = f"{NAMESPACE}DataPlane"
-    VirtualService: Final = f"{NAMESPACE}VirtualService"
     DestinationRule: Final = f"{NAMESPACE}DestinationRule"
     ServiceEntry: Final = f"{NAMESPACE}ServiceEntry"
     Gateway: Final = f"{NAMESPACE}Gateway"

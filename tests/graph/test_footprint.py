@@ -14,7 +14,7 @@ from api_gateway_service_mesh.graph.footprint import Footprint, footprint_of
 from api_gateway_service_mesh.graph.index import TripleIndex
 from api_gateway_service_mesh.graph.patterns import read_patterns
 from api_gateway_service_mesh.graph.shacl import shipped_shapes
-from api_gateway_service_mesh.graph.terms import CONFIG_GRAPH
+from api_gateway_service_mesh.graph.terms import AGW, CONFIG_GRAPH, RDF_TYPE
 from tests.support.edits import BASE
 from tests.support.turtle import configuration
 
@@ -46,7 +46,8 @@ def test_what_a_change_reaches() -> None:
     assert footprint is not None
     a, b, c, d, g = (NamedNode(f"urn:{name}") for name in "abcdg")
     p, q, r, s = (NamedNode(f"urn:{name}") for name in "pqrs")
-    index = TripleIndex([(a, p, b), (b, q, c), (d, r, c), (g, s, d), (d, p, a)])
+    kind = NamedNode("urn:G")
+    index = TripleIndex([(a, p, b), (b, q, c), (d, r, c), (g, s, d), (g, RDF_TYPE, kind), (d, p, a)])
     reads = sorted_reads((read, None) for read in footprint.reads)
 
     def roots(*row: NamedNode) -> set[object]:
@@ -57,7 +58,7 @@ def test_what_a_change_reaches() -> None:
     assert roots(NamedNode("urn:gone"), r, c) == {a}
     assert roots(NamedNode("urn:other"), NamedNode("urn:unseen"), a) == set()
     assert roots(g, s, a) == {None}, "it depends on no root, so every root depends on it"
-    assert set(footprint.gather(index, [a])) == {(a, p, b), (b, q, c), (d, r, c)}
+    assert set(footprint.gather(index, [a])) == {(a, p, b), (b, q, c), (d, r, c), (g, RDF_TYPE, kind), (g, s, d)}
 
 
 @pytest.mark.parametrize("file", sorted(resources.queries("project").glob("*.rq")), ids=lambda file: file.stem)
@@ -89,9 +90,8 @@ def test_every_shipped_sparql_constraint_can_be_asked_about_one_node() -> None:
 
 def test_shared_things_do_not_spread() -> None:
     """A route that shares its limiter with others is changed alone."""
-    text = (resources.queries("project") / "rate_limit.rq").read_text()
-    patterns = read_patterns(text)
-    footprint = footprint_of(patterns, "route") if patterns else None
+    query = f"SELECT ?route WHERE {{ ?route <{AGW}hasRateLimiter> ?limit . ?limit <{AGW}requestsPerSecond> ?rate }}"
+    footprint = _footprint(query, "route")
     assert footprint is not None
     routes = "".join(f"ex:r{n} a agw:Route ; agw:hasRateLimiter ex:limit . " for n in range(9))
     source = SourceGraph.parse(configuration(routes + "ex:limit a agw:RateLimiter ; agw:requestsPerSecond 5 ."))

@@ -60,7 +60,7 @@ def test_a_gateway_demands_it_of_every_route_that_states_none() -> None:
     routes = {route.name: route for route in mesh_of(SERVICE + ROUTE + ".\n" + gateway + own + kept).routes}
     demands = {name: route.authentication for name, route in routes.items()}
     assert all(demands.values())
-    assert demands["r"] and [jwt.iri for jwt in demands["r"].jwt] == [EX + "j"] and demands["r"].stated_by == EX + "g"
+    assert demands["r"] and [jwt.iri for jwt in demands["r"].jwt] == [EX + "j"] and demands["r"].stated_by == EX + "r"
     assert demands["o"] and not demands["o"].jwt and len(demands["o"].api_keys) == 1
     assert demands["p"] and not demands["p"].jwt and len(demands["p"].api_keys) == 1
 

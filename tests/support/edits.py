@@ -17,6 +17,11 @@ EX = "https://example.com/"
 BASE = configuration("""
 ex:edge a agw:ApiGateway ; agw:hasRoute ex:users , ex:orders , ex:pay ; agw:trustedProxy "10.0.0.0/8" ;
     agw:hasListener ex:plain , ex:other .
+ex:edge agw:hasLoadBalancer ex:spread ; agw:hasRetryPolicy ex:again .
+ex:spread a agw:LoadBalancer ; agw:balancingAlgorithm "LEAST_CONNECTIONS" .
+ex:site a agw:VirtualService ; agw:hostname "*.example.com" ; agw:hasTimeout ex:patience ; agw:hasCircuitBreaker ex:fuse .
+ex:api a agw:VirtualService ; agw:hostname "api.example.com" ; agw:withoutPolicy agw:hasTimeout .
+ex:search a agw:Route ; agw:routePath "/search" ; agw:hostname "api.example.com" ; agw:hasBackendService ex:ordersService .
 ex:plain a agw:Listener ; agw:port 8080 ; agw:idleTimeout "PT30S"^^xsd:dayTimeDuration .
 ex:other a agw:Listener ; agw:port 8081 ; agw:bindAddress "127.0.0.1" .
 ex:Public rdfs:subClassOf agw:Route ; agw:hasRateLimiter ex:limit ; agw:hasTimeout ex:patience .

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, serialize
@@ -21,6 +22,7 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severi
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
 from api_gateway_service_mesh.graph.change import reinfer
 from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
+from api_gateway_service_mesh.graph.guarantee import guarantee_findings
 from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.revalidate import revalidate
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
@@ -106,6 +108,7 @@ def build(
     queries: Path | None = None,
     allowed_folders: Sequence[Path] = (),
     previous: Build | None = None,
+    today: date | None = None,
 ) -> Build:
     """Compile a configuration.
 
@@ -115,12 +118,15 @@ def build(
         allowed_folders: further folders that certificate files may lie under.
         previous: what was compiled before. The result is the same without it, and comes sooner with it, the more so the
             less is different.
+        today: the date (UTC) that exemptions are held against; default: that of the clock.
 
     Raises:
         ConfigError: with everything that was found, warnings too.
     """
     with _no_collections():
-        found = inspect(source, gateway, queries=queries, allowed_folders=allowed_folders, previous=previous)
+        found = inspect(
+            source, gateway, queries=queries, allowed_folders=allowed_folders, previous=previous, today=today
+        )
     if found.validated is None or found.table is None or not found.report.conforms:
         raise BuildRefused(found.report, found.results)
     return Build(
@@ -135,6 +141,7 @@ def inspect(
     queries: Path | None = None,
     allowed_folders: Sequence[Path] = (),
     previous: Build | None = None,
+    today: date | None = None,
 ) -> Inspection:
     """Compile as far as possible, and gather what every stage has to say. For the arguments see `build`.
 
@@ -164,6 +171,8 @@ def inspect(
     mesh = assembly.mesh
     report = _with(report, assembly.findings, inferred)
     report = _with(report, mesh_findings(mesh), inferred)
+    day = today or datetime.now(UTC).date()
+    report = _with(report, guarantee_findings(inferred, mesh.exemptions, day), inferred)
     table: RoutingTable | None
     try:
         table = compile_table(mesh)

@@ -15,8 +15,9 @@ from pyoxigraph import NamedNode, Quad, Store
 
 from .footprint import Read, roots_of
 from .index import TripleIndex
-from .infer import InferredGraph, Premises, Rule, close, run_rules, shipped_rules
+from .infer import InferredGraph, Premises, close, run_rules
 from .ontology import Ontology
+from .rules import GATEWAY, VIRTUAL_SERVICE, Rule, Sources, shipped_rules
 from .source import SourceGraph
 from .tbox import AXIOMS, SUB_CLASS, Tbox, is_axiom
 from .terms import AGW, CONFIG_GRAPH, INFERRED_GRAPH, ONTOLOGY_GRAPH, RDF_TYPE, Resource, Row, Term
@@ -54,7 +55,7 @@ def affected(index: TripleIndex, reads: Sorted[Owner], rows: Iterable[Row]) -> I
     for row in rows:
         for read, owner in (*reads.get(row[1], ()), *anywhere):
             node = read.place(row)
-            if node is None:
+            if node is None or (read.kind is not None and read.kind not in index.values(node, RDF_TYPE)):
                 continue
             if read.steps is None:
                 yield owner, None
@@ -83,16 +84,30 @@ def reinfer(source: SourceGraph, previous: InferredGraph) -> tuple[InferredGraph
     further = [member for member in members if member not in touched and made.index.properties(member)]
     if further:
         made.restate(_rows_of(source, further))
-    if any(made.index.properties(kind) for member in members for kind in made.index.values(member, RDF_TYPE)):
-        run_rules(made.store_for(members, rules, ontology), made.index, tbox, rules, made.because, made.by_rule)
+    sources = Sources.of(made.index, tbox)
+    if any(rule.can_fire(sources) for rule in rules):
+        run_rules(
+            made.store_for(members, [rule for rule in rules if rule.can_fire(sources)], ontology),
+            made.index,
+            tbox,
+            rules,
+            made.because,
+            made.by_rule,
+        )
     rows = made.changed()
     for row in rows:
         handed = row in made.by_rule or row in previous.rules
-        if row[1] in AXIOMS or (handed and made.index.holders(RDF_TYPE, row[0])):
-            return None  # a class was handed something that it hands on
+        if row[1] in AXIOMS or (handed and _hands_on(made.index, row[0])):
+            return None  # a place was handed something that it hands on
     stated = [row for new in touched.values() for row in new]
     inferred = InferredGraph(source, made.index, ontology, tbox, made.because, made.by_rule)
     return inferred, Change(rows, stated)
+
+
+def _hands_on(index: TripleIndex, subject: Resource) -> bool:
+    """Whether members get what a subject has: a class, a gateway, a virtual service."""
+    kinds = index.values(subject, RDF_TYPE)
+    return bool(index.holders(RDF_TYPE, subject)) or GATEWAY in kinds or VIRTUAL_SERVICE in kinds
 
 
 class _Next:
@@ -138,6 +153,8 @@ class _Next:
         for rule in rules:
             if rule.footprint is not None:
                 rows.update(rule.footprint.gather(self.index, members))
+        # Which virtual services a member is in is for the first rules to say; the later ones look at any of them.
+        rows.update((row, None) for host in self.index.instances(VIRTUAL_SERVICE) for row in _held(self.index, host))
         store = Store()
         store.extend(Quad(s, SUB_CLASS, o, ONTOLOGY_GRAPH) for s, o in ontology.index.pairs(SUB_CLASS))
         store.extend(

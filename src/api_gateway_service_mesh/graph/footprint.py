@@ -7,14 +7,14 @@ have changed; walked forwards from a root, to every triple that its answer can d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pyoxigraph import NamedNode
 
 from .index import TripleIndex
 from .patterns import Group, Pattern, Patterns
-from .terms import Row, Term
+from .terms import RDF_TYPE, Row, Term
 
 __all__ = ["Footprint", "Read", "Step", "footprint_of", "roots_of"]
 
@@ -27,13 +27,14 @@ class Read:
     """A look at a property of a node (None: at all of them): at its values, or (``inverse``) at its holders.
 
     ``steps`` lead from the root to the node; None: the node has nothing to do with the root, so all roots look there.
-    ``value`` is the only value looked for, where it is stated.
+    ``value`` is the only value looked for, where it is stated; ``kind`` a class that the node is known to be of.
     """
 
     predicate: NamedNode | None
     inverse: bool
     steps: tuple[Step, ...] | None
     value: NamedNode | None = None
+    kind: NamedNode | None = None
 
     def place(self, row: Row) -> Term | None:
         """The node at which this look sees a triple; None when it does not."""
@@ -120,7 +121,7 @@ def footprint_of(patterns: Patterns, root: str) -> Footprint | None:
     if not patterns.where.binds(root):
         return None
     mapper = _Mapper()
-    if not mapper.take(patterns.where, {root: ()}):
+    if not mapper.take(patterns.where, {root: ()}, {}):
         return None
     return Footprint(root, tuple(mapper.edges), tuple(dict.fromkeys(mapper.reads)))
 
@@ -130,15 +131,15 @@ class _Mapper:
         self.edges: list[_Edge] = []
         self.reads: list[Read] = []
 
-    def take(self, group: Group, bound: _Known) -> bool:
+    def take(self, group: Group, bound: _Known, typed: Mapping[str, NamedNode]) -> bool:
         """Walk the patterns of a group, whose surroundings lead to these variables, then the groups inside."""
-        known = dict(bound)
+        known, kinds = dict(bound), dict(typed)
         todo = list(group.patterns)
         while todo:
             ready = [pattern for pattern in todo if not pattern.closure and _near(pattern, known) is not None]
             if ready:
                 for pattern in ready:
-                    self.walk(pattern, known)
+                    self.walk(pattern, known, kinds)
                 todo = [pattern for pattern in todo if pattern not in ready]
                 continue
             anchored = next(
@@ -146,6 +147,8 @@ class _Mapper:
             )
             if anchored is not None and isinstance(anchored.subject, str):
                 known[anchored.subject] = None
+                if anchored.predicate == RDF_TYPE:
+                    kinds[anchored.subject] = anchored.object  # type: ignore[assignment]
                 self.edges.append(_Edge(anchored, None, True, anchored.subject))
                 self.reads.append(Read(anchored.predicate, True, None, anchored.object))  # type: ignore[arg-type]
                 todo.remove(anchored)
@@ -153,15 +156,16 @@ class _Mapper:
             if all(pattern.closure and _ends(pattern) <= known.keys() for pattern in todo):
                 break
             return False
-        return all(self.take(inner, known) for inner in group.inner)
+        return all(self.take(inner, known, kinds) for inner in group.inner)
 
-    def walk(self, pattern: Pattern, known: _Known) -> None:
+    def walk(self, pattern: Pattern, known: _Known, kinds: Mapping[str, NamedNode]) -> None:
         near = _near(pattern, known)
         assert near is not None
-        inverse = pattern.subject not in known
+        inverse = near != pattern.subject
         far = pattern.subject if inverse else _variable(pattern.object)
         steps, predicate = known[near], pattern.predicate
-        self.reads.append(Read(predicate, inverse, steps, None if inverse else _constant(pattern.object)))
+        kind = kinds.get(near) if steps is None else None
+        self.reads.append(Read(predicate, inverse, steps, None if inverse else _constant(pattern.object), kind))
         if predicate is None or not isinstance(far, str):
             far = None
         elif far not in known:
@@ -170,11 +174,14 @@ class _Mapper:
 
 
 def _near(pattern: Pattern, known: _Known) -> str | None:
-    """The end of a pattern that is reached already."""
-    if isinstance(pattern.subject, str) and pattern.subject in known:
-        return pattern.subject
+    """The end of a pattern that is reached already; of two, the one that a walk from the root leads to."""
     value = _variable(pattern.object)
-    return value if value in known and pattern.predicate is not None and isinstance(pattern.subject, str) else None
+    if value not in known or pattern.predicate is None or not isinstance(pattern.subject, str):
+        value = None
+    if isinstance(pattern.subject, str) and pattern.subject in known:
+        roundabout = known[pattern.subject] is None and value is not None and known[value] is not None
+        return value if roundabout else pattern.subject
+    return value
 
 
 def _anchored(pattern: Pattern) -> bool:

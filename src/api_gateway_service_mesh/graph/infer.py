@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 
 from pyoxigraph import (
     BlankNode,
@@ -25,59 +25,22 @@ from pyoxigraph import (
     serialize,
 )
 
-from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.errors import ConfigError, Finding, InternalError, Location
 
 from .document import Document
-from .footprint import Footprint, footprint_of
 from .index import TripleIndex
 from .ontology import Ontology, agw_ontology
-from .patterns import read_patterns
 from .positions import Spot
+from .rules import Rule, Sources, shipped_rules
 from .source import SourceGraph
-from .tbox import SUB_CLASS, Tbox
+from .tbox import Tbox
 from .terms import CONFIG_GRAPH, INFERRED_GRAPH, ONTOLOGY_GRAPH, RDF_TYPE, Resource, Row, Term, lexical
 
-__all__ = ["InferredGraph", "Premises", "Rule", "close", "infer", "run_rules", "shipped_rules"]
+__all__ = ["InferredGraph", "Premises", "close", "infer", "run_rules"]
 
 _ROUNDS = 16
 
 Premises = dict[Row, tuple[Triple, ...]]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One CONSTRUCT query of ``queries/infer``; ``name`` is its file's stem."""
-
-    name: str
-    query: str
-
-    @cached_property
-    def footprint(self) -> Footprint | None:
-        """What the rule looks at for one member of a class; None when that cannot be told."""
-        patterns = read_patterns(self.query)
-        return footprint_of(patterns, "member") if patterns else None
-
-    @cached_property
-    def _handed_down(self) -> tuple[NamedNode, ...] | None:
-        """The properties of a class that the rule cannot do without; None when it may do without."""
-        patterns = read_patterns(self.query)
-        if patterns is None:
-            return None
-        where = patterns.where.patterns
-        below = {p.subject for p in where if p.closure and isinstance(p.object, NamedNode)}
-        found = [p.predicate for p in where if not p.closure and p.subject in below and isinstance(p.object, str)]
-        return tuple(predicate for predicate in found if predicate is not None) or None
-
-    def can_fire(self, index: TripleIndex, tbox: Tbox) -> bool:
-        """False when no class has what the rule hands down."""
-        if self._handed_down is None:
-            return True
-        above, stated = tbox.above, index.values
-        return all(
-            any(above(s) or stated(s, SUB_CLASS) for s in index.users(p) if type(s) is NamedNode)
-            for p in self._handed_down
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +170,8 @@ def infer(
     by_rule: dict[Row, str] = {}
     made = InferredGraph(source, index, ontology, tbox, because, by_rule)
     close(index, source.rows, tbox, because)
-    if any(rule.can_fire(index, tbox) for rule in rules):
+    sources = Sources.of(index, tbox)
+    if any(rule.can_fire(sources) for rule in rules):
         run_rules(made.store, index, tbox, rules, because, by_rule)
     return made
 
@@ -222,7 +186,10 @@ def run_rules(
     """
     for _ in range(_ROUNDS):
         added: list[Row] = []
+        sources = Sources.of(index, tbox)
         for rule in rules:
+            if not rule.can_fire(sources):
+                continue
             derived = _run(rule, store, index)
             index.extend(derived)
             by_rule.update(dict.fromkeys(derived, rule.name))
@@ -300,9 +267,3 @@ def _store(store: Store, rows: Iterable[Row]) -> None:
     triples = [Triple(*row) for row in rows]
     if triples:
         store.load(serialize(triples, format=RdfFormat.N_TRIPLES), format=RdfFormat.N_TRIPLES, to_graph=INFERRED_GRAPH)
-
-
-@cache
-def shipped_rules() -> tuple[Rule, ...]:
-    """The rules of ``queries/infer``, in the order of their names."""
-    return tuple(Rule(path.stem, path.read_text()) for path in sorted(resources.queries("infer").glob("*.rq")))

@@ -90,6 +90,10 @@ class Tbox:
                         todo.append((upper, closed[upper]))
         return closed
 
+    def named(self) -> Iterable[NamedNode]:
+        """Every class and property that implies another."""
+        return self._above.keys()
+
     def inverses(self, term: NamedNode) -> dict[NamedNode, Triple]:
         """The properties stated to be inverse to `term`."""
         return self._inverses.get(term, {})

@@ -14,6 +14,7 @@ from .certificate import Certificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
 from .endpoint import Endpoint
+from .exemption import Exemption
 from .health import CheckProtocol, HealthCheck, Purpose
 from .hedge import Hedging
 from .jwt import JwtAlgorithm, JwtAuthentication
@@ -47,6 +48,7 @@ __all__ = [
     "ConnectionPool",
     "DeadlineTrust",
     "Endpoint",
+    "Exemption",
     "FailureMode",
     "HashAlgorithm",
     "HeaderMatch",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .exemption import Exemption
 from .listener import Listener
 from .mtls import MutualTls
 from .overload import OverloadGuard
@@ -52,3 +53,4 @@ class Mesh:
     access_log: bool = False
     zone: str | None = None
     overload: OverloadGuard | None = None
+    exemptions: tuple[Exemption, ...] = ()

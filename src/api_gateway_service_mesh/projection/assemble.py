@@ -20,6 +20,7 @@ from .certificate import certificates
 from .concurrency import concurrency_limits
 from .condition import request_conditions
 from .endpoint import endpoints
+from .exemption import exemptions
 from .health import health_checks
 from .hedge import hedgings
 from .jwt import jwt_authentications
@@ -128,6 +129,7 @@ def assemble(
         zone=chosen.zone,
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
         overload=overload_guards(rows.overload, reading).get(chosen.gateway),
+        exemptions=exemptions(rows.exemption, reading),
     )
     return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))
 

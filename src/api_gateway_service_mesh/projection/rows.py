@@ -18,6 +18,7 @@ from .certificate import CertificateRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
 from .endpoint import EndpointRow
+from .exemption import ExemptionRow
 from .health import HealthRow, HealthValueRow
 from .hedge import HedgeRow
 from .jwt import JwtRow, JwtValueRow
@@ -86,6 +87,7 @@ class ProjectedRows:
     health: tuple[HealthRow, ...] = ()
     health_value: tuple[HealthValueRow, ...] = ()
     outlier: tuple[OutlierRow, ...] = ()
+    exemption: tuple[ExemptionRow, ...] = ()
 
 
 _SECRETS = {"key_hash": "•••"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .authentication import AUTHENTICATION
 from .case import PREFIXES, Case
 from .edge import EDGE
+from .inheritance import INHERITANCE
 from .limits import LIMITS
 from .load import LOAD
 from .policies import POLICIES
@@ -18,4 +19,14 @@ from .traffic import TRAFFIC
 
 __all__ = ["CASES", "PREFIXES", "Case"]
 
-CASES: tuple[Case, ...] = (*ROUTES, *POLICIES, *SERVICES, *EDGE, *AUTHENTICATION, *LIMITS, *LOAD, *TRAFFIC)
+CASES: tuple[Case, ...] = (
+    *ROUTES,
+    *POLICIES,
+    *SERVICES,
+    *EDGE,
+    *AUTHENTICATION,
+    *LIMITS,
+    *LOAD,
+    *TRAFFIC,
+    *INHERITANCE,
+)

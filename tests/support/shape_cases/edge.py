@@ -68,11 +68,6 @@ EDGE = [
             "nothing to verify them with",
         ),
         ('ex:service agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "strict" ] .', "agw:mtlsMode must be"),
-        (
-            f"ex:Payments rdfs:subClassOf agw:BackendService ; agw:hasMutualTLS {STRICT} . ex:service a ex:Payments ; "
-            'agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "DISABLE" ] .',
-            "never taken away silently",
-        ),
         ('ex:service agw:mtlsMode "PERMISSIVE" .', "belongs to an agw:MutualTLS"),
         (f"{LISTENER} ; agw:hasMutualTLS {STRICT} .", "no certificate of its own"),
         (f"ex:service agw:hasCertificate ex:certificate . {CERTIFICATE} ; {FILES} .", "For a service write"),

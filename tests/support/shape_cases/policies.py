@@ -12,7 +12,7 @@ POLICIES = [
     *wrong(
         "requestsPerSecond",
         ("ex:route agw:requestsPerSecond 5 .", "belong to an agw:RateLimiter"),
-        ("ex:gateway agw:hasRateLimiter ex:limit . " + RATED + " .", "put them in a class"),
+        ("ex:service agw:hasRateLimiter ex:limit . " + RATED + " .", "put them in a class"),
         (f"{LIMIT} ; agw:requestsPerSecond -5 .", "at least 1"),
     ),
     *right("limitKey", f'{RATED} ; agw:limitKey "client-address" .', f'{RATED} ; agw:limitKey "header:x-tenant" .'),

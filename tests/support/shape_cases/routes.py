@@ -95,7 +95,7 @@ ROUTES = [
         "hasBackendService",
         ("ex:route agw:hasBackendService ex:more . ex:more a agw:BackendService ; agw:address 'm:1' .", "one backend"),
         ("ex:r a agw:Route ; agw:routePath '/dangling' ; agw:hasBackendService ex:servise .", "No such BackendService"),
-        ("ex:thing agw:hasBackendService ex:service .", "or to a class of routes"),
+        ("ex:thing agw:hasBackendService ex:service .", "a class of routes"),
         ("ex:r a agw:Route ; agw:routePath '/text' ; agw:hasBackendService 'service' .", "No such BackendService"),
     ),
     *warned("hasBackendService", ("ex:r a agw:Route ; agw:routePath '/nowhere' .", "it will answer 503")),
