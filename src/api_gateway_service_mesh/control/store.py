@@ -57,6 +57,10 @@ class ConfigStore(Protocol):
         """Why updates are refused, with the remedy; None when they are taken."""
 
     @property
+    def remark(self) -> str | None:
+        """What there is to say of how the store was found; None: nothing."""
+
+    @property
     def watched(self) -> Sequence[Path]:
         """Files whose change is a reason to read again."""
 

@@ -34,6 +34,7 @@ class FileStore:
     """Files, or whatever `load` reads in their place. ``writable``: updates are written back."""
 
     poll_seconds: float | None = None
+    remark: str | None = None
 
     def __init__(
         self,

@@ -76,6 +76,15 @@ class JournalStore:
         self.torn = sum(journal.torn for journal in self._journals)
         """Bytes of an unacknowledged revision that a crash left and that were cut off."""
 
+    @property
+    def remark(self) -> str | None:
+        """See `ConfigStore`."""
+        if self.torn:
+            return f"{self.folder}: {self.torn} bytes of a change that was never acknowledged are cut off"
+        if self._seed and not self.empty:
+            return f"the store {self.folder} has a configuration; the files named are not looked at"
+        return None
+
     def _opened(self) -> list[Journal]:
         for left in self.folder.glob(".*.agw-new"):
             left.unlink(missing_ok=True)

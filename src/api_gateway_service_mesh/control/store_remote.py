@@ -54,6 +54,7 @@ class RemoteStore:
     """
 
     read_only: str | None = None
+    remark: str | None = None
     watched: Sequence[Path] = ()
     written: Fingerprint = MappingProxyType({})
 

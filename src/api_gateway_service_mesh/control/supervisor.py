@@ -123,6 +123,8 @@ class Supervisor:
         """
         querying = asyncio.create_task(self.sparql.start())
         try:
+            if self.store.remark:
+                self._say(self.store.remark)
             earlier = await asyncio.to_thread(self.store.restored)
             self.history.restore(earlier)
             self._number = earlier[-1].number or 0 if earlier else 0
