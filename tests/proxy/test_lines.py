@@ -126,7 +126,7 @@ async def test_what_is_remembered_means_the_same_as_what_is_new(reader: HeadRead
             assert known.forward == fresh.forward
             assert known.framing == fresh.framing
             assert known.headers == fresh.headers
-            for part in fresh.marks.__slots__:
+            for part in (name for name in dir(fresh.marks) if not name.startswith("_") and name != "check_version"):
                 assert getattr(known.marks, part) == getattr(fresh.marks, part), (part, raw)
 
 

@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Listener
@@ -57,7 +57,11 @@ class _Port:
         core = engine.core()
         made.ports = core.ports
         made.opened = await open_listener(
-            listener, lambda: ClientConnection(core, made._listener.limits), host=host, port=port, reuse_port=True
+            listener,
+            lambda: cast(asyncio.Protocol, ClientConnection(core, made._listener.limits)),
+            host=host,
+            port=port,
+            reuse_port=True,
         )
         core.ports.add(made.opened)
         return made

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from api_gateway_service_mesh.model import Algorithm, Balancer, Endpoint, HashAlgorithm, Route, Upstream
 
@@ -34,6 +34,7 @@ from .latency import PeakLatency
 from .maglev import Maglev, maglev_of
 from .ring import Ring, named, ring_of
 from .roster import EPOCH_SLOT, Level, Roster
+from .row import row
 from .schedule import schedule
 
 __all__ = ["BALANCER_CELLS", "EndpointBalancer", "balancer_key", "make_balancer", "subset_of"]
@@ -120,7 +121,7 @@ class EndpointBalancer:
         "_view", "_workers", "endpoints",
     )  # fmt: skip
 
-    algorithm: Algorithm
+    algorithm: ClassVar[Algorithm]
 
     def __init__(self, place: Place, roster: Roster) -> None:
         self.endpoints = place.endpoints
@@ -203,7 +204,7 @@ class EndpointBalancer:
         view, base = self._view, self._active[index]
         if self._workers == 1:
             return view[base]
-        return sum(view[base : base + self._workers * ENDPOINT_CELLS : ENDPOINT_CELLS].tolist())
+        return sum(row(view[base : base + self._workers * ENDPOINT_CELLS : ENDPOINT_CELLS]))
 
     def __repr__(self) -> str:
         names = {HealthState.UNKNOWN: "?", HealthState.HEALTHY: ""}
@@ -216,7 +217,7 @@ class RoundRobin(EndpointBalancer):
     """One after the other."""
 
     __slots__ = ()
-    algorithm = Algorithm.ROUND_ROBIN
+    algorithm: ClassVar[Algorithm] = Algorithm.ROUND_ROBIN
 
     def _table(self, level: Level) -> Any:
         return schedule(level.members, level.weights)
@@ -233,14 +234,14 @@ class Weighted(RoundRobin):
     """In turn, by weight."""
 
     __slots__ = ()
-    algorithm = Algorithm.WEIGHTED
+    algorithm: ClassVar[Algorithm] = Algorithm.WEIGHTED
 
 
 class PowerOfTwo(EndpointBalancer):
     """The better of two drawn (Mitzenmacher 2001): nearly as even as looking at all, and nobody rushes to the best."""
 
     __slots__ = ()
-    algorithm = Algorithm.POWER_OF_TWO
+    algorithm: ClassVar[Algorithm] = Algorithm.POWER_OF_TWO
 
     def _table(self, level: Level) -> Any:
         return level.members, level.weights
@@ -265,7 +266,7 @@ class LeastConnections(PowerOfTwo):
     """The fewest active requests per weight: of up to `SCAN`, ties in turn; of more, the better of two drawn."""
 
     __slots__ = ()
-    algorithm = Algorithm.LEAST_CONNECTIONS
+    algorithm: ClassVar[Algorithm] = Algorithm.LEAST_CONNECTIONS
 
     def _choose(self, table: Any, now: float, rand: float, key_hash: int) -> int:
         members, weights = table
@@ -288,7 +289,7 @@ class LowestLatency(PowerOfTwo):
     """Of two drawn the one that would be done sooner: latency times the requests under way."""
 
     __slots__ = ("_latency",)
-    algorithm = Algorithm.EWMA
+    algorithm: ClassVar[Algorithm] = Algorithm.EWMA
 
     def __init__(self, place: Place, roster: Roster) -> None:
         super().__init__(place, roster)
@@ -303,7 +304,7 @@ class Random(EndpointBalancer):
     """An even draw; weights other than 0 do not matter."""
 
     __slots__ = ()
-    algorithm = Algorithm.RANDOM
+    algorithm: ClassVar[Algorithm] = Algorithm.RANDOM
 
     def _table(self, level: Level) -> Any:
         even = len(set(level.weights)) == 1
@@ -319,7 +320,7 @@ class ConsistentHash(EndpointBalancer):
     """By a key, looked up in a table of all endpoints of the level, whoever of them is available."""
 
     __slots__ = ("_hashes",)
-    algorithm = Algorithm.CONSISTENT_HASH
+    algorithm: ClassVar[Algorithm] = Algorithm.CONSISTENT_HASH
 
     def __init__(self, place: Place, roster: Roster) -> None:
         super().__init__(place, roster)

@@ -26,6 +26,7 @@ from enum import IntEnum, StrEnum
 from api_gateway_service_mesh.model import Breaker, BreakerScope, Mesh, Route
 
 from .lock import NO_LOCK, Lock
+from .row import row
 
 __all__ = ["BreakerState", "BreakerUnit", "CircuitBreaker", "breaker_cells", "breaker_key", "breaker_units"]
 
@@ -258,7 +259,7 @@ class CircuitBreaker:
         if not self._windowed:
             return 0, 0, 0
         start = self._base + _WINDOW
-        cells = self._view[start : start + BUCKETS * _PIECE].tolist()
+        cells = row(self._view[start : start + BUCKETS * _PIECE])
         oldest = now // (self._config.window_seconds / BUCKETS) + 1.0 - BUCKETS
         live = [at for at in range(0, BUCKETS * _PIECE, _PIECE) if cells[at] > oldest]
         requests, failed, slowed = (int(sum(cells[at + which] for at in live)) for which in (1, 2, 3))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from api_gateway_service_mesh.model import Mesh, Retry, Route
 
 from .lock import NO_LOCK, Lock
+from .row import row
 
 __all__ = ["BUDGET_CELLS", "BudgetTotals", "RetryBudget", "budget_key", "budgeted", "budgeting", "read_budget"]
 
@@ -106,7 +107,7 @@ class RetryBudget:
         requests = retries = 0.0
         for worker in range(self._workers):
             start = self._base + worker * BUDGET_CELLS
-            cells = self._view[start : start + GRANTED].tolist()
+            cells = row(self._view[start : start + GRANTED])
             for at in range(0, GRANTED, _PIECE):
                 if cells[at] > oldest:
                     requests += cells[at + 1]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from .lock import NO_LOCK, Lock
+from .row import row
 
 __all__ = ["BULKHEAD_CELLS", "Bulkhead", "BulkheadTotals", "Overflow", "clear_bulkheads", "read_bulkhead"]
 
@@ -83,7 +84,7 @@ class Bulkhead:
         self._lock.acquire()
         try:
             first, last = self._base + cell, self._base + self._workers * BULKHEAD_CELLS
-            if sum(view[first:last:BULKHEAD_CELLS].tolist()) >= bound:
+            if sum(row(view[first:last:BULKHEAD_CELLS])) >= bound:
                 view[self._column + what] += 1.0
                 return False
             view[self._column + cell] += 1.0

@@ -20,6 +20,7 @@ from enum import IntEnum
 from api_gateway_service_mesh.model import Canary, Upstream
 
 from .key import key_hash
+from .row import row
 from .share import SHARE_SIZE, ShareTotals
 
 __all__ = [
@@ -233,7 +234,7 @@ class CanaryMachine:
         if view[base + _SUBJECT] != self._subject:
             return CanaryState()
         sums = [
-            ShareTotals.of(view[start : start + SHARE_SIZE].tolist())
+            ShareTotals.of(row(view[start : start + SHARE_SIZE]))
             for start in range(base + _FIRST, base + CANARY_CELLS, SHARE_SIZE)
         ]
         return CanaryState(

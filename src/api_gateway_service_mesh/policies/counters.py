@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .concurrency import clear_in_use
+from .row import row
 
 __all__ = [
     "BUCKET_SECONDS",
@@ -294,5 +295,5 @@ def _bases(slots: Mapping[tuple[str, str], int], kind: str) -> Iterable[int]:
 
 
 def _summed(view: memoryview[float], base: int, workers: int, size: int) -> list[float]:
-    columns = [view[base + worker * size : base + (worker + 1) * size].tolist() for worker in range(workers)]
+    columns = [row(view[base + worker * size : base + (worker + 1) * size]) for worker in range(workers)]
     return [sum(cells) for cells in zip(*columns, strict=True)]

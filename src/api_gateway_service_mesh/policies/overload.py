@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from api_gateway_service_mesh.model import RequestPriority
 
+from .row import row
+
 __all__ = ["BANDS", "CALM", "OVERLOAD_CELLS", "TOP", "Overload", "read_overload"]
 
 CALM = 0.8
@@ -81,7 +83,7 @@ class Overload:
 
 def read_overload(view: memoryview[float], base: int, workers: int) -> tuple[str, float, int]:
     """Over all workers: ``agw:overloadState``, the worst pressure, and how many requests were shed."""
-    columns = [view[base + w * OVERLOAD_CELLS : base + (w + 1) * OVERLOAD_CELLS].tolist() for w in range(workers)]
+    columns = [row(view[base + w * OVERLOAD_CELLS : base + (w + 1) * OVERLOAD_CELLS]) for w in range(workers)]
     shut = any(column[_SHUT] for column in columns)
     state = "SHUT" if shut else "SHEDDING" if any(column[_LEVEL] for column in columns) else "CALM"
     return state, max(column[_PRESSURE] for column in columns), int(sum(column[_SHED] for column in columns))

@@ -26,6 +26,7 @@ from api_gateway_service_mesh.model import LimitAlgorithm, RateLimit
 
 from .lock import NO_LOCK, Lock, NoLock
 from .rate_limit_window import NEIGHBOURHOOD, FixedWindow, SlidingWindow, window_cells
+from .row import row
 
 __all__ = ["KeyedTokenBucket", "Limiter", "TokenBucket", "limiter", "rate_limit_cells"]
 
@@ -200,14 +201,14 @@ class KeyedTokenBucket(_Bucket):
 
     def keys(self, now: float) -> int:
         """How many keys have a bucket that is not full; reads the whole table, for observers only."""
-        return sum(tat > now for tat in self._tats.tolist())
+        return sum(tat > now for tat in row(self._tats))
 
     def _place(self, home: int, stored: int, now: float) -> int:
         """The key's place, made when it has none. The lock is held."""
         hashes = self._hashes[home : home + NEIGHBOURHOOD].tolist()
         if stored in hashes:
             return home + hashes.index(stored)
-        tats = self._tats[home : home + NEIGHBOURHOOD].tolist()
+        tats = row(self._tats[home : home + NEIGHBOURHOOD])
         oldest = min(tats)
         place = home + tats.index(oldest)
         if oldest > now:

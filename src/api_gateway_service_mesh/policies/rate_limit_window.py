@@ -20,6 +20,7 @@ from math import inf
 from api_gateway_service_mesh.model import LimitAlgorithm, RateLimit
 
 from .lock import NO_LOCK, Lock, NoLock
+from .row import row
 
 __all__ = ["NEIGHBOURHOOD", "PARTS", "FixedWindow", "SlidingWindow", "window_cells"]
 
@@ -173,11 +174,11 @@ class SlidingWindow(_Window):
                 view[at + 1 + passed % kept] = 0.0
             view[at] = number * self._part
         elif latest > number:  # the clock was set back, or the period changed: what was counted counts as of now
-            counted = sum(view[at + 1 : at + 1 + kept].tolist())
+            counted = sum(row(view[at + 1 : at + 1 + kept]))
             view[at : at + 1 + kept] = self._zero
             view[at] = number * self._part
             view[at + 1 + number % kept] = counted
-        counts = view[at + 1 : at + 1 + kept].tolist()
+        counts = row(view[at + 1 : at + 1 + kept])
         over = sum(counts) + cost - self.burst
         if over <= 0:
             view[at + 1 + number % kept] += cost

@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .row import row
+
 __all__ = ["SHARE_BOUNDS", "SHARE_CELLS", "ShareCounters", "ShareTotals", "read_share"]
 
 SHARE_BOUNDS = tuple(0.0005 * 1.25**power for power in range(49))
@@ -100,5 +102,5 @@ class ShareTotals:
 
 def read_share(view: memoryview[float], base: int, workers: int) -> ShareTotals:
     """Sum a share's columns."""
-    columns = [view[base + w * SHARE_CELLS : base + w * SHARE_CELLS + SHARE_SIZE].tolist() for w in range(workers)]
+    columns = [row(view[base + w * SHARE_CELLS : base + w * SHARE_CELLS + SHARE_SIZE]) for w in range(workers)]
     return ShareTotals.of([sum(cells) for cells in zip(*columns, strict=True)])

@@ -11,7 +11,7 @@ Rules (RFC 9112 §4, §5, §6.3):
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import ClassVar, Final
 
 from .lines import Kind, LineMemory
 
@@ -116,7 +116,7 @@ class AnswerLines(LineMemory):
     """The lines of answers. A look-up raises `AnswerError`."""
 
     __slots__ = ()
-    length_goes_on = True
+    length_goes_on: ClassVar[bool] = True
 
     def fault(self, problem: str, detail: str) -> Exception:
         """For a 502."""

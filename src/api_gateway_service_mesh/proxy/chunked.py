@@ -7,6 +7,7 @@ passed on: a field that arrives after the head was acted upon is how smuggled fi
 from __future__ import annotations
 
 import re
+from typing import Final
 
 __all__ = ["ChunkDecoder", "ChunkError", "encode_chunk"]
 
@@ -24,6 +25,12 @@ _TRAILER = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n")
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
 
 
+_SIZE: Final = 0
+_DATA: Final = 1
+_DATA_END: Final = 2
+_TRAILERS: Final = 3
+
+
 class ChunkError(ValueError):
     """The coding is broken; the connection cannot be used further."""
 
@@ -33,12 +40,10 @@ class ChunkDecoder:
 
     __slots__ = ("_buffer", "_extensions", "_left", "_state", "_trailers", "done", "rest")
 
-    _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
-
     def __init__(self) -> None:
         self._buffer = b""
         self._left = 0
-        self._state = self._SIZE
+        self._state = _SIZE
         self._extensions = 0
         self._trailers = 0
         self.done = False
@@ -53,16 +58,16 @@ class ChunkDecoder:
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        if self._state == self._DATA and len(data) <= self._left:
+        if self._state == _DATA and len(data) <= self._left:
             self._left -= len(data)
             if not self._left:
-                self._state = self._DATA_END
+                self._state = _DATA_END
             return data
         pieces: list[bytes] = []
         position = 0
         while not self.done:
             before = position
-            if self._state == self._DATA:
+            if self._state == _DATA:
                 piece = data[position : position + self._left]
                 if piece:
                     pieces.append(piece)
@@ -70,19 +75,19 @@ class ChunkDecoder:
                     self._left -= len(piece)
                 if self._left:
                     return b"".join(pieces)
-                self._state = self._DATA_END
-            elif self._state == self._DATA_END:
+                self._state = _DATA_END
+            elif self._state == _DATA_END:
                 end = data[position : position + 2]
                 if end == b"\r\n":
                     position += 2
-                    self._state = self._SIZE
+                    self._state = _SIZE
                 elif end and end != b"\r":
                     raise ChunkError("a chunk is longer than its size says")
-            elif self._state == self._SIZE:
+            elif self._state == _SIZE:
                 position = self._size_line(data, position)
             else:
                 position = self._trailer_line(data, position)
-            if position == before and self._state != self._DATA_END:
+            if position == before and self._state != _DATA_END:
                 break
             if position == before and len(data) - position < 2:
                 break
@@ -107,7 +112,7 @@ class ChunkDecoder:
         if match.end() - position > MAX_LINE_BYTES:
             raise ChunkError("a chunk size line is too long")
         self._left = size
-        self._state = self._DATA if size else self._TRAILERS
+        self._state = _DATA if size else _TRAILERS
         return match.end()
 
     def _trailer_line(self, data: bytes, position: int) -> int:

@@ -50,8 +50,12 @@ IDLE_TICKS = 4
 LINGER_BYTES = 1024 * 1024
 
 
-class ClientConnection(AnswerWriter, asyncio.Protocol):
-    """The protocol of one client connection; also the `exchange.Downstream` of its requests."""
+class ClientConnection(AnswerWriter):
+    """The `asyncio.Protocol` of one client connection; also the `exchange.Downstream` of its requests.
+
+    Like its base it derives from nothing that is not compiled (see `compiled`): its attributes are then fields of a C
+    structure, and a loop asks no more of a protocol than its methods.
+    """
 
     __slots__ = (
         "_advancing", "_body_left", "_buffer", "_closing", "_decoder", "_exchange", "_last", "_limits", "_lingered",
@@ -62,8 +66,8 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
     def __init__(self, core: Core, limits: Limits) -> None:
         self._core = core
         self._limits = limits
-        self._transport: asyncio.Transport = cast(Any, None)
-        self._peer: Peer = cast(Any, None)
+        self._transport: asyncio.Transport
+        self._peer: Peer
         self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
         self._buffer = b""
@@ -228,7 +232,8 @@ class ClientConnection(AnswerWriter, asyncio.Protocol):
         exchange = open_exchange(
             core, generation, self, self._peer, block, last.fields, method, target, path, query, authority
         )
-        self._exchange = exchange
+        # Said to be optional still: it may be over, and gone, when the next calls return.
+        self._exchange = cast("Exchange | None", exchange)
         self._served = True
         self._buffer = rest
         if exchange.handler is not None:

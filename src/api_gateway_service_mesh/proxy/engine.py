@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from typing import cast
 
 from aiohttp import web
 
@@ -135,7 +136,7 @@ class Engine:
         limits = listener.limits
 
         def connection() -> asyncio.Protocol:
-            return ClientConnection(core, limits)
+            return cast(asyncio.Protocol, ClientConnection(core, limits))
 
         opened = await open_listener(listener, connection, host=host, port=port, reuse_port=reuse_port, sock=sock)
         self._listeners.append(opened)

@@ -18,7 +18,7 @@ name its host, or may stand once only. Marks that were never seen together are g
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, cast
 
 from api_gateway_service_mesh.model import Limits
 
@@ -186,7 +186,7 @@ class HeadReader:
         lines = self._lines
         if lines.full:
             lines.forget()
-        lines.credential = None
+        lines.credential = cast("bytes | None", None)  # said to be optional still: the look-ups below may set it
         forward = b"".join(map(lines.__getitem__, split))
         authorization = lines.credential
         key = tuple(filter(None, map(lines.marks.get, split)))

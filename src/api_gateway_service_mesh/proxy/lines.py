@@ -82,6 +82,11 @@ _PLAIN: Final = Kind.PLAIN
 _FLEET: Final = Kind.FLEETING
 
 
+_MAX_BYTES: Final = 512 * 1024
+_MAX_LINES: Final = 8192
+_MAX_NAMES: Final = 1024
+
+
 class LineMemory(dict[bytes, bytes]):
     """Maps a header line (without CR LF) to what of it goes on (with CR LF, or nothing).
 
@@ -94,10 +99,6 @@ class LineMemory(dict[bytes, bytes]):
     __slots__ = ("_held", "_kinds", "credential", "full", "lengths", "marks")
 
     length_goes_on: ClassVar[bool] = False
-
-    _MAX_BYTES = 512 * 1024
-    _MAX_LINES = 8192
-    _MAX_NAMES = 1024
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +152,7 @@ class LineMemory(dict[bytes, bytes]):
                 return b""
             wire = self._marked(line, name, rest, value, kind, wire)
         self._held += len(line)
-        self.full = self._held > self._MAX_BYTES or len(self) >= self._MAX_LINES
+        self.full = self._held > _MAX_BYTES or len(self) >= _MAX_LINES
         self[line] = wire
         return wire
 
@@ -176,7 +177,7 @@ class LineMemory(dict[bytes, bytes]):
             raise self.fault("malformed-header", "a header line is not 'name: value'")
         kind = self.kind_of(name.lower())
         if len(name) <= 64:
-            if len(self._kinds) >= self._MAX_NAMES:
+            if len(self._kinds) >= _MAX_NAMES:
                 self._kinds.clear()
             self._kinds[name] = kind
         return kind

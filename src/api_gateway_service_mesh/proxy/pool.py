@@ -18,7 +18,7 @@ import socket
 import ssl
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import aiohappyeyeballs
 
@@ -211,9 +211,9 @@ class EndpointPool:
             name = server_name(endpoint, tls)
 
         connection = UpstreamConnection(self, self.parent.reader)
-        protocol: asyncio.BaseProtocol = connection
+        protocol: asyncio.BaseProtocol = cast(asyncio.Protocol, connection)
         if context is not None:
-            protocol = TlsReader(connection, self.parent.room)
+            protocol = TlsReader(cast(asyncio.Protocol, connection), self.parent.room)
         if self.addresses is None:
             await loop.create_connection(
                 lambda: protocol, endpoint.host, endpoint.port, ssl=context, server_hostname=name

@@ -7,7 +7,7 @@ exactly, nothing is left over, the request was sent whole, and nobody said close
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from .answer import MAX_ANSWER_HEAD_BYTES, AnswerError, AnswerHead, AnswerReader
 from .chunked import ChunkDecoder, ChunkError
@@ -23,8 +23,9 @@ MAX_INTERIM_ANSWERS = 16
 REMEMBERED_BYTES = 2048
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """The protocol of one backend connection. ``exchange`` is whom it works for; None while it is idle."""
+class UpstreamConnection:
+    """The `asyncio.Protocol` of one backend connection (by its methods, as `downstream.ClientConnection` is one).
+    ``exchange`` is whom it works for; None while it is idle."""
 
     __slots__ = (
         "_buffer", "_decoder", "_head", "_in_body", "_interims", "_keep_alive", "_left", "_paused", "_raw", "_reader",
@@ -35,7 +36,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.pool = pool
         self.exchange: Asker | None = None
         self.tunnel: Tunnel | None = None
-        self.transport: asyncio.Transport = cast(Any, None)
+        self.transport: asyncio.Transport
         self.closed = False
         self.served = 0
         """Answers read to their end on this connection."""
