@@ -16,13 +16,19 @@ from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import (
     Breaker,
     Certificate,
+    DirectResponse,
     Endpoint,
+    Fault,
     Hedging,
+    Maintenance,
     Mesh,
+    Mirror,
     Purpose,
     RateLimit,
+    Redirect,
     RedisStore,
     Retry,
+    Rewrite,
     Route,
     SplitTarget,
     Upstream,
@@ -50,6 +56,7 @@ from api_gateway_service_mesh.policies import (
     read_bulkhead,
     read_ejection,
     read_endpoint,
+    read_events,
     read_failing,
     read_health,
     read_hedge,
@@ -64,10 +71,13 @@ from api_gateway_service_mesh.policies.redis import read_store_state
 
 from .rollout import Decided, canary_machines
 
-__all__ = ["BreakerStatus", "Live", "certificates"]
+__all__ = ["BreakerStatus", "Counted", "Live", "certificates"]
 
 
 _BAD = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
+
+
+Counted = Maintenance | Fault | Redirect | DirectResponse | Rewrite | Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,29 @@ class Live:
     def evicted_keys(self, limit: RateLimit) -> int:
         """How often a limiter gave up a key that had used some of its tokens, for want of room."""
         return limiter(limit, self.cells.view, self.slots["rate_limit", limit.iri]).evictions
+
+    def events(self) -> Iterator[tuple[Counted, tuple[int, ...]]]:
+        """Every policy that counts its deeds by kind once (`policies.event`), with the counts."""
+        found: dict[str, Counted] = {}
+        for route in self.mesh.routes:
+            for policy in (
+                route.maintenance,
+                *route.faults,
+                route.redirect,
+                route.direct,
+                route.rewrite,
+                *route.mirrors,
+            ):
+                if policy is not None:
+                    found[policy.iri] = policy
+        for iri, policy in found.items():
+            yield policy, read_events(self.cells.view, self.slots["event", iri], self.workers)
+
+    def mirrors(self) -> Iterator[tuple[Mirror, RouteTotals]]:
+        """Every mirror once, with what became of its copies."""
+        mirrors = {mirror.iri: mirror for route in self.mesh.routes for mirror in route.mirrors}
+        for iri, mirror in mirrors.items():
+            yield mirror, read_route(self.cells.view, self.slots["mirror", iri], self.workers)
 
     def canaries(self) -> Iterator[tuple[str, CanaryState]]:
         """The IRI of every canary with steps, and where it stands."""

@@ -1,4 +1,4 @@
-"""The live state of traffic policies: shares and canaries, as triples and as metric families."""
+"""The live state of traffic policies, as triples and as metric families: shares, canaries, and what policies did."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from api_gateway_service_mesh.model import DirectResponse, Fault, Maintenance, Mirror, Redirect, Rewrite
 from api_gateway_service_mesh.policies import SHARE_BOUNDS, CanaryPhase
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
 from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE, XSD
@@ -18,6 +19,20 @@ __all__ = ["traffic_families", "traffic_triples"]
 
 _PROV = PREFIXES["prov"]
 
+# What the kinds of `policies.event` are, policy by policy: the runtime term, and the word in metrics.
+_DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
+    Maintenance: ((AGW.turnedAwayTotal, "turned-away"), (AGW.bypassedTotal, "bypassed")),
+    Fault: ((AGW.delayedTotal, "delayed"), (AGW.abortedTotal, "aborted")),
+    Redirect: ((AGW.redirectedTotal, "redirected"),),
+    DirectResponse: ((AGW.answeredTotal, "answered"),),
+    Rewrite: ((AGW.rewrittenTotal, "rewritten"),),
+    Mirror: (
+        (AGW.mirroredTotal, "mirrored"),
+        (AGW.mirrorFailedTotal, "mirror-failed"),
+        (AGW.mirrorSkippedTotal, "mirror-skipped"),
+    ),
+}
+
 
 def traffic_triples(live: Live) -> Iterator[tuple[str, str, str]]:
     """Subject, predicate, and the object as N-Triples has it."""
@@ -26,6 +41,9 @@ def traffic_triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield split.iri, AGW.servedTotal, _integer(totals.requests)
         yield split.iri, AGW.failedTotal, _integer(totals.errors)
         yield split.iri, AGW.latencyP95, _decimal(totals.latency(95))
+    for policy, counts in live.events():
+        for (term, _), count in zip(_DEEDS[type(policy)], counts, strict=False):
+            yield policy.iri, term, _integer(count)
     for iri, state in live.canaries():
         moving = state.phase in (CanaryPhase.PROGRESSING, CanaryPhase.PAUSED)
         yield iri, AGW.canaryPhase, f'"{state.phase.name}"'
@@ -77,6 +95,21 @@ def traffic_families(live: Live) -> Iterator[Family]:
         yield Family(
             "agw_split_duration_seconds", "Time from head to the end of the answer.", Kind.HISTOGRAM, durations
         )
+    deeds = [
+        Sample(count, (("policy", policy.iri), ("deed", word)))
+        for policy, counts in live.events()
+        for (_, word), count in zip(_DEEDS[type(policy)], counts, strict=False)
+    ]
+    if deeds:
+        yield Family("agw_traffic_policy", "What traffic policies did.", Kind.COUNTER, deeds)
+    copies = [
+        Sample(count, (("mirror", mirror.iri), ("code_class", f"{number}xx")))
+        for mirror, totals in live.mirrors()
+        for number, count in enumerate(totals.by_class, 1)
+        if count
+    ]
+    if copies:
+        yield Family("agw_mirror_answers", "Answers to copies, by class of status.", Kind.COUNTER, copies)
     canaries = list(live.canaries())
     if canaries:
         phases = [

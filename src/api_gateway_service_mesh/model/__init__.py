@@ -13,20 +13,26 @@ from .canary import Canary, CanaryStep
 from .certificate import Certificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
+from .direct import DirectResponse
 from .endpoint import Endpoint
 from .exemption import Exemption
+from .fault import Fault
 from .health import CheckProtocol, HealthCheck, Purpose
 from .hedge import Hedging
 from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
 from .listener import Limits, Listener
+from .maintenance import Maintenance
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
 from .mesh import Mesh, MeshType, ServiceMesh
+from .mirror import Mirror
 from .mtls import MtlsMode, MutualTls
 from .outlier import OutlierDetection
 from .overload import OverloadGuard
 from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
+from .redirect import Redirect
 from .retry import Retry, RetryCondition
+from .rewrite import Rewrite
 from .route import Route
 from .split import SplitTarget
 from .timeout import DeadlineTrust, Timeout
@@ -47,9 +53,11 @@ __all__ = [
     "ConditionSource",
     "ConnectionPool",
     "DeadlineTrust",
+    "DirectResponse",
     "Endpoint",
     "Exemption",
     "FailureMode",
+    "Fault",
     "HashAlgorithm",
     "HeaderMatch",
     "HealthCheck",
@@ -60,8 +68,10 @@ __all__ = [
     "LimitAlgorithm",
     "Limits",
     "Listener",
+    "Maintenance",
     "Mesh",
     "MeshType",
+    "Mirror",
     "MtlsMode",
     "MutualTls",
     "OutlierDetection",
@@ -71,12 +81,14 @@ __all__ = [
     "Purpose",
     "QueryMatch",
     "RateLimit",
+    "Redirect",
     "RedisStore",
     "RequestCondition",
     "RequestKey",
     "RequestPriority",
     "Retry",
     "RetryCondition",
+    "Rewrite",
     "Route",
     "RouteMatch",
     "SameSite",

@@ -8,11 +8,17 @@ from .authentication import Authentication
 from .balancer import Balancer
 from .breaker import Breaker
 from .concurrency import AdaptiveConcurrency, RequestPriority
+from .direct import DirectResponse
+from .fault import Fault
 from .hedge import Hedging
 from .key import RequestKey
+from .maintenance import Maintenance
 from .match import RouteMatch
+from .mirror import Mirror
 from .rate_limit import RateLimit
+from .redirect import Redirect
 from .retry import Retry
+from .rewrite import Rewrite
 from .split import SplitTarget
 from .timeout import Timeout
 
@@ -29,6 +35,7 @@ class Route:
     ``request_priority`` None is NORMAL.
     ``split_key`` or ``split_cookie`` (a cookie that the gateway sets) keeps a caller on one side of ``splits``.
     ``subset``: labels that an endpoint must all have to take this route's requests; a split may select by its own.
+    ``redirect`` and ``direct`` answer in the place of an upstream; ``rewrite`` and ``mirrors`` act on the way to one.
     """
 
     iri: str
@@ -49,3 +56,9 @@ class Route:
     split_cookie: str | None = None
     subset: tuple[str, ...] = ()
     hedging: Hedging | None = None
+    maintenance: Maintenance | None = None
+    faults: tuple[Fault, ...] = ()
+    redirect: Redirect | None = None
+    direct: DirectResponse | None = None
+    rewrite: Rewrite | None = None
+    mirrors: tuple[Mirror, ...] = ()

@@ -45,6 +45,8 @@ from .counters import (
     read_rate_limit,
     read_route,
 )
+from .event import EventCounters, read_events
+from .fault import FAULT_ABORTED, FAULT_DELAYED, FaultPolicy
 from .health import EndpointHealth, HealthState, read_ejection, read_failing, read_health
 from .hedge import HedgeCounters, HedgeTotals, may_hedge, read_hedge
 from .key import key_hash
@@ -62,6 +64,8 @@ from .sticky import StickyTokens
 __all__ = [
     "BUCKET_SECONDS",
     "EPOCH_SLOT",
+    "FAULT_ABORTED",
+    "FAULT_DELAYED",
     "IDEMPOTENT_METHODS",
     "NO_LOCK",
     "SHARE_BOUNDS",
@@ -84,7 +88,9 @@ __all__ = [
     "EndpointCounters",
     "EndpointHealth",
     "EndpointTotals",
+    "EventCounters",
     "Failure",
+    "FaultPolicy",
     "FixedWindow",
     "HealthState",
     "HedgeCounters",
@@ -131,6 +137,7 @@ __all__ = [
     "read_bulkhead",
     "read_ejection",
     "read_endpoint",
+    "read_events",
     "read_failing",
     "read_health",
     "read_hedge",

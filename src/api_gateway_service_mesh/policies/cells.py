@@ -264,6 +264,7 @@ def _balancers(route: Route, upstreams: Mapping[str, Upstream], workers: int) ->
     targets = [(split.upstream, (*route.subset, *split.subset)) for split in route.splits]
     if not targets and route.upstream:
         targets = [(route.upstream, route.subset)]
+    targets += [(mirror.upstream, ()) for mirror in route.mirrors]
     for target, subset in targets:
         upstream = upstreams.get(target)
         if upstream is None:

@@ -1,4 +1,4 @@
-"""The cells that the traffic policies of a route take: shares and canaries."""
+"""The cells that the traffic policies of a route take."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from collections.abc import Iterator
 from api_gateway_service_mesh.model import Route
 
 from .canary import CANARY_CELLS
+from .counters import ROUTE_CELLS
+from .event import EVENT_CELLS
 from .share import SHARE_CELLS
 
 __all__ = ["traffic_slots"]
 
 
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
-    """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary)."""
+    """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
+    (Maintenance, Fault, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``mirror`` (Mirror: the counters of a
+    route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
             yield "canary", split.iri, CANARY_CELLS
+    for policy in (route.maintenance, *route.faults, route.redirect, route.direct, route.rewrite, *route.mirrors):
+        if policy is not None:
+            yield "event", policy.iri, EVENT_CELLS * workers
+    for mirror in route.mirrors:
+        yield "mirror", mirror.iri, ROUTE_CELLS * workers

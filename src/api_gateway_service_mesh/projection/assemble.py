@@ -39,6 +39,7 @@ from .rows import ProjectedRows
 from .split import split_choices, splits
 from .subset import instance_labels, subsets, with_subset
 from .timeout import timeouts
+from .traffic import with_traffic
 from .upstream import connection_pools, upstreams
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def assemble(
         with_subset(route, selected, services, reading) for route in _served(every_route, rows, chosen, shared, reading)
     )
     served = _authenticated(served, rows, chosen, reading)
+    served = with_traffic(served, rows, services, conditions, reading)
     for route in served:
         warn_without_target(route, services, reading)
         refuse_unvouched_keys(route, reading)
@@ -167,6 +169,7 @@ def _authenticated(
 def _used(served: tuple[Route, ...], services: dict[str, Upstream]) -> dict[str, Upstream]:
     named = {split.upstream for route in served for split in route.splits}
     named |= {route.upstream for route in served if route.upstream is not None}
+    named |= {mirror.upstream for route in served for mirror in route.mirrors}
     return {iri: service for iri, service in services.items() if iri in named}
 
 

@@ -153,7 +153,7 @@ def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> 
 
 def warn_without_target(route: Route, upstreams: Mapping[str, Upstream], reading: Reading) -> None:
     """Say which requests will find nobody to answer them (they get 503)."""
-    if route.upstream is None and not route.splits:
+    if route.upstream is None and not route.splits and route.redirect is None and route.direct is None:
         reading.warn(
             "route-without-target",
             f"{route.name} has no backend service: requests are answered 503",
@@ -162,6 +162,7 @@ def warn_without_target(route: Route, upstreams: Mapping[str, Upstream], reading
             remedy="add agw:hasBackendService, or agw:hasTrafficSplit with targets",
         )
     targets = [split.upstream for split in route.splits] or [route.upstream or ""]
+    targets += [mirror.upstream for mirror in route.mirrors]
     for target in targets:
         upstream = upstreams.get(target)
         if upstream is not None and not upstream.endpoints:

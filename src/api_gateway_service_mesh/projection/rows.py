@@ -17,20 +17,26 @@ from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
+from .direct import DirectRow
 from .endpoint import EndpointRow
 from .exemption import ExemptionRow
+from .fault import FaultRow
 from .health import HealthRow, HealthValueRow
 from .hedge import HedgeRow
 from .jwt import JwtRow, JwtValueRow
 from .listener import ListenerRow
+from .maintenance import MaintenanceRow
 from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
+from .mirror import MirrorRow
 from .mtls import MtlsRow
 from .outlier import OutlierRow
 from .overload import OverloadRow
 from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
+from .redirect import RedirectRow
 from .redis import RedisRow
 from .retry import RetryConditionRow, RetryRow, RetryStatusRow
+from .rewrite import RewriteRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
 from .split import SplitChoiceRow, SplitRow
 from .subset import InstanceLabelRow, SubsetRow
@@ -79,6 +85,12 @@ class ProjectedRows:
     canary: tuple[CanaryRow, ...] = ()
     canary_step: tuple[CanaryStepRow, ...] = ()
     request_condition: tuple[RequestConditionRow, ...] = ()
+    maintenance: tuple[MaintenanceRow, ...] = ()
+    fault: tuple[FaultRow, ...] = ()
+    redirect: tuple[RedirectRow, ...] = ()
+    direct: tuple[DirectRow, ...] = ()
+    rewrite: tuple[RewriteRow, ...] = ()
+    mirror: tuple[MirrorRow, ...] = ()
     upstream: tuple[UpstreamRow, ...] = ()
     connection_pool: tuple[ConnectionPoolRow, ...] = ()
     endpoint: tuple[EndpointRow, ...] = ()

@@ -49,6 +49,15 @@ class Exchange(Answering):
             raise AssertionError("an exchange without a route can only be refused")
         self._pass(handler, handler.gates)
 
+    def resend(self, wire: list[bytes]) -> None:
+        """Go, with a body that is there in whole, as it goes on the wire."""
+        handler = self.handler
+        if handler is None:
+            raise AssertionError("an exchange without a route can only be refused")
+        self.waiting = list(wire)
+        self.replay = list(wire)
+        self._pass(handler, handler.gates)
+
     def proceed(self) -> None:
         """What a gate made this wait for is there, or will not come: ask that gate again, and go on."""
         handler, waits_at = self.handler, self.waits_at

@@ -4,16 +4,21 @@ The order, outermost first, and why it is so:
 
 1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
 2. *overload guard*: sheds before anything is spent on a request.
-3. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
-4. *authentication*: before every other limit, so that strangers use up no share of those who prove who they are; before
+3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
+4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
+5. *authentication*: before every other limit, so that strangers use up no share of those who prove who they are; before
    everything that has a state.
-5. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
-6. *adaptive concurrency*: behind all limits, so that what they refuse holds no place.
-7. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-8. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
-   breaker for each instance is asked with the balancer, and judges attempts.
-9. *balance*: once an attempt, so that a retry goes to another endpoint.
-10. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
+6. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
+7. *adaptive concurrency*: behind all limits, so that what they refuse holds no place.
+8. *fault injection*: strikes what was admitted, before anything is chosen for it.
+9. *redirect, direct response*: answer in the place of an upstream.
+10. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
+11. *rewrite*: behind all that looks at the request as the client sent it.
+12. *mirror*: copies what the backend is going to see.
+13. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
+    breaker for each instance is asked with the balancer, and judges attempts.
+14. *balance*: once an attempt, so that a retry goes to another endpoint.
+15. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
 
 A policy that a route lacks is not in its handler at all.
 """
@@ -32,11 +37,17 @@ from .authentication import authentication_gate
 from .breaker import breaker_gates
 from .concurrency import concurrency_gates
 from .deadline import deadline_gates
+from .direct import direct_gates
+from .fault import fault_gates
 from .hedge import hedge_gates
+from .maintenance import maintenance_gates
+from .mirror import mirror_gates
 from .overload import overload_gates
 from .problem import Refusal
 from .rate_limit import address_limits, rate_limit_fields, rate_limits
+from .redirect import redirect_gates
 from .retry import retry_gates
+from .rewrite import rewrite_gates
 from .split import upstream_gates
 from .target import Target
 
@@ -102,12 +113,18 @@ def _authentication(handler: RouteHandler, generation: Generation, core: Core) -
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
 ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     overload_gates,
+    maintenance_gates,
     address_limits,
     _authentication,
     rate_limits,
     rate_limit_fields,
     concurrency_gates,
+    fault_gates,
+    redirect_gates,
+    direct_gates,
     upstream_gates,
+    rewrite_gates,
+    mirror_gates,
     breaker_gates,
     retry_gates,
     deadline_gates,

@@ -33,6 +33,15 @@ class Refusal:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Direct(Refusal):
+    """No refusal: an answer that is the gateway's own to give. ``body`` and ``content_type`` take the place of the
+    problem; ``detail`` is for nobody."""
+
+    body: bytes = b""
+    content_type: bytes = b""
+
+
 WAIT: Final = Refusal(0, "wait", "")
 """No refusal, and no admission yet: the gate has seen to it that `Exchange.proceed` is called."""
 
@@ -45,7 +54,9 @@ def _title(status: int) -> str:
 
 
 def problem_answer(refusal: Refusal, request_id: str, route: str | None) -> tuple[AnswerHead, bytes]:
-    """The answer for `refusal`: head and body (``application/problem+json``)."""
+    """The answer for `refusal`: head and body (``application/problem+json``, unless it is a `Direct`)."""
+    if isinstance(refusal, Direct):
+        return _direct_answer(refusal, request_id)
     document: dict[str, str | int] = {
         "type": f"urn:agw:problem:{refusal.problem}",
         "title": _title(refusal.status),
@@ -67,3 +78,14 @@ def problem_answer(refusal: Refusal, request_id: str, route: str | None) -> tupl
         )
     )
     return AnswerHead(StatusLine(refusal.status, reason), block, len(body), _OURS), body
+
+
+def _direct_answer(direct: Direct, request_id: str) -> tuple[AnswerHead, bytes]:
+    line = StatusLine(direct.status, _title(direct.status).encode("ascii"))
+    identity = b"X-Request-Id: %b\r\n" % request_id.encode("ascii", "replace")
+    if line.bodyless:
+        return AnswerHead(line, direct.fields + identity, None, _OURS), b""
+    framing = b"Content-Length: %d\r\n" % len(direct.body)
+    if direct.body:
+        framing = b"Content-Type: %b\r\n%b" % (direct.content_type, framing)
+    return AnswerHead(line, framing + direct.fields + identity, len(direct.body), _OURS), direct.body

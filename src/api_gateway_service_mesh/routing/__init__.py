@@ -13,7 +13,9 @@ from .host import ANY_HOST, HostKey, host_text
 from .index import HostGroup, Leaf
 from .path import ANY_SEGMENT, PathPattern
 from .precedence import MethodRank, Precedence
+from .redirect import Locate, locator
 from .render import explanation_json, locate_citation, render_explanation, render_table, table_rows
+from .rewrite import PathChange, normal_path, path_change
 from .stated import States, as_stated
 from .table import RoutingTable, compile_table
 
@@ -27,8 +29,10 @@ __all__ = [
     "HostGroup",
     "HostKey",
     "Leaf",
+    "Locate",
     "MethodRank",
     "Part",
+    "PathChange",
     "PathPattern",
     "Precedence",
     "RouteEntry",
@@ -41,6 +45,9 @@ __all__ = [
     "explanation_json",
     "host_text",
     "locate_citation",
+    "locator",
+    "normal_path",
+    "path_change",
     "render_explanation",
     "render_table",
     "table_rows",

@@ -97,6 +97,8 @@ def condition_findings(route: Route) -> list[Finding]:
 def _of_policies(route: Route, source: ConditionSource) -> list[RequestCondition]:
     """What the policies of a route ask for themselves."""
     conditions = [condition for split in route.splits for condition in split.steered_by]
+    conditions += [condition for fault in route.faults for condition in fault.triggered_by]
+    conditions += route.maintenance.bypassed_by if route.maintenance is not None else ()
     return [condition for condition in conditions if condition.source is source]
 
 

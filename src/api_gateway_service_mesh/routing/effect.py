@@ -25,25 +25,45 @@ from api_gateway_service_mesh.model import (
 
 from .balance import balancer_part, health_parts, subset_part
 from .concurrency import concurrency_parts, overload_parts
+from .decision import ExplainRequest
 from .part import Citation, Part, number
 from .part import cite as _cite
 from .part import unless_default as _unless_default
 from .rate_limit import rate_limit_part
+from .redirect import redirect_part
+from .rewrite import rewrite_part
 from .split import split_part
+from .traffic import direct_part, fault_part, maintenance_part, mirror_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
 
 
-def effects(mesh: Mesh, route: Route, weights: Mapping[str, float] | None = None) -> tuple[Part, ...]:
+def effects(
+    mesh: Mesh, route: Route, weights: Mapping[str, float] | None = None, request: ExplainRequest | None = None
+) -> tuple[Part, ...]:
     """The policies and targets of a route, in the order in which a request meets them. `weights`: the shares of splits
-    of now, where they are known."""
+    of now, where they are known; with a `request`, what becomes of its path."""
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
+    path = request.path if request is not None else None
     parts: list[Part] = []
     parts += overload_parts(mesh, route)
+    if route.maintenance is not None:
+        parts.append(maintenance_part(route.maintenance))
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
     parts += _authentication(route)
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]
     parts += concurrency_parts(route)
+    parts += [fault_part(route, fault) for fault in route.faults]
+    if route.redirect is not None:
+        parts.append(redirect_part(route, route.redirect, request.host if request is not None else "", path))
+    if route.direct is not None:
+        parts.append(direct_part(route, route.direct))
+        return tuple(parts)
+    if route.redirect is not None and route.upstream is None and not route.splits:
+        return tuple(parts)
+    if route.rewrite is not None:
+        parts.append(rewrite_part(route, route.rewrite, path))
+    parts += [mirror_part(route, mirror, _name(upstreams, mirror.upstream)) for mirror in route.mirrors]
     if route.breaker is not None:
         parts.append(_breaker(route, route.breaker))
     if route.timeout is not None:

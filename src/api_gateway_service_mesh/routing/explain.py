@@ -63,7 +63,7 @@ def explain(table: RoutingTable, request: ExplainRequest, weights: Mapping[str, 
     candidates, omitted = _candidates(table, request)
     allow = () if winner is not None else table.allowed_methods(host, request.path)
     refused = request.method not in allow and bool(allow)
-    parts = effects(table.mesh, winner.route, weights) if winner is not None else ()
+    parts = effects(table.mesh, winner.route, weights, request) if winner is not None else ()
     cited = (
         *match_citations(table.entries, request, winner),
         *(citation for part in parts for citation in part.citations),

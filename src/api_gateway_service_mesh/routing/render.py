@@ -51,6 +51,10 @@ def _row(entry: RouteEntry, names: dict[str, str]) -> tuple[str, ...]:
             *(f"?{test.name}{_sign(test.kind.value, test.match.value)}" for test in entry.conditions.query),
         ]
     targets = [f"{names.get(split.upstream, split.upstream)} {share_text(split)}" for split in route.splits]
+    if route.direct is not None:
+        targets = [f"answers {route.direct.status}"]
+    elif route.redirect is not None and not (targets or route.upstream):
+        targets = [f"redirects {route.redirect.status}"]
     if not targets:
         targets = [names.get(route.upstream, route.upstream) if route.upstream else "-"]
     return (

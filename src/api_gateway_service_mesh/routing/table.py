@@ -14,6 +14,7 @@ from .host import ANY_HOST, HostKey, host_findings
 from .index import HostGroup
 from .path import path_findings
 from .precedence import PathKey
+from .rewrite import rewrite_findings
 
 __all__ = ["RoutingTable", "compile_table"]
 
@@ -157,6 +158,7 @@ def compile_table(mesh: Mesh) -> RoutingTable:
         found += path_findings(route)
         found += host_findings(route)
         found += condition_findings(route)
+        found += rewrite_findings(route)
     if any(finding.severity is Severity.VIOLATION for finding in found):
         raise ConfigError(Report().merged(found))
     entries = sorted((RouteEntry(route) for route in mesh.routes), key=RouteEntry.best)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .case import Case, duration, integer, right, wrong
+from .case import Case, duration, integer, right, warned, wrong
 
 _A = "agw:targetService ex:service"
 STABLE = f"ex:route agw:hasTrafficSplit ex:a , ex:b . ex:a a agw:TrafficSplit ; agw:weight 100 ; {_A} ."
@@ -15,6 +15,13 @@ GREEN = (
     "ex:route agw:hasTrafficSplit ex:a , ex:b . "
     f"ex:a a agw:BlueGreenDeployment ; agw:active false ; {_A} . ex:b a agw:BlueGreenDeployment ; {_A}"
 )
+
+MOVED = "ex:route agw:hasRedirect ex:moved . ex:moved a agw:Redirect"
+REWRITTEN = "ex:route agw:hasRewrite ex:rewrite . ex:rewrite a agw:Rewrite"
+ANSWERED = "ex:route agw:hasDirectResponse ex:direct . ex:direct a agw:DirectResponse"
+CLOSED = "ex:gateway agw:hasMaintenance ex:works . ex:works a agw:MaintenanceMode"
+STRUCK = "ex:route agw:hasFaultInjection ex:fault . ex:fault a agw:FaultInjection"
+COPIED = f"ex:route agw:hasTrafficMirroring ex:mirror . ex:mirror a agw:TrafficMirroring ; {_A}"
 
 
 def number(term: str, subject: str, low: int, high: int) -> list[Case]:
@@ -104,4 +111,100 @@ TRAFFIC = [
     *wrong("paused", (f"{JUDGED} ; agw:paused 1 .", "agw:paused must be true or false")),
     *right("rolloutName", f'{JUDGED} ; agw:rolloutName "2.4.1" .'),
     *wrong("rolloutName", (f"{JUDGED} ; agw:rolloutName 2 .", "must be one plain text")),
+    *right("hasRedirect", f'{MOVED} ; agw:redirectScheme "https" ; agw:redirectHost "a.example" .'),
+    *right("redirectStatus", f'{MOVED} ; agw:replaceFullPath "/new" ; agw:redirectStatus 308 .'),
+    *integer("redirectPort", MOVED, 1, 65535),
+    *wrong(
+        "hasRedirect",
+        ("ex:route agw:hasRedirect ex:service .", "must point to a Redirect"),
+        (f"{MOVED} .", "must say where to"),
+        (f'{MOVED} ; agw:redirectScheme "ftp" .', 'one of "http" and "https"'),
+        (f'{MOVED} ; agw:redirectHost "https://a.example" .', "must be one host name"),
+        (f'{MOVED} ; agw:replaceFullPath "/a" ; agw:redirectStatus 200 .', "one of 301"),
+        (f'{MOVED} ; agw:replaceFullPath "a" .', "must be one path"),
+        (f'{MOVED} ; agw:replaceFullPath "/a?b" .', "must be one path"),
+        (f'{MOVED} ; agw:replaceFullPath "/a" ; agw:replacePrefixMatch "/b" .', "not both"),
+        ('ex:service agw:redirectScheme "https" .', "belong to an agw:Redirect"),
+        ('ex:service agw:replacePrefixMatch "/a" .', "belongs to an agw:Redirect or an agw:Rewrite"),
+        ("ex:service agw:hasRedirect [ a agw:Redirect ; agw:redirectPort 1 ] .", "belongs to an agw:Route"),
+    ),
+    *right(
+        "hasRewrite",
+        f'{REWRITTEN} ; agw:rewriteHost "a.example:80" ; agw:replacePrefixMatch "/" .',
+        f'{REWRITTEN} ; agw:rewritePattern "^/a" ; agw:rewriteSubstitution "" .',
+    ),
+    *wrong(
+        "hasRewrite",
+        ("ex:route agw:hasRewrite ex:service .", "must point to a Rewrite"),
+        (f'{REWRITTEN} ; agw:rewriteHost "a/b" .', "must be one host"),
+        (f'{REWRITTEN} ; agw:rewritePattern "^/a" .', "come together"),
+        (f'{REWRITTEN} ; agw:rewritePattern "a" ; agw:rewriteSubstitution "" ; agw:replaceFullPath "/" .', "together"),
+        (f'{REWRITTEN} ; agw:replaceFullPath "/a" ; agw:replacePrefixMatch "/b" .', "not both"),
+        ('ex:service agw:rewriteHost "a" .', "belong to an agw:Rewrite"),
+        ("ex:service agw:hasRewrite [ a agw:Rewrite ] .", "belongs to an agw:Route"),
+    ),
+    *integer("responseStatus", ANSWERED, 200, 599),
+    *right(
+        "hasDirectResponse",
+        f'{ANSWERED} ; agw:responseBody "x" ; agw:responseContentType "text/html; charset=utf-8" .',
+        f'{ANSWERED} ; agw:responseField "Cache-Control: no-store" , "X-A: b" .',
+    ),
+    *wrong(
+        "hasDirectResponse",
+        ("ex:route agw:hasDirectResponse ex:service .", "must point to a DirectResponse"),
+        (f"{ANSWERED} ; agw:responseBody 1 .", "one text of at most"),
+        (f'{ANSWERED} ; agw:responseContentType "html" .', "one media type"),
+        (f'{ANSWERED} ; agw:responseField "a" .', "one field in plain ASCII"),
+        (f'{ANSWERED} ; agw:responseField "content-LENGTH: 5" .', "one field in plain ASCII"),
+        (f'{ANSWERED} ; agw:responseField "A: b\\r\\nC: d" .', "one field in plain ASCII"),
+        ('ex:service agw:responseBody "x" .', "belong to an agw:DirectResponse"),
+        ("ex:service agw:hasDirectResponse [ a agw:DirectResponse ] .", "belongs to an agw:Route"),
+        (f'{ANSWERED} . {MOVED} ; agw:replaceFullPath "/a" .', "redirected or answered, not both"),
+    ),
+    *duration("maintenanceRetryAfter", CLOSED),
+    *right(
+        "hasMaintenance",
+        f'{CLOSED} ; agw:maintenanceEnabled false ; agw:maintenanceMessage "later" ; agw:bypassAddress "10.0.0.0/8" .',
+        f"{CLOSED} ; agw:bypassedBy {HEADER} .",
+    ),
+    *wrong(
+        "hasMaintenance",
+        ("ex:route agw:hasMaintenance ex:service .", "must point to a MaintenanceMode"),
+        (f'{CLOSED} ; agw:maintenanceEnabled "no" .', "must be true or false"),
+        (f"{CLOSED} ; agw:maintenanceMessage 1 .", "must be one text"),
+        (f'{CLOSED} ; agw:bypassAddress "localhost" .', "an address or a block"),
+        (f"{CLOSED} ; agw:bypassedBy ex:service .", "must point to a HeaderMatch or a CookieMatch"),
+        ("ex:service agw:hasMaintenance [ a agw:MaintenanceMode ] .", "belongs to an agw:Route"),
+        ("ex:service agw:maintenanceEnabled true .", "is said of something else"),
+    ),
+    *duration("delayDuration", STRUCK),
+    *integer("abortStatus", STRUCK, 400, 599),
+    *number("abortPercent", f"{STRUCK} ; agw:abortStatus 503", 0, 100),
+    *number("delayPercent", f"{STRUCK} ; agw:abortStatus 503", 0, 100),
+    *right("triggeredBy", f"{STRUCK} ; agw:abortStatus 503 ; agw:triggeredBy {HEADER} ."),
+    *warned("hasFaultInjection", (f"{STRUCK} .", "does nothing")),
+    *wrong(
+        "hasFaultInjection",
+        ("ex:route agw:hasFaultInjection ex:service .", "must point to a FaultInjection"),
+        (f"{STRUCK} ; agw:abortStatus 503 ; agw:triggeredBy ex:service .", "must point to a HeaderMatch"),
+        (
+            "ex:service agw:hasFaultInjection [ a agw:FaultInjection ; agw:abortStatus 503 ] .",
+            "belongs to an agw:Route",
+        ),
+        ("ex:service agw:abortPercent 5 .", "belong to an agw:FaultInjection"),
+    ),
+    *number("mirrorPercent", COPIED, 0, 100),
+    *integer("mirrorBodyBytes", COPIED, 0, 65536),
+    *integer("mirrorConcurrency", COPIED, 1, 10000),
+    *warned(
+        "hasTrafficMirroring",
+        ("ex:route agw:hasTrafficMirroring ex:mirror . ex:mirror a agw:TrafficMirroring .", "names no target"),
+    ),
+    *wrong(
+        "hasTrafficMirroring",
+        ("ex:route agw:hasTrafficMirroring ex:service .", "must point to a TrafficMirroring"),
+        (f"{COPIED} , ex:other . ex:other a agw:BackendService ; agw:address 'o:80' .", "copies to one service"),
+        ("ex:service agw:mirrorPercent 5 .", "belongs to an agw:TrafficMirroring"),
+        (f"ex:service agw:hasTrafficMirroring [ a agw:TrafficMirroring ; {_A} ] .", "belongs to an agw:Route"),
+    ),
 ]

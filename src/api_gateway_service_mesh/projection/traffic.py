@@ -1,0 +1,49 @@
+"""What happens to a route's traffic besides its way to a service: each route with all that is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from api_gateway_service_mesh.model import RequestCondition, Route, Upstream
+
+from .direct import direct_responses
+from .fault import faults
+from .maintenance import maintenances
+from .mirror import mirrors
+from .reading import Reading
+from .redirect import redirects
+from .rewrite import rewrites
+from .rows import ProjectedRows
+
+__all__ = ["with_traffic"]
+
+
+def with_traffic(
+    served: tuple[Route, ...],
+    rows: ProjectedRows,
+    upstreams: Mapping[str, Upstream],
+    conditions: Mapping[str, tuple[RequestCondition, ...]],
+    reading: Reading,
+) -> tuple[Route, ...]:
+    """`served` with maintenance, faults, redirect, direct response, rewrite and mirrors."""
+    closed = maintenances(rows.maintenance, conditions, reading)
+    harmed = faults(rows.fault, conditions, reading)
+    moved = redirects(rows.redirect, reading)
+    answered = direct_responses(rows.direct, reading)
+    rewritten = rewrites(rows.rewrite)
+    copied = mirrors(rows.mirror, upstreams, reading)
+    if not (closed or harmed or moved or answered or rewritten or copied):
+        return served
+    return tuple(
+        replace(
+            route,
+            maintenance=closed.get(route.iri),
+            faults=harmed.get(route.iri, ()),
+            redirect=moved.get(route.iri),
+            direct=answered.get(route.iri),
+            rewrite=rewritten.get(route.iri),
+            mirrors=copied.get(route.iri, ()),
+        )
+        for route in served
+    )

@@ -1,0 +1,66 @@
+"""What traffic policies come to, in words and triples: maintenance, faults, direct responses, mirrors."""
+
+from __future__ import annotations
+
+from api_gateway_service_mesh.model import DirectResponse, Fault, Maintenance, Mirror, Route
+
+from .part import Part, cite, number
+from .split import condition_text
+
+__all__ = ["direct_part", "fault_part", "maintenance_part", "mirror_part"]
+
+
+def maintenance_part(maintenance: Maintenance) -> Part:
+    """What callers meet while it is on."""
+    iri = maintenance.iri
+    cited = [cite(maintenance.stated_by, "hasMaintenance", iri)]
+    if not maintenance.enabled:
+        return Part("maintenance", iri, "off", (*cited, cite(iri, "maintenanceEnabled", "false")))
+    text = f"answers 503, {maintenance.message}"
+    passes = [condition_text(condition) for condition in maintenance.bypassed_by]
+    cited += [cite(iri, "bypassedBy", condition.iri) for condition in maintenance.bypassed_by]
+    ways = [" and ".join(passes)] if passes else []
+    ways += maintenance.bypass_addresses
+    if ways:
+        text += f"; but not for {' or '.join(ways)}"
+    return Part("maintenance", iri, text, tuple(cited))
+
+
+def fault_part(route: Route, fault: Fault) -> Part:
+    """How many requests it strikes, and with what."""
+    iri, cited = fault.iri, [cite(route.iri, "hasFaultInjection", fault.iri)]
+    words = []
+    if fault.delay_seconds is not None:
+        words.append(f"{number(fault.delay_percent)} % held back for {number(fault.delay_seconds)} s")
+    if fault.abort_status is not None:
+        words.append(f"{number(fault.abort_percent)} % answered {fault.abort_status}")
+        cited.append(cite(iri, "abortStatus", str(fault.abort_status)))
+    text = ", ".join(words) or "nothing"
+    if fault.triggered_by:
+        text += " of those with " + " and ".join(condition_text(condition) for condition in fault.triggered_by)
+        cited += [cite(iri, "triggeredBy", condition.iri) for condition in fault.triggered_by]
+    return Part("fault injection", iri, text, tuple(cited))
+
+
+def direct_part(route: Route, direct: DirectResponse) -> Part:
+    """The answer, in short."""
+    cited = [cite(route.iri, "hasDirectResponse", direct.iri)]
+    standard = DirectResponse("")
+    if direct.status != standard.status:
+        cited.append(cite(direct.iri, "responseStatus", str(direct.status)))
+    if direct.body:
+        cited.append(cite(direct.iri, "responseBody", direct.body))
+    if direct.content_type != standard.content_type:
+        cited.append(cite(direct.iri, "responseContentType", direct.content_type))
+    cited += [cite(direct.iri, "responseField", field) for field in direct.fields]
+    size = len(direct.body.encode("utf-8"))
+    return Part("direct response", direct.iri, f"answers {direct.status} with {size} bytes", tuple(cited))
+
+
+def mirror_part(route: Route, mirror: Mirror, name: str) -> Part:
+    """How much is copied to the service called `name`."""
+    cited = (
+        cite(route.iri, "hasTrafficMirroring", mirror.iri),
+        cite(mirror.iri, "targetService", mirror.upstream),
+    )
+    return Part("mirror", mirror.iri, f"{number(mirror.percent)} % copied to {name}", cited)
