@@ -1,6 +1,6 @@
 """The build's own step: the data plane compiled to C (mypyc), when ``AGW_COMPILE=1`` asks for it.
 
-Without it, and in editable installs, the wheel is pure Python and fits everywhere: same sources, same behaviour. What
+Without it, and in editable installs, the wheel is pure Python and fits everywhere, from the same sources. What
 is compiled is said in pyproject.toml (``tool.hatch.build.targets.wheel.hooks.custom``). Needs a C compiler and Python's
 headers. The Python sources stay in the wheel, for tracebacks and for readers.
 
