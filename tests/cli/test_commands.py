@@ -74,6 +74,16 @@ def test_explain_cites_file_and_line(agw: Run, gateway_file: Path) -> None:
     assert "GET" in wrong_method.stdout
 
 
+def test_effective_lists_policies_and_where_they_are_stated(agw: Run, gateway_file: Path) -> None:
+    result = agw("effective", "gateway.ttl", "users")
+    assert result.returncode == 0
+    assert "agw:hasRateLimiter: " in result.stdout and "(gateway.ttl:" in result.stdout
+    listed = json.loads(agw("effective", "gateway.ttl", "users", "--format", "json").stdout)
+    assert {"agw:hasRateLimiter", "agw:hasBackendService"} <= {each["kind"] for each in listed["policies"]}
+    nobody = agw("effective", "gateway.ttl", "user")
+    assert (nobody.returncode, "did you mean" in nobody.stderr) == (1, True)
+
+
 def test_explain_sees_headers(agw: Run, tmp_path: Path) -> None:
     (tmp_path / "g.ttl").write_text(
         """@prefix agw: <https://ggen.ai/ontology/api-gateway#> . @prefix ex: <http://example.org/> .
@@ -152,7 +162,20 @@ def test_demo_shows_limits_breaker_canary_and_an_answer(agw: Run) -> None:
 
 def test_help_names_every_command(agw: Run) -> None:
     shown = agw("--help").stdout
-    for name in ("demo", "init", "validate", "serve", "routes", "explain", "query", "show", "manifests", "cert", "key"):
+    for name in (
+        "demo",
+        "init",
+        "validate",
+        "serve",
+        "routes",
+        "explain",
+        "effective",
+        "query",
+        "show",
+        "manifests",
+        "cert",
+        "key",
+    ):
         assert f"\n  {name} " in shown
         assert agw(name, "--help").returncode == 0
 

@@ -206,6 +206,17 @@ async def test_explain(gateway: Serving) -> None:
     assert (await get(url))[0] == 400
 
 
+async def test_effective(gateway: Serving) -> None:
+    url = gateway.admin + "/effective"
+    listed = json.loads((await get(url, params={"route": "http://example.org/r"}))[1])
+    assert listed["route"] == "http://example.org/r"
+    assert all(place["at"] for standing in listed["policies"] for place in standing["deciding"])
+    status, text = await get(url, params={"route": "r"}, headers={"Accept": "text/plain"})
+    assert (status, "by route" in text) == (200, True)
+    assert (await get(url))[0] == 400
+    assert (await get(url, params={"route": "nobody"}))[0] == 400
+
+
 async def test_config_void_and_index(gateway: Serving) -> None:
     model = await json_of(gateway.admin + "/config")
     assert model["model"]["routes"][0]["iri"] == "http://example.org/f"  # type: ignore[index]

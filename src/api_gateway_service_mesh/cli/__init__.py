@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": "Serve a configuration, and reload it when its files change.",
     "routes": "List the routes in the order in which they are tried.",
     "explain": "Say which route takes a request, and why, down to the triple.",
+    "effective": "List every policy that acts on a route, the way it came, and what it overrode.",
     "query": "Ask a configuration, or a running gateway, in SPARQL.",
     "apply": "Change a running gateway: what the files describe becomes what they say.",
     "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",

@@ -27,6 +27,7 @@ from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
 from .access import AccessRefused, admin_token, guard, is_loopback, read_token, writer
 from .build import Build
 from .delta import Delta
+from .effective import effective, render_effective, route_named
 from .graph_store import graph_store
 from .history_http import revision_routes
 from .live import Live
@@ -74,6 +75,7 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.get("/queries/{name}", _question),
             web.get("/routes", _routes),
             web.get("/explain", _explain),
+            web.get("/effective", _effective),
             web.get("/config", _config),
             *revision_routes(lambda request: request.app[_SUPERVISOR]),
             web.route("*", "/data", _data),
@@ -240,6 +242,18 @@ async def _routes(request: web.Request) -> web.Response:
         return found
 
     return _json({"revision": live.revision, "routes": await asyncio.to_thread(rows)})
+
+
+async def _effective(request: web.Request) -> web.Response:
+    build, _ = _served(request)
+    route = request.query.get("route")
+    if route is None:
+        raise ClientError("say which route: ?route=IRI")
+    found = await asyncio.to_thread(lambda: effective(build, route_named(build, route)))
+    form = choose(request.headers.get("Accept", "*/*"), (("json", "application/json"), ("text", "text/plain")))
+    if form == "text":
+        return web.Response(text=await asyncio.to_thread(render_effective, found, build))
+    return _json(found)
 
 
 async def _explain(request: web.Request) -> web.Response:

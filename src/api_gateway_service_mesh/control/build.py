@@ -23,6 +23,7 @@ from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, Validated
 from api_gateway_service_mesh.graph.change import reinfer
 from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
 from api_gateway_service_mesh.graph.guarantee import guarantee_findings
+from api_gateway_service_mesh.graph.inheritance import Places
 from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.revalidate import revalidate
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
@@ -66,7 +67,8 @@ class Build:
     """The queries that ``rows`` answers."""
 
     def explain(self, request: ExplainRequest, weights: Mapping[str, float] | None = None) -> Explanation:
-        """Which route takes a request, and why; the triples cited are spelt as the graph has them. `weights`: as
+        """Which route takes a request, and why; the triples cited are spelt as the graph has them, and
+        what was inherited is cited of the place that states it. `weights`: as
         `routing.explain` takes them."""
         index = self.inferred.index
 
@@ -74,7 +76,8 @@ class Build:
             held = index.values(NamedNode(subject), NamedNode(predicate))
             return [value.value for value in held if not isinstance(value, Triple)]
 
-        return as_stated(explain(self.table, request, weights), states)
+        places = Places(self.inferred)
+        return as_stated(explain(self.table, request, weights), states, places.stating)
 
 
 @dataclass(frozen=True, eq=False)

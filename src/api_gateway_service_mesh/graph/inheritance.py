@@ -92,6 +92,18 @@ class Places:
             return self.graph.locate(said.place, said.policy, value or said.values[0])
         return self.graph.locate(said.place, WITHOUT.value, said.policy)
 
+    def stating(self, subject: str, predicate: str, value: str) -> str:
+        """The place that states what `subject` inherits (the first of several); `subject` itself where it does."""
+        node, policy = NamedNode(subject), NamedNode(predicate)
+        if policy not in self.policies or not any(
+            lexical(held) == value and (node, policy, held) in self.graph.rules
+            for held in self._index.values(node, policy)
+        ):
+            return subject
+        standing = self.standing(node, policy)
+        deciding = standing.deciding if standing is not None else ()
+        return next((said.place for said in deciding if value in said.values), subject)
+
     def _groups(self, member: Resource, policy: NamedNode) -> Iterator[list[Said]]:
         """What is said of a policy, in groups of equal precedence, the nearest first; no group is empty."""
         kinds = self.policies.get(policy, ())

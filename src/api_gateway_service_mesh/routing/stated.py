@@ -14,20 +14,27 @@ from api_gateway_service_mesh.vocabulary import AGW
 from .effect import Citation
 from .explain import Explanation
 
-__all__ = ["OTHER_SPELLINGS", "States", "as_stated"]
+__all__ = ["OTHER_SPELLINGS", "States", "Stating", "as_stated"]
 
 #: The values that a subject has for a predicate: (subject, predicate) → IRIs or the text of literals.
 States = Callable[[str, str], Sequence[str]]
+
+#: The place that states a triple that was inherited: (subject, predicate, object) → IRI.
+Stating = Callable[[str, str, str], str]
 
 OTHER_SPELLINGS = {AGW.timeoutSeconds: (AGW.timeoutDuration, AGW.openDuration)}
 """A value that has two spellings in the vocabulary stands under either."""
 
 
-def as_stated(explanation: Explanation, states: States) -> Explanation:
-    """`explanation` with each citation as the triple that `states` knows; what it does not know stays."""
+def as_stated(explanation: Explanation, states: States, stating: Stating | None = None) -> Explanation:
+    """`explanation` with each citation as the triple that `states` knows; what it does not know stays. What a route
+    inherits is cited of the place that `stating` names."""
 
     def stated(citations: tuple[Citation, ...]) -> tuple[Citation, ...]:
-        return tuple(dict.fromkeys(_stated(citation, states) for citation in citations))
+        found = (_stated(citation, states) for citation in citations)
+        if stating is not None:
+            found = (replace(each, subject=stating(each.subject, each.predicate, each.object)) for each in found)
+        return tuple(dict.fromkeys(found))
 
     parts = tuple(replace(part, citations=stated(part.citations)) for part in explanation.parts)
     return replace(explanation, parts=parts, citations=stated(explanation.citations))
