@@ -63,6 +63,24 @@ class Revision:
     delta: Delta | None = field(default=None, repr=False)
     rolled_back_to: int | None = None
 
+    @classmethod
+    def of(
+        cls, number: int, at: datetime, digest: str, routes: int, delta: Delta, author: Author, parent: Revision | None
+    ) -> Revision:
+        """What is about to go live."""
+        return cls(
+            number,
+            at,
+            digest,
+            routes,
+            0.0,
+            author=author,
+            parent=parent.number if parent is not None else None,
+            added=len(delta.added),
+            removed=len(delta.removed),
+            delta=delta,
+        )
+
 
 class UnknownRevision(ClientError):
     """There is no such revision, or nothing of it is kept any more."""

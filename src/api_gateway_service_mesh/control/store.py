@@ -57,6 +57,10 @@ class ConfigStore(Protocol):
         """Why updates are refused, with the remedy; None when they are taken."""
 
     @property
+    def compiled(self) -> Path | None:
+        """Where the compiled model is kept for the next start; None: nowhere."""
+
+    @property
     def remark(self) -> str | None:
         """What there is to say of how the store was found; None: nothing."""
 

@@ -35,6 +35,7 @@ class FileStore:
 
     poll_seconds: float | None = None
     remark: str | None = None
+    compiled: Path | None = None
 
     def __init__(
         self,

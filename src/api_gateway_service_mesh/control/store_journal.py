@@ -77,6 +77,11 @@ class JournalStore:
         """Bytes of an unacknowledged revision that a crash left and that were cut off."""
 
     @property
+    def compiled(self) -> Path | None:
+        """See `ConfigStore`."""
+        return self.folder / "compiled.agw"
+
+    @property
     def remark(self) -> str | None:
         """See `ConfigStore`."""
         if self.torn:

@@ -55,6 +55,7 @@ class RemoteStore:
 
     read_only: str | None = None
     remark: str | None = None
+    compiled: Path | None = None
     watched: Sequence[Path] = ()
     written: Fingerprint = MappingProxyType({})
 

@@ -40,9 +40,10 @@ from .runtime import runtime_ntriples
 from .snapshot import Snapshot
 from .sparql.dataset import DEFAULT_GRAPHS
 from .sparql.service import Dataset, SparqlService
-from .store import ConfigStore, StoreConflict, StoreReadOnly
+from .store import ConfigStore, StoreConflict, StoreReadOnly, StoreUnavailable
 from .stores import open_store
 from .update import Edit, PreconditionFailed, matches, refusal
+from .warm import Keeper
 
 __all__ = ["Revision", "Supervisor"]
 
@@ -75,6 +76,7 @@ class Supervisor:
         self._ports = OpenPorts(plane.pool, options.host, options.port)
         self._loading = asyncio.Lock()
         self._wanted = asyncio.Event()
+        self._keeper = Keeper(self.store.compiled, options.gateway)
         self._feed = Feed()
         self._seen = fingerprint(self.store.watched)
         self._number = 0
@@ -128,14 +130,36 @@ class Supervisor:
             earlier = await asyncio.to_thread(self.store.restored)
             self.history.restore(earlier)
             self._number = earlier[-1].number or 0 if earlier else 0
+            await self._serve_compiled(earlier[-1].digest if earlier else None)
             await self.load()
         finally:
             await querying
         self.started = True
 
+    async def _serve_compiled(self, digest: str | None) -> None:
+        """Serve what the last run compiled of the same configuration, while that is read and checked again."""
+        mesh = await asyncio.to_thread(self._keeper.load, digest)
+        if mesh is None:
+            return
+        slots = await asyncio.to_thread(layout_for, mesh, self._plane.layout, self.workers)
+        wanted = self._ports.wanted(mesh)
+        fresh = self._ports.reserved(wanted)
+        try:
+            await self._pool.ship(Snapshot(mesh, slots, self._number))
+            await self._ports.open(wanted, fresh)
+        except AgwError:
+            self._ports.give_back(fresh)
+            raise
+        self._plane.slots = slots
+        decisions = self._rollouts.decisions
+        at = datetime.now(UTC)
+        self.live = Live(mesh, slots, self._plane.cells, self.workers, self._number, at, decisions)
+        self._say(f"{len(mesh.routes)} routes are served as the last run compiled them; they are checked now")
+
     async def stop(self) -> None:
         """Drain the workers, end everything."""
         self.draining = True
+        await self._keeper.finish()
         await self._prober.stop()
         await self._rollouts.stop()
         await self._plane.stop(self.options.drain_seconds)
@@ -154,6 +178,7 @@ class Supervisor:
     async def follow(self, stop: asyncio.Event) -> None:
         """Load again whenever a file changes (if so asked) or `request_reload` is called, until `stop`."""
         watching = asyncio.create_task(self._watch(stop)) if self.options.watch and self.store.watched else None
+        keeping = asyncio.create_task(self._keeper.run())
         polling = asyncio.create_task(self._poll(self.store.poll_seconds)) if self.store.poll_seconds else None
         try:
             while not stop.is_set():
@@ -161,7 +186,7 @@ class Supervisor:
                 self._wanted.clear()
                 await self.reload()
         finally:
-            for task in (watching, polling):
+            for task in (watching, polling, keeping):
                 if task is not None:
                     task.cancel()
 
@@ -268,7 +293,7 @@ class Supervisor:
             before = self.build
             current = self.history.latest
             if before is None or current is None:
-                raise StoreReadOnly("the first configuration is still being loaded")
+                raise StoreUnavailable("the configuration is still being loaded")
             if if_match is not None and not matches(if_match, before.source.digest):
                 raise PreconditionFailed(
                     f"the configuration is at revision {current.number} now, not at the one that If-Match names",
@@ -309,20 +334,9 @@ class Supervisor:
         latest = self.history.latest
         restored = before is None and latest is not None and latest.digest == made.source.digest
         number = self._number if restored else self._number + 1
-        revision = Revision(
-            number,
-            at,
-            made.source.digest,
-            len(made.mesh.routes),
-            0.0,
-            differences(before.mesh if before is not None else None, made.mesh),
-            author=author,
-            parent=latest.number if latest is not None else None,
-            added=len(delta.added),
-            removed=len(delta.removed),
-            delta=delta,
-            rolled_back_to=rolled_back_to,
-        )
+        revision = Revision.of(number, at, made.source.digest, len(made.mesh.routes), delta, author, latest)
+        changed = differences(before.mesh if before is not None else None, made.mesh)
+        revision = replace(revision, changed=changed, rolled_back_to=rolled_back_to)
         slots = await asyncio.to_thread(layout_for, made.mesh, self._plane.layout, self.workers)
         wanted = self._ports.wanted(made.mesh)
         fresh = self._ports.reserved(wanted)
@@ -346,6 +360,7 @@ class Supervisor:
         self._number = number
         self._reloads += before is not None
         self.build = made
+        self._keeper.changed(made.source.digest, made.mesh)
         self.refused = None
         decisions = self._rollouts.decisions
         self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions)
