@@ -16,6 +16,7 @@ from .attempt import AttemptOutcome
 from .client_side import Downstream
 from .head import Block
 from .problem import Refusal, problem_answer
+from .refusals import flags_with
 from .tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -277,6 +278,7 @@ class Answering(Asker):
         head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
         self.status = refusal.status
         self.refused_by = refusal.refused_by
+        self.flags = flags_with(self.flags, refusal.problem)
         self.reason = refusal.reason or (refusal.detail if refusal.failure else None)
         self.committed = True
         if self.answer_fields:
