@@ -17,6 +17,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context
 from .match import Item, catches_all, items, matches
+from .traffic import answered, on_the_way, traffic_gaps
 
 __all__ = ["virtual_services"]
 
@@ -118,11 +119,14 @@ def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
     found = matches(item, context.findings)
     if found:
         http["match"] = found
+    if route.direct is not None or (route.redirect is not None and route.upstream is None and not route.splits):
+        return {**http, **answered(route)}
     destinations = _destinations(context, route)
     if not destinations:
         http["directResponse"] = {"status": 503}
         return http
     http["route"] = destinations
+    http.update(on_the_way(context, route))
     timeout, retry = route.timeout, route.retry
     retried = retry is not None and retry.attempts > 0 and retry_on != ""
     bound = _bound(timeout, retried=retried)
@@ -164,6 +168,7 @@ def _destinations(context: Context, route: Route) -> list[dict[str, Any]]:
 def _report(context: Context, route: Route) -> None:
     """What of a route's policies Istio says otherwise or not at all."""
     found = context.findings
+    found += traffic_gaps(route)
     if route.authentication is not None:
         message = f"{route.name}: who calls is not checked by these manifests: applied as they are, they let anybody in"
         remedy = "keep agw in front, or add a RequestAuthentication and an AuthorizationPolicy by hand first"
