@@ -12,15 +12,23 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from api_gateway_service_mesh.model import (
     Breaker,
     BreakerScope,
+    Canary,
+    CanaryStep,
+    ConditionSource,
     Endpoint,
     Mesh,
+    Mirror,
     PathKind,
     PathMatch,
+    RequestCondition,
+    Retry,
     Route,
     RouteMatch,
+    SplitTarget,
     Upstream,
 )
 from api_gateway_service_mesh.policies.breaker import TRANSITIONS, BreakerState, CircuitBreaker, Event, breaker_units
+from api_gateway_service_mesh.policies.budget import budgeted
 from api_gateway_service_mesh.policies.cells import CellStore
 from api_gateway_service_mesh.policies.lock import SharedLock
 from tests.support.clock import Clock
@@ -169,6 +177,32 @@ def test_the_states_that_a_mesh_needs() -> None:
         ("ex:instance", "ex:one", "ex:instance ex:one"),
         ("ex:instance", "ex:other", "ex:instance ex:other"),
     ]
+
+
+def test_every_service_that_a_split_may_choose_has_its_states() -> None:
+    splits = (
+        SplitTarget("ex:steered", "ex:a", 0, steered_by=(RequestCondition("ex:h", ConditionSource.HEADER, "x"),)),
+        SplitTarget("ex:stable", "ex:b", 100),
+        SplitTarget("ex:canary", "ex:c", 0, canary=Canary("ex:canary", (CanaryStep("ex:step", 5, 60.0),))),
+        SplitTarget("ex:green", "ex:d", 0, active=False),
+    )
+    services = tuple(
+        Upstream(f"ex:{name}", name, (Endpoint(f"ex:{name}1", "h", 1),)) for name in ("a", "b", "c", "d", "copies")
+    )
+    for scope, mark in ((BreakerScope.SERVICE, ""), (BreakerScope.INSTANCE, "1")):
+        made = Route(
+            "ex:r",
+            "r",
+            RouteMatch(PathMatch(PathKind.EXACT, "/")),
+            "ex:unused",
+            splits,
+            breaker=Breaker("ex:breaker", scope=scope),
+            retry=Retry("ex:retry"),
+            mirrors=(Mirror("ex:mirror", "ex:copies"),),
+        )
+        mesh = Mesh("ex:gateway", "gateway", (made,), services)
+        assert [unit.subject for unit in breaker_units(mesh)] == [f"ex:{name}{mark}" for name in "abcd"]
+        assert list(budgeted(mesh)) == [("ex:retry", f"ex:{name}") for name in "abcd"]
 
 
 def test_open_admits_nothing_before_its_time() -> None:

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api_gateway_service_mesh.model import Mirror
+from api_gateway_service_mesh.model import AdaptiveConcurrency, Breaker, BreakerScope, Mirror, Retry, RetryCondition
 from api_gateway_service_mesh.policies import read_route
+from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
 from tests.support.asking import ask, deeds
 from tests.support.backend import Backend, Conversation, Received, Script, answer, backend, says
 from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
@@ -94,3 +95,31 @@ async def test_a_share_of_nothing_copies_nothing() -> None:
             await ask(gateway)
         assert deeds(gateway, "urn:m")[:3] == (0, 0, 0)
         assert shadow.requests == []
+
+
+@pytest.mark.parametrize("scope", list(BreakerScope))
+async def test_what_becomes_of_copies_is_not_held_against_the_route(scope: BreakerScope) -> None:
+    async def slow(_: Received, conversation: Conversation) -> None:
+        await asyncio.sleep(0.1)
+        await conversation.send(answer(b"", "503 Oops"))
+
+    bearable = AdaptiveConcurrency("urn:bearable")
+    async with backend(says(answer(b"real"))) as real, backend(slow) as shadow:
+        same = endpoint(shadow.port, "s")
+        made = route(
+            mirrors=(Mirror("urn:m", "urn:test:shadow"),),
+            breaker=Breaker("urn:breaker", failure_threshold=1, open_seconds=60, scope=scope),
+            retry=Retry("urn:retry", attempts=3, conditions=frozenset({RetryCondition.SERVER_ERROR})),
+            concurrency=bearable,
+        )
+        mesh = mesh_of(made, upstream(endpoint(real.port)), upstream(same, name="shadow"))
+        async with running(mesh) as gateway:
+            for _ in range(5):
+                assert (await ask(gateway)).body == b"real"
+            await until(gateway, (5, 5, 0))
+            assert (await ask(gateway)).body == b"real"
+            view, slots = gateway.store.view, gateway.layout.slots
+            machine = ConcurrencyLimit(bearable, view, slots["concurrency", "urn:bearable"])
+            assert machine.in_use == 0.0
+            assert machine.baseline == 0.0, "ten answers make a window: copies were taken for the route's own"
+    assert len(shadow.requests) in (5, 6), "a copy is tried once"

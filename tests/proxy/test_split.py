@@ -10,17 +10,21 @@ from dataclasses import replace
 import pytest
 
 from api_gateway_service_mesh.model import (
+    Breaker,
+    BreakerScope,
     Canary,
     CanaryStep,
     ConditionSource,
     KeyKind,
     RequestCondition,
     RequestKey,
+    Retry,
+    RetryCondition,
     Route,
     SplitTarget,
     ValueKind,
 )
-from api_gateway_service_mesh.policies import read_share, weight_cell
+from api_gateway_service_mesh.policies import budget_key, read_budget, read_share, weight_cell
 from tests.support.backend import Received, answer, backend, read_answer, says
 from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
 
@@ -138,3 +142,34 @@ async def test_a_target_that_is_not_there_is_503_and_an_error_of_its_share() -> 
         counted = read_share(gateway.store.view, gateway.layout.slots["share", "urn:split:gone"], 1)
     assert json.loads(got.body)["type"] == "urn:agw:problem:no-upstream"
     assert (counted.requests, counted.errors) == (1, 1)
+
+
+@pytest.mark.parametrize("scope", [BreakerScope.SERVICE, BreakerScope.INSTANCE])
+async def test_the_breaker_of_a_bad_version_leaves_the_other_alone(scope: BreakerScope) -> None:
+    breaker = Breaker("urn:breaker", failure_threshold=2, open_seconds=60, scope=scope)
+    made = route(splits=(target("old", 100), target("new", 0, steered_by=(HEADER,))), breaker=breaker)
+    async with two(made) as gateway:
+        seen = [(await ask(gateway, "X-Canary: always\r\n")).line.split()[1] for _ in range(4)]
+        assert seen == ["500", "500", "503", "503"]
+        assert {(await ask(gateway)).body for _ in range(5)} == {b"old"}
+
+
+async def test_each_version_has_a_retry_budget_of_its_own() -> None:
+    retry = Retry(
+        "urn:retry",
+        attempts=3,
+        initial_delay_seconds=0.001,
+        conditions=frozenset({RetryCondition.SERVER_ERROR}),
+        budget_percent=0.0,
+        budget_minimum=1,
+    )
+    made = route(splits=(target("old", 100), target("new", 0, steered_by=(HEADER,))), retry=retry)
+    async with two(made) as gateway:
+        for _ in range(5):
+            assert (await ask(gateway, "X-Canary: always\r\n")).line.split()[1] == "500"
+        budgets = {
+            name: read_budget(gateway.store.view, gateway.layout.slots[budget_key("urn:retry", f"urn:test:{name}")], 1)
+            for name in ("old", "new")
+        }
+    assert (budgets["new"].granted, budgets["new"].refused) == (10, 2)
+    assert (budgets["old"].granted, budgets["old"].refused) == (0, 0)

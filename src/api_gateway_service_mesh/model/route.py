@@ -62,3 +62,22 @@ class Route:
     direct: DirectResponse | None = None
     rewrite: Rewrite | None = None
     mirrors: tuple[Mirror, ...] = ()
+
+    @property
+    def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each service that may answer its requests (IRI), with the labels that select its endpoints; of splits all,
+        whatever their share is at the moment."""
+        if self.splits:
+            return tuple((split.upstream, (*self.subset, *split.subset)) for split in self.splits)
+        return () if self.upstream is None else ((self.upstream, self.subset),)
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """The IRIs of the services that may answer its requests, each once: what its breaker, its retries and its
+        hedges are about."""
+        return tuple(dict.fromkeys(upstream for upstream, _ in self.targets))
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """`upstreams`, and those that get copies."""
+        return tuple(dict.fromkeys((*self.upstreams, *(mirror.upstream for mirror in self.mirrors))))

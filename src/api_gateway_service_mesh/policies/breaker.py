@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from api_gateway_service_mesh.model import Breaker, BreakerScope, Mesh, Route
+from api_gateway_service_mesh.model import Breaker, BreakerScope, Mesh
 
 from .lock import NO_LOCK, Lock
 from .row import row
@@ -100,14 +100,10 @@ def breaker_units(mesh: Mesh) -> Iterator[BreakerUnit]:
         if breaker.scope is BreakerScope.ROUTE:
             units[BreakerUnit(breaker, breaker.iri)] = None
             continue
-        for target in _targets(route):
+        for target in route.upstreams:
             for subject in [target] if breaker.scope is BreakerScope.SERVICE else endpoints.get(target, ()):
                 units[BreakerUnit(breaker, subject)] = None
     return iter(units)
-
-
-def _targets(route: Route) -> list[str]:
-    return [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
 
 
 class CircuitBreaker:

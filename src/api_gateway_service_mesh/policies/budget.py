@@ -43,7 +43,7 @@ def budgeted(mesh: Mesh) -> Iterator[tuple[str, str]]:
     for route in mesh.routes:
         policy = budgeting(route)
         if policy is not None:
-            for upstream in _upstreams(route):
+            for upstream in route.upstreams:
                 pairs[policy.iri, upstream] = None
     return iter(pairs)
 
@@ -53,10 +53,6 @@ def budgeting(route: Route) -> Retry | None:
     if route.retry is None and route.hedging is not None:
         return Retry(route.hedging.iri)
     return route.retry
-
-
-def _upstreams(route: Route) -> list[str]:
-    return [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
 
 
 class RetryBudget:

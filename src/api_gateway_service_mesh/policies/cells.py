@@ -261,11 +261,7 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
 
 
 def _balancers(route: Route, upstreams: Mapping[str, Upstream], workers: int) -> Iterator[tuple[str, str, int]]:
-    targets = [(split.upstream, (*route.subset, *split.subset)) for split in route.splits]
-    if not targets and route.upstream:
-        targets = [(route.upstream, route.subset)]
-    targets += [(mirror.upstream, ()) for mirror in route.mirrors]
-    for target, subset in targets:
+    for target, subset in (*route.targets, *((mirror.upstream, ()) for mirror in route.mirrors)):
         upstream = upstreams.get(target)
         if upstream is None:
             continue

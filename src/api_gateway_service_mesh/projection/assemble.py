@@ -167,9 +167,7 @@ def _authenticated(
 
 
 def _used(served: tuple[Route, ...], services: dict[str, Upstream]) -> dict[str, Upstream]:
-    named = {split.upstream for route in served for split in route.splits}
-    named |= {route.upstream for route in served if route.upstream is not None}
-    named |= {mirror.upstream for route in served for mirror in route.mirrors}
+    named = {upstream for route in served for upstream in route.reached}
     return {iri: service for iri, service in services.items() if iri in named}
 
 

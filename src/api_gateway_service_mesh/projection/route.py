@@ -161,14 +161,15 @@ def warn_without_target(route: Route, upstreams: Mapping[str, Upstream], reading
             AGW.hasBackendService,
             remedy="add agw:hasBackendService, or agw:hasTrafficSplit with targets",
         )
-    targets = [split.upstream for split in route.splits] or [route.upstream or ""]
-    targets += [mirror.upstream for mirror in route.mirrors]
-    for target in targets:
+    for target in route.reached:
         upstream = upstreams.get(target)
         if upstream is not None and not upstream.endpoints:
+            sends = target in route.upstreams
             reading.warn(
                 "service-without-address",
-                f"{upstream.name}, which {route.name} sends to, has no address: requests are answered 503",
+                f"{upstream.name}, which {route.name} sends to, has no address: requests are answered 503"
+                if sends
+                else f"{upstream.name}, which {route.name} sends copies to, has no address: there are no copies",
                 upstream.iri,
                 AGW.address,
                 remedy='add agw:address "host:port", or agw:hasInstance',

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import Mirror, Timeout
@@ -38,8 +39,10 @@ _SHADOW = re.compile(rb"(?im)^x-agw-shadow:[^\r\n]*\r\n")
 def mirror_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """A gate for each mirror of the route whose service is there."""
     gates: list[Gate] = []
+    # What the route finds out about its own services must not be told by copies: they are slow and fail on their own.
+    plain = replace(handler.route, breaker=None, retry=None, hedging=None, concurrency=None)
     for mirror in handler.route.mirrors:
-        target = find_target(mirror.upstream, handler.route, generation, core, ())
+        target = find_target(mirror.upstream, plain, generation, core, ())
         if isinstance(target, Target):
             made = _Mirror(mirror, target, handler, generation, core)
             gates.append(made.ask)

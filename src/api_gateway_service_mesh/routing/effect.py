@@ -292,5 +292,4 @@ def _name(upstreams: dict[str, Upstream], iri: str) -> str:
 
 
 def _endpoints(upstreams: dict[str, Upstream], route: Route) -> int:
-    targets = [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
-    return max((len(upstreams[iri].endpoints) for iri in targets if iri in upstreams), default=0)
+    return max((len(upstreams[iri].endpoints) for iri in route.upstreams if iri in upstreams), default=0)

@@ -56,8 +56,7 @@ class Context:
         found: dict[str, list[Route]] = {upstream.iri: [] for upstream in self.mesh.upstreams}
         for entry in self.table.entries:
             route = entry.route
-            targets = [split.upstream for split in route.splits] or ([route.upstream] if route.upstream else [])
-            for iri in dict.fromkeys(targets):
+            for iri in route.upstreams:
                 found.setdefault(iri, []).append(route)
         return found
 
