@@ -35,6 +35,7 @@ from .metrics import metric_families
 from .ports import port_holder
 from .problems import problems
 from .questions import bound, question, questions
+from .shapes_http import ShapesEndpoint
 from .sparql.dataset import NAMED_GRAPHS
 from .sparql.formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
 from .sparql.protocol import sparql_endpoint
@@ -45,6 +46,7 @@ from .update_http import changed, updated
 __all__ = ["AdminServer", "admin_application"]
 
 _SUPERVISOR: web.AppKey[Supervisor] = web.AppKey("supervisor", Supervisor)
+_SHAPES: web.AppKey[ShapesEndpoint] = web.AppKey("shapes", ShapesEndpoint)
 _VOID = "http://rdfs.org/ns/void#"
 _BODY_BYTES = 1024 * 1024
 
@@ -62,6 +64,7 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
     """The application; `token` None restricts it to requests for loopback names."""
     app = web.Application(middlewares=[problems, guard(token, read_token())], client_max_size=_BODY_BYTES)
     app[_SUPERVISOR] = supervisor
+    app[_SHAPES] = ShapesEndpoint()
     app.add_routes(
         [
             web.get("/livez", _livez),
@@ -81,6 +84,7 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.route("*", "/data", _data),
             web.route("*", "/data/{name}", _data),
             web.post("/reload", _reload),
+            web.post("/shacl", _shacl),
             web.get("/.well-known/void", _void),
             web.get("/", _index),
         ]
@@ -297,6 +301,10 @@ async def _data(request: web.Request) -> web.Response:
     if request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"):
         raise web.HTTPMethodNotAllowed(request.method, ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"))
     return await graph_store(request, request.app[_SUPERVISOR])
+
+
+async def _shacl(request: web.Request) -> web.Response:
+    return await request.app[_SHAPES].answer(request, request.app[_SUPERVISOR])
 
 
 async def _reload(request: web.Request) -> web.Response:

@@ -22,11 +22,11 @@ from .supervisor import Supervisor
 from .update import delta_of, etag, matches
 from .update_http import REVISION_FIELD, changed, current_etag, updated
 
-__all__ = ["graph_store"]
+__all__ = ["ACCEPTED", "graph_store"]
 
 _PREFIX = GRAPH_CONFIG.removesuffix("config")
 _BODY_BYTES = 64 * 1024 * 1024
-_ACCEPTED = {
+ACCEPTED = {
     "text/turtle": "turtle",
     "application/x-turtle": "turtle",
     "application/n-triples": "ntriples",
@@ -135,7 +135,7 @@ async def _written(request: web.Request, supervisor: Supervisor) -> Revision:
             return delta_of(await supervisor.sparql.update(text), made)
 
         return await updated(request, supervisor, patched)
-    form = _ACCEPTED.get(request.content_type)
+    form = ACCEPTED.get(request.content_type)
     if form is None:
         raise _Refused(
             f"a graph does not come as {request.content_type}",

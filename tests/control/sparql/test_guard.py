@@ -92,6 +92,7 @@ def test_updates_are_refused(verb: str) -> None:
 
 
 GOOD = [
+    "PREFIX service: <urn:> SELECT * FROM service:g { GRAPH service:g { ?s ?p service:o } { ?a ?b service:c { } } }",
     "PREFIX service: <urn:> SELECT ?service { ?service a service:Service ; service:load ?LOAD }",
     "SELECT * { ?s ?p \"SERVICE {{{{{ LOAD\" , '''\" ( [ ''' # SERVICE {{{\n }",
     "SELECT * { VALUES (?a ?b) { " + '("x" <http://example.org/a-b-c>) ' * 400 + " } ?a ?b ?c }",

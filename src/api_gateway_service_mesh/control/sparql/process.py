@@ -32,7 +32,8 @@ class QueryProcess:
         self.refreshed = 0.0
 
     @classmethod
-    async def start(cls) -> QueryProcess:
+    async def start(cls, script: Path = _CHILD, *more: str) -> QueryProcess:
+        """Run `script` with the descriptor of its channel, this process's id, and `more`."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
@@ -41,9 +42,10 @@ class QueryProcess:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-P",
-                    str(_CHILD),
+                    str(script),
                     str(theirs.fileno()),
                     str(os.getpid()),
+                    *more,
                     pass_fds=(theirs.fileno(),),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
