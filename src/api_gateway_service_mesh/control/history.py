@@ -115,7 +115,8 @@ class History:
 
     def revisions(self) -> tuple[Revision, ...]:
         """Those that went live, oldest first."""
-        return tuple(item for item in self._revisions if item.number is not None)
+        # The copy is one step, so that a thread may ask while the loop records.
+        return tuple(item for item in tuple(self._revisions) if item.number is not None)
 
     def restore(self, revisions: Iterable[Revision]) -> None:
         """What an archive remembers of the time before this process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -44,14 +45,14 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
             delta = item.delta or Delta()
         else:
             old = _revision(since) if since is not None else item.parent or 0
-            delta = history.delta(old, item.number or 0)
+            delta = await asyncio.to_thread(history.delta, old, item.number or 0)
         forms = (("json", "application/json"), ("update", "application/sparql-update"), ("update", "text/plain"))
         if choose(request.headers.get("Accept", "*/*"), forms) == "update":
             return web.Response(text=_as_update(delta), content_type="application/sparql-update")
         return _json({"added": _lines(delta.added), "removed": _lines(delta.removed)})
 
     async def graph(request: web.Request) -> web.Response:
-        source = supervisor_of(request).history.graph_at(_wanted(request))
+        source = await asyncio.to_thread(supervisor_of(request).history.graph_at, _wanted(request))
         form = choose(request.headers.get("Accept", "*/*"), GRAPH_TYPES)
         if form is None:
             raise AccessRefused(
@@ -65,7 +66,7 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
     async def rollback(request: web.Request) -> web.Response:
         supervisor = supervisor_of(request)
         target = supervisor.history.revision(_wanted(request))
-        wanted = supervisor.history.graph_at(target.number or 0)
+        wanted = await asyncio.to_thread(supervisor.history.graph_at, target.number or 0)
 
         async def back(made: Build) -> Delta:
             return between(made.source, wanted)
