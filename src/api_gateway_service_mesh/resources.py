@@ -2,14 +2,17 @@
 
 In an installed wheel they lie in ``_data`` inside the package (put there by the build, see pyproject.toml); in a
 checkout they lie at its top, where people look for them. Nothing else may guess paths.
+
+And how the package itself was installed (`build`).
 """
 
 from __future__ import annotations
 
 from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-__all__ = ["examples", "ontology", "queries", "shapes"]
+__all__ = ["build", "examples", "ontology", "queries", "shapes"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -43,3 +46,12 @@ def queries(kind: str) -> Path:
 def examples() -> Path:
     """The folder of examples, one story a folder."""
     return _root() / "examples"
+
+
+def build() -> str:
+    """``compiled`` when the data plane was compiled to C at installation (``AGW_COMPILE=1``), else ``interpreted``.
+
+    The two behave the same. Told by the module that every request passes, without importing it.
+    """
+    exchange = _PACKAGE / "proxy" / "exchange"
+    return "compiled" if any(Path(f"{exchange}{end}").is_file() for end in EXTENSION_SUFFIXES) else "interpreted"

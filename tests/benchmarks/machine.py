@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from api_gateway_service_mesh import resources
+
 __all__ = ["LOAD_CORE", "PROGRAM_CORE", "cores", "describe", "find", "free_port", "load_average"]
 
 PROGRAM_CORE, LOAD_CORE = 0, 1
@@ -68,5 +70,6 @@ def describe() -> dict[str, str]:
         "processor": models[0].partition(": ")[2] if models else platform.machine(),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "agw": resources.build(),
     }
     return told | {name: version(name) for name in ("envoy", "nginx", "haproxy", "caddy", "wrk")}

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from api_gateway_service_mesh import resources
+
 from .conftest import Run
+
+
+def test_the_version_names_the_build(agw: Run) -> None:
+    said = agw("--version")
+    assert said.returncode == 0
+    assert re.fullmatch(rf"agw, version \S+, data plane {resources.build()}\n", said.stdout)
 
 
 def test_init_writes_once_and_never_overwrites(agw: Run, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from api_gateway_service_mesh import resources
 from tests.support.serving import Serving, load, serve_process, turtle
 
 from .test_serve import get, json_of
@@ -230,7 +231,11 @@ async def test_metrics_in_both_formats(gateway: Serving) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.get(gateway.admin + "/metrics") as answer:
             assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-            assert 'agw_requests_total{route="http://example.org/r",code_class="2xx"}' in await answer.text()
+            text = await answer.text()
+            assert 'agw_requests_total{route="http://example.org/r",code_class="2xx"}' in text
+            assert f'build="{resources.build()}"' in next(
+                line for line in text.splitlines() if "agw_build_info{" in line
+            )
         async with session.get(
             gateway.admin + "/metrics", headers={"Accept": "application/openmetrics-text"}
         ) as answer:

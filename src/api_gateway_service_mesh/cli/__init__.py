@@ -69,8 +69,23 @@ class _Commands(click.Group):
             raise click.UsageError(f"{error.format_message()} Did you mean '{near[0]}'?", ctx) from None
 
 
+def _say_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from .. import __version__, resources
+
+        click.echo(f"agw, version {__version__}, data plane {resources.build()}")
+        ctx.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="api-gateway-service-mesh", prog_name="agw")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_say_version,
+    help="Show the version, and whether the data plane is compiled, and exit.",
+)
 def agw() -> None:
     """A gateway whose configuration is a knowledge graph.
 

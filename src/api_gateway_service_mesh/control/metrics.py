@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from platform import python_version
 
+from api_gateway_service_mesh import __version__, resources
 from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, HealthState
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
 
@@ -33,6 +35,8 @@ class ControlCounters:
 
 def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Family]:
     """All families; without `live` (still starting) only the control process's."""
+    about = (("version", __version__), ("build", resources.build()), ("python", python_version()))
+    yield Family("agw_build", "What runs: a data plane compiled to C or interpreted.", Kind.INFO, (Sample(1, about),))
     if live is not None:
         yield from _routes(live)
         yield from _policies(live)

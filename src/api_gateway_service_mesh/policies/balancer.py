@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
 from typing import Any, ClassVar
@@ -98,19 +97,32 @@ def make_balancer(
     return _MACHINES[config.algorithm](place, Roster(endpoints, view, health, config, weighted, zone))
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
     """Where a balancer's cells are: its own ``base``, the ``epoch``, and each endpoint's ``active`` and ``latency``."""
 
-    endpoints: tuple[Endpoint, ...]
-    view: memoryview[float]
-    config: Balancer
-    base: int
-    epoch: int
-    active: Sequence[int]
-    latency: Sequence[int]
-    workers: int
-    worker: int
+    __slots__ = ("active", "base", "config", "endpoints", "epoch", "latency", "view", "worker", "workers")
+
+    def __init__(
+        self,
+        endpoints: tuple[Endpoint, ...],
+        view: memoryview[float],
+        config: Balancer,
+        base: int,
+        epoch: int,
+        active: Sequence[int],
+        latency: Sequence[int],
+        workers: int,
+        worker: int,
+    ) -> None:
+        self.endpoints = endpoints
+        self.view = view
+        self.config = config
+        self.base = base
+        self.epoch = epoch
+        self.active = active
+        self.latency = latency
+        self.workers = workers
+        self.worker = worker
 
 
 class EndpointBalancer:

@@ -22,7 +22,7 @@ costs one comparison, however many endpoints there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
 from api_gateway_service_mesh.model import Balancer, Endpoint
@@ -63,26 +63,33 @@ class Standing:
     allowed: int
 
 
-@dataclass(eq=False, slots=True)
 class Roster:
     """Reads the standing of ``endpoints`` from their ``health`` cells. ``weighted``: weights above 1 count."""
 
-    endpoints: Sequence[Endpoint]
-    view: memoryview[float]
-    health: Sequence[int]
-    config: Balancer
-    weighted: bool
-    zone: str | None = None
-    groups: tuple[tuple[int, ...], ...] = field(init=False)
-    """The endpoints with a weight, by level."""
+    __slots__ = ("config", "endpoints", "groups", "health", "view", "weighted", "zone")
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        view: memoryview[float],
+        health: Sequence[int],
+        config: Balancer,
+        weighted: bool,
+        zone: str | None = None,
+    ) -> None:
+        self.endpoints = endpoints
+        self.view = view
+        self.health = health
+        self.config = config
+        self.weighted = weighted
+        self.zone = zone
         by_level: dict[tuple[int, bool], list[int]] = {}
         for index, endpoint in enumerate(self.endpoints):
             if endpoint.weight > 0:
                 elsewhere = self.zone is not None and endpoint.zone != self.zone
                 by_level.setdefault((endpoint.priority, elsewhere), []).append(index)
-        self.groups = tuple(tuple(by_level[level]) for level in sorted(by_level))
+        self.groups: tuple[tuple[int, ...], ...] = tuple(tuple(by_level[level]) for level in sorted(by_level))
+        """The endpoints with a weight, by level."""
 
     def available(self, index: int, now: float) -> bool:
         """Whether one endpoint is."""
