@@ -78,12 +78,9 @@ _ROOMS = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
+        from .resources import version
 
-        try:
-            return version("api-gateway-service-mesh")
-        except PackageNotFoundError:  # run from a checkout that was not installed
-            return "0+checkout"
+        return version()
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)

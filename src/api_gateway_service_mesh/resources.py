@@ -3,7 +3,7 @@
 In an installed wheel they lie in ``_data`` inside the package (put there by the build, see pyproject.toml); in a
 checkout they lie at its top, where people look for them. Nothing else may guess paths.
 
-And how the package itself was installed (`build`).
+And what of the package was installed: its `version`, and which `build`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-__all__ = ["build", "examples", "ontology", "queries", "shapes"]
+__all__ = ["build", "examples", "ontology", "queries", "shapes", "version"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -46,6 +46,16 @@ def queries(kind: str) -> Path:
 def examples() -> Path:
     """The folder of examples, one story a folder."""
     return _root() / "examples"
+
+
+def version() -> str:
+    """The version that is installed; ``0+checkout`` where the sources run without having been."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("api-gateway-service-mesh")
+    except PackageNotFoundError:
+        return "0+checkout"
 
 
 def build() -> str:

@@ -71,9 +71,9 @@ class _Commands(click.Group):
 
 def _say_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        from .. import __version__, resources
+        from .. import resources
 
-        click.echo(f"agw, version {__version__}, data plane {resources.build()}")
+        click.echo(f"agw, version {resources.version()}, data plane {resources.build()}")
         ctx.exit()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from platform import python_version
 
-from api_gateway_service_mesh import __version__, resources
+from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, HealthState
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
 
@@ -35,7 +35,7 @@ class ControlCounters:
 
 def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Family]:
     """All families; without `live` (still starting) only the control process's."""
-    about = (("version", __version__), ("build", resources.build()), ("python", python_version()))
+    about = (("version", resources.version()), ("build", resources.build()), ("python", python_version()))
     yield Family("agw_build", "What runs: a data plane compiled to C or interpreted.", Kind.INFO, (Sample(1, about),))
     if live is not None:
         yield from _routes(live)
