@@ -203,3 +203,24 @@ def test_a_key_is_shown_once_and_its_line_can_be_pasted(agw: Run, tmp_path: Path
     assert agw("key", "new").stdout.splitlines()[0] != shown
     assert agw("key", "new", "--owner", "Zo\u00eb").returncode == 2
     assert json.loads(agw("key", "new", "--format", "json").stdout)["keyHash"].startswith("sha256:")
+
+
+def test_diff_as_diff_does(agw: Run, gateway_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    other = folder / "a.ttl"
+    other.write_text("# reordered, reformatted\n" + gateway_file.read_text().replace("  ", " "))
+    alike = agw("diff", "gateway.ttl", "new")
+    assert (alike.returncode, alike.stdout) == (0, "nothing that is served changed\n")
+    other.write_text(gateway_file.read_text().replace("requestsPerSecond 50", "requestsPerSecond 5"))
+    result = agw("diff", "gateway.ttl", "new")
+    assert result.returncode == 1, result.stderr
+    assert "requests per second changed from 50 to 5" in result.stdout
+    assert json.loads(agw("diff", "gateway.ttl", "new", "--format", "json").stdout)["different"] is True
+    triples = agw("diff", "gateway.ttl", "new", "--triples")
+    assert triples.returncode == 1
+    assert [line[0] for line in triples.stdout.splitlines()] == ["-", "+"] or triples.stdout[0] in "+-"
+    assert agw("diff", "gateway.ttl", "gateway.ttl", "--triples").returncode == 0
+    other.write_text("nonsense")
+    assert agw("diff", "gateway.ttl", "new").returncode == 2
+    assert agw("diff", "gateway.ttl", "nowhere.ttl").returncode == 2

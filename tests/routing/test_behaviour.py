@@ -12,7 +12,7 @@ from api_gateway_service_mesh.model import RateLimit, Route, Timeout, Upstream
 from api_gateway_service_mesh.routing import compile_table
 from api_gateway_service_mesh.routing.behaviour import Decision, behaviour, decided
 from api_gateway_service_mesh.routing.witness import Witness
-from tests.support.routes import EX, Request, mesh, oracle, random_request, random_routes, requests, route, route_sets
+from tests.support.routes import EX, Request, mesh, oracle, random_request, random_routes, route, route_sets
 
 CASES = int(os.environ.get("AGW_BEHAVIOUR_CASES", "60"))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import urllib.error
+import json
 import urllib.parse
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,10 +22,16 @@ __all__ = ["command"]
     "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header; several allowed."
 )
 @click.option("--live", metavar="ADMIN_URL", help="Ask a running gateway instead of files.")
+@click.option("--as-of", metavar="REV|INSTANT", help="With --live: as it was in a revision, or then.")
 @gateway_option
 @format_option("human", "json")
 def command(
-    arguments: tuple[str, ...], headers: tuple[str, ...], live: str | None, gateway: str | None, form: str
+    arguments: tuple[str, ...],
+    headers: tuple[str, ...],
+    live: str | None,
+    as_of: str | None,
+    gateway: str | None,
+    form: str,
 ) -> int:
     """Say which route takes a request: the candidates, each predicate's verdict, the winner, its policies, and the
     triples behind them with file and line.
@@ -36,10 +41,12 @@ def command(
     if len(arguments) < (2 if live else 3):
         raise click.UsageError("say METHOD and URL" + ("" if live else ", after the files"))
     *names, method, url = arguments
+    if as_of is not None and not live:
+        raise click.UsageError("--as-of asks a running gateway: say --live")
     if live:
         if names:
             raise click.UsageError("files and --live exclude each other")
-        return _live(live, method, url, headers, form)
+        return _live(live, method, url, headers, as_of, form)
     parts = urlsplit(url)
     if not parts.path.startswith("/"):
         raise click.UsageError(f"{url!r} is no URL: write http://host/path, or /path for any host")
@@ -57,13 +64,15 @@ def command(
     return 0 if explanation.winner is not None else 1
 
 
-def _live(admin: str, method: str, url: str, headers: tuple[str, ...], form: str) -> int:
-    query = urllib.parse.urlencode(
-        [("method", method.upper()), ("url", url), *(("header", header) for header in headers)]
-    )
-    accept = "application/json" if form == "json" else "text/plain"
-    click.echo(ask(admin, f"/explain?{query}", accept=accept).body.decode().rstrip("\n"))
-    return 0
+def _live(admin: str, method: str, url: str, headers: tuple[str, ...], as_of: str | None, form: str) -> int:
+    asked = [("method", method.upper()), ("url", url), *(("header", header) for header in headers)]
+    query = urllib.parse.urlencode([*asked, *([("revision", as_of)] if as_of is not None else [])])
+    told = json.loads(ask(admin, f"/explain?{query}", accept="application/json").body)
+    if form == "json":
+        print_json(told)
+    else:
+        click.echo(ask(admin, f"/explain?{query}", accept="text/plain").body.decode().rstrip("\n"))
+    return 0 if told["winner"] is not None else 1
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
@@ -36,6 +37,7 @@ _GRAPHS = {"turtle": "text/turtle", "ntriples": "application/n-triples", "jsonld
 @click.option("--name", help="One of the named questions (--list shows them).")
 @click.option("--list", "listing", is_flag=True, help="List the named questions.")
 @click.option("--live", metavar="ADMIN_URL", help="Ask a running gateway instead of files.")
+@click.option("--as-of", metavar="REV|INSTANT", help="With --live: the configuration as it was in a revision, or then.")
 @click.option(
     "--format", "form", type=click.Choice(FORMS), default="table", show_default=True, help="Form of the answer."
 )
@@ -49,6 +51,7 @@ def command(
     name: str | None,
     listing: bool,
     live: str | None,
+    as_of: str | None,
     form: str,
     timeout: float,
     gateway: str | None,
@@ -64,17 +67,20 @@ def command(
         raise click.UsageError("say -q TEXT or --name NAME (--list shows the names)")
     if bool(files) == bool(live):
         raise click.UsageError("say either files or --live ADMIN_URL")
+    if as_of is not None and live is None:
+        raise click.UsageError("--as-of asks a running gateway: say --live")
     query = _named(name) if name is not None else sys.stdin.read() if text == "-" else text or ""
     if live is not None:
-        return _live(live, query, form)
+        return _live(live, query, form, as_of)
     return _files(files, query, form, timeout, gateway)
 
 
-def _live(admin: str, query: str, form: str) -> int:
+def _live(admin: str, query: str, form: str, as_of: str | None) -> int:
     graphs = ", ".join(f"{media};q={0.5 if name != form else 1}" for name, media in _GRAPHS.items())
     results = _RESULTS.get(form, _RESULTS["json"])
+    path = "/sparql" if as_of is None else "/sparql?" + urlencode({"revision": as_of})
     answer = ask(
-        admin, "/sparql", accept=f"{results}, {graphs}", body=query.encode(), content_type="application/sparql-query"
+        admin, path, accept=f"{results}, {graphs}", body=query.encode(), content_type="application/sparql-query"
     )
     _print(answer.body, form, is_table=form == "table" and answer.content_type == _RESULTS["json"], prefixes={})
     return 0

@@ -25,6 +25,7 @@ from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETH
 from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
 
 from .access import AccessRefused, admin_token, guard, is_loopback, read_token, writer
+from .as_of import refuse_past, wanted_revision
 from .build import Build
 from .delta import Delta
 from .effective import effective, render_effective, route_named
@@ -182,7 +183,11 @@ async def _sparql(request: web.Request) -> web.Response:
 
         return changed(await updated(request, supervisor, edit))
 
-    return await sparql_endpoint(request, supervisor.sparql, NAMED_GRAPHS, updating)
+    past = request.query.get("revision")
+    if past is None:
+        return await sparql_endpoint(request, supervisor.sparql, NAMED_GRAPHS, updating)
+    _, made = await supervisor.as_of.build(wanted_revision(past), supervisor.build)
+    return await sparql_endpoint(request, supervisor.as_of.queries(made), NAMED_GRAPHS, refuse_past)
 
 
 async def _sparql_methods(_request: web.Request) -> web.Response:
@@ -273,12 +278,22 @@ async def _explain(request: web.Request) -> web.Response:
             raise ClientError(f"{field[:100]!r} is no header: write 'Name: value'")
         headers[name.strip()] = value.strip()
     asked = ExplainRequest(query.get("method", "GET").upper(), url.hostname or "", url.path, url.query, headers)
-    explanation = await asyncio.to_thread(lambda: build.explain(asked, live.weights()))
+    past = query.get("revision")
+    revision: int | None = live.revision
+    weights: dict[str, float] | None = None
+    if past is None:
+        weights = dict(live.weights())
+    else:
+        then, build = await request.app[_SUPERVISOR].as_of.build(wanted_revision(past), build)
+        revision = then.number
+    explanation = await asyncio.to_thread(build.explain, asked, weights)
     locate = build.inferred.locate
     form = choose(request.headers.get("Accept", "*/*"), (("json", "application/json"), ("text", "text/plain")))
     if form == "text":
-        return web.Response(text=await asyncio.to_thread(render_explanation, explanation, locate))
-    return _json(await asyncio.to_thread(explanation_json, explanation, locate))
+        text = await asyncio.to_thread(render_explanation, explanation, locate)
+        return web.Response(text=f"revision {revision}\n{text}")
+    told = await asyncio.to_thread(explanation_json, explanation, locate)
+    return _json({"revision": revision, **told})
 
 
 async def _config(request: web.Request) -> web.Response:

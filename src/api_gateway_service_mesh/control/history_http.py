@@ -17,7 +17,9 @@ from api_gateway_service_mesh.model.codec import encode
 from api_gateway_service_mesh.vocabulary import PREFIXES
 
 from .access import AccessRefused
+from .as_of import wanted_revision
 from .build import Build
+from .compared import Comparison, compared, comparison_json, render_comparison
 from .delta import Delta, between, ntriples
 from .history import Revision
 from .sparql.formats import GRAPH_TYPES, choose
@@ -44,12 +46,27 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
         if since is None and item.parent is None:
             delta = item.delta or Delta()
         else:
-            old = _revision(since) if since is not None else item.parent or 0
+            old = wanted_revision(since) if since is not None else item.parent or 0
             delta = await asyncio.to_thread(history.delta, old, item.number or 0)
         forms = (("json", "application/json"), ("update", "application/sparql-update"), ("update", "text/plain"))
         if choose(request.headers.get("Accept", "*/*"), forms) == "update":
             return web.Response(text=_as_update(delta), content_type="application/sparql-update")
         return _json({"added": _lines(delta.added), "removed": _lines(delta.removed)})
+
+    async def meaning(request: web.Request) -> web.Response:
+        supervisor = supervisor_of(request)
+        item = supervisor.history.revision(_wanted(request))
+        since = request.query.get("from")
+        if since is None and item.parent is None:
+            raise ClientError(f"revision {item.number} is the first: there is nothing to compare it with")
+        old = wanted_revision(since) if since is not None else item.parent or 0
+        _, after = await supervisor.as_of.build(item.number or 0, supervisor.build)
+        _, before = await supervisor.as_of.build(old, supervisor.build)
+        found: Comparison = await asyncio.to_thread(compared, before, after)
+        forms = (("json", "application/json"), ("text", "text/plain"))
+        if choose(request.headers.get("Accept", "*/*"), forms) == "text":
+            return web.Response(text=render_comparison(found))
+        return _json(comparison_json(found))
 
     async def graph(request: web.Request) -> web.Response:
         source = await asyncio.to_thread(supervisor_of(request).history.graph_at, _wanted(request))
@@ -77,23 +94,14 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
         web.get("/revisions", listed),
         web.get("/revisions/{revision}", one),
         web.get("/revisions/{revision}/delta", difference),
+        web.get("/revisions/{revision}/diff", meaning),
         web.get("/revisions/{revision}/graph", graph),
         web.post("/revisions/{revision}/rollback", rollback),
     ]
 
 
 def _wanted(request: web.Request) -> int | datetime:
-    return _revision(request.match_info["revision"])
-
-
-def _revision(text: str) -> int | datetime:
-    """A number, or a moment in ISO 8601 (of the gateway's zone where it names none)."""
-    if text.isascii() and text.isdigit() and len(text) < 12:
-        return int(text)
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        raise ClientError(f"{text[:60]!r} is neither a revision's number nor a moment (2026-01-31T12:00:00Z)") from None
+    return wanted_revision(request.match_info["revision"])
 
 
 def revision_json(item: Revision) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from api_gateway_service_mesh.policies import layout_for
 from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 
+from .as_of import AsOf
 from .build import Build
 from .dataplane import DataPlane
 from .delta import between
@@ -60,6 +61,7 @@ class Supervisor:
         self.workers = plane.workers
         self.store: ConfigStore = open_store(options)
         self.history = History(self.store.delta)
+        self.as_of = AsOf(self.history, options)
         self.build: Build | None = None
         self.live: Live | None = None
         self.refused: Report | None = None

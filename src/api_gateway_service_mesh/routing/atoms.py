@@ -110,12 +110,15 @@ def _walk(
                     continue
                 left = [*here, *(parameter if token else ()), *beyond]
                 path = f"{stem}/{token}"
-                yield path, [
-                    entry
-                    for entry in left
-                    if len(segments[id(entry)]) == depth + 1
-                    or (entry.path.open_ended and len(segments[id(entry)]) <= depth)
-                ]
+                yield (
+                    path,
+                    [
+                        entry
+                        for entry in left
+                        if len(segments[id(entry)]) == depth + 1
+                        or (entry.path.open_ended and len(segments[id(entry)]) <= depth)
+                    ],
+                )
                 following.setdefault((frozenset(map(id, left)), token == ""), (path, left))
         todo = list(islice(following.values(), _MOST_PATHS + len(shapes)))
 

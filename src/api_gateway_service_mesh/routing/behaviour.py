@@ -115,7 +115,9 @@ def _other_effects(old: RoutingTable, new: RoutingTable) -> frozenset[str]:
 def _acts_the_same(one: Route, other: Route, old: dict[str, Upstream], new: dict[str, Upstream]) -> bool:
     if not same(replace(one, match=other.match, name=other.name), other):
         return False
-    return all(same(old.get(mine), new.get(theirs)) for mine, theirs in zip(_targets(one), _targets(other), strict=True))
+    return all(
+        same(old.get(mine), new.get(theirs)) for mine, theirs in zip(_targets(one), _targets(other), strict=True)
+    )
 
 
 def _targets(route: Route) -> list[str]:

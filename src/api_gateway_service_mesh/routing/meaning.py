@@ -145,8 +145,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _iri(thing: Any) -> str:
+    return str(getattr(thing, "iri", ""))
+
+
 def _unnamed(thing: Any) -> bool:
-    return str(getattr(thing, "iri", "")).startswith(_UNNAMED)
+    return _iri(thing).startswith(_UNNAMED)
 
 
 class _Pairs:
@@ -173,7 +177,7 @@ class _Pairs:
                     gained.remove(after)
                     self.both.append((before, after))
         self.lost, self.gained = lost, gained
-        self.renamed = {before.iri: after.iri for before, after in self.both if before.iri != after.iri}
+        self.renamed: dict[str, str] = {before.iri: after.iri for before, after in self.both if before.iri != after.iri}
 
 
 _Sharing = Mapping[str, frozenset[str]]
@@ -221,7 +225,7 @@ class _Words:
             yield from self.differences(before if isinstance(before, RouteMatch) else None, after, word, about=about)
         elif is_dataclass(before) and is_dataclass(after) and type(before) is type(after):
             if _renamed(before, after):
-                yield Statement(about, f"{word} stated as", _short(before.iri), _short(after.iri))
+                yield Statement(about, f"{word} stated as", _short(_iri(before)), _short(_iri(after)))
             yield from self.differences(before, after, word, about=about)
         elif before is None or before is MISSING:
             yield Statement(about, word, None, _said(after))
@@ -243,7 +247,7 @@ class _Words:
                     yield from self.differences(before, after, f"{label}:" if label else label, about=about)
             yield from (Statement(about, word, _said(item), None) for item in pairs.lost)
             yield from (Statement(about, word, None, _said(item)) for item in pairs.gained)
-            kept = [[self.renamed_in(pairs, item.iri) for item in old], [item.iri for item in new]]
+            kept = [[self._now(pairs, item.iri) for item in old], [item.iri for item in new]]
             if not pairs.lost and not pairs.gained and kept[0] != kept[1] and sorted(kept[0]) == sorted(kept[1]):
                 said = (", ".join(_said(item) for item in items) for items in (old, new))
                 yield Statement(about, f"order of each {word}", *said)
@@ -257,9 +261,9 @@ class _Words:
             yield Statement(about, f"order of each {word}", ", ".join(before), ", ".join(after))
 
     @staticmethod
-    def renamed_in(pairs: _Pairs, iri: str) -> str:
+    def _now(pairs: _Pairs, iri: str) -> str:
         """What is called so now."""
-        return pairs.renamed.get(iri, iri)
+        return str(pairs.renamed.get(iri, iri))
 
     def sharing(self, before: Route, after: Route) -> Iterator[Statement]:
         """Routes that count together with others than before, though the limit is the same."""
@@ -284,7 +288,7 @@ def _items(value: Any) -> tuple[Any, ...]:
 
 
 def _renamed(before: Any, after: Any) -> bool:
-    one, other = getattr(before, "iri", None), getattr(after, "iri", None)
+    one, other = _iri(before), _iri(after)
     return bool(one and other and one != other) and not (_unnamed(before) and _unnamed(after))
 
 
@@ -321,7 +325,7 @@ def _said(value: Any) -> str:
             if field.name in ("iri", "hashes", "stated_by") or held == field.default or held in ((), None):
                 continue
             said.append(f"{_word(field.name)} {_said(held)}".strip())
-        name = _short(value.iri) if getattr(value, "iri", "") and not _unnamed(value) else ""
+        name = _short(_iri(value)) if _iri(value) and not _unnamed(value) else ""
         text = ", ".join(said)
         return f"{name} ({text})" if name and text else text or name
     if isinstance(value, Enum):

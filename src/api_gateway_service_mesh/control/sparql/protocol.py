@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 import pyoxigraph as ox
@@ -16,9 +17,24 @@ from api_gateway_service_mesh.vocabulary import RDF_TYPE
 
 from .formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
 from .guard import QueryRefused
-from .service import SparqlService
+from .service import Answer
 
-__all__ = ["RDF_FORMATS", "Updating", "describe_service", "media_type_of", "sparql_endpoint"]
+__all__ = ["RDF_FORMATS", "Answering", "Updating", "describe_service", "media_type_of", "sparql_endpoint"]
+
+
+class Answering(Protocol):
+    """What answers queries: the dataset in force, or one of the past."""
+
+    async def query(
+        self,
+        text: str,
+        formats: Mapping[str, str | None],
+        *,
+        default_graphs: Sequence[str] | None = None,
+        named_graphs: Sequence[str] = (),
+    ) -> Answer:
+        """See `SparqlService.query`."""
+
 
 Updating = Callable[[str, Sequence[str] | None, Sequence[str] | None], Awaitable[web.Response]]
 """Carries out an update: its text, and the protocol's graphs for USING and USING NAMED (None: none were given)."""
@@ -45,7 +61,7 @@ _DESCRIBED_FORMATS = [
 
 
 async def sparql_endpoint(
-    request: web.Request, service: SparqlService, named: Sequence[str], updating: Updating
+    request: web.Request, service: Answering, named: Sequence[str], updating: Updating
 ) -> web.Response:
     """Answer one request to ``/sparql``; ``named`` are the named graphs the description lists.
 
