@@ -158,7 +158,7 @@ class History:
         """
         found: Revision | None = None
         for item in self.revisions():
-            if item.number == wanted or (isinstance(wanted, datetime) and item.at <= wanted):
+            if item.number == wanted or (isinstance(wanted, datetime) and _shown(item.at) <= wanted):
                 found = item
         if found is None:
             known = [item.number for item in self.revisions()]
@@ -212,6 +212,11 @@ class History:
         if delta is None:
             raise UnknownRevision(f"what revision {item.number} changed is not kept any more")
         return delta
+
+
+def _shown(moment: datetime) -> datetime:
+    """A moment as it is told, to the millisecond: whoever asks with what was told gets what it was told of."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def revision_iri(number: int) -> str:
