@@ -61,6 +61,14 @@ def test_what_shapes_said_of_a_property_is_not_said_again() -> None:
     assert len(about) == 1
 
 
+@pytest.mark.parametrize("match", ["ex:s", "[ a agw:HeaderMatch ]", "[ a agw:QueryParameterMatch ]"])
+def test_nor_what_they_said_of_a_node_or_of_a_reference_to_it(match: str) -> None:
+    fault = f"ex:r agw:hasFaultInjection [ a agw:FaultInjection ; agw:abortStatus 503 ; agw:triggeredBy {match} ] ."
+    report = refused(GOOD + fault)
+    assert "condition-without-name" not in codes(report)
+    assert [finding.subject for finding in report.violations if finding.subject == EX + "s"] == []
+
+
 def test_warnings_are_said_once_too() -> None:
     made = build(
         parse('ex:r a agw:Route ; agw:routePath "/a" ; agw:hasBackendService ex:s . ex:s a agw:BackendService .')

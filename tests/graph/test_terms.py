@@ -47,10 +47,19 @@ def test_names() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "right"),
-    [("routPath", "routePath"), ("ROUTEPATH", "routePath"), ("weigth", "weight"), ("zzz", None), ("", None)],
+    [
+        ("routPath", "routePath"),
+        ("ROUTEPATH", "routePath"),
+        ("weigth", "weight"),
+        ("maximumRequests", "maxRequests"),
+        ("maxBudget", "maximumBudget"),
+        ("zzz", None),
+        ("", None),
+    ],
 )
 def test_nearest(wrong: str, right: str | None) -> None:
-    assert nearest(wrong, ["weight", "routePath", "hasRoute"]) == right
+    names = ["weight", "routePath", "hasRoute", "minimumRequests", "maxRequests", "maximumBudget"]
+    assert nearest(wrong, names) == right
 
 
 def test_tokens_are_told_apart() -> None:

@@ -172,7 +172,10 @@ def inspect(
         rows = project(inferred, queries)
     assembly = assemble(rows, inferred, gateway, allowed_folders)
     mesh = assembly.mesh
-    report = _with(report, assembly.findings, inferred)
+    blamed = {node.value for result in results for node in (result.focus, result.value) if isinstance(node, NamedNode)}
+    # What the shapes have blamed a node for is not said of it once more, in other words, as a whole.
+    said_before = [finding for finding in assembly.findings if finding.predicate is None and finding.subject in blamed]
+    report = _with(report, (finding for finding in assembly.findings if finding not in said_before), inferred)
     report = _with(report, mesh_findings(mesh), inferred)
     day = today or datetime.now(UTC).date()
     report = _with(report, guarantee_findings(inferred, mesh.exemptions, day), inferred)

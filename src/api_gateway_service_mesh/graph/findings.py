@@ -109,6 +109,9 @@ def _shown_value(
         return ", ".join(MASK if excerpts.is_secret(path, v) else turtle(v, inferred.source.prefixes) for v in held[:5])
     if path is not None and excerpts.is_secret(path, result.value):
         return MASK
+    if isinstance(result.value, NamedNode) and result.value.value.startswith(GENID):
+        kinds = [turtle(kind, inferred.source.prefixes) for kind in inferred.index.values(result.value, RDF_TYPE)]
+        return f"[ a {' , '.join(kinds)} ]" if kinds else "[ … ]"
     return turtle(result.value, inferred.source.prefixes)
 
 
@@ -177,6 +180,6 @@ def _retyped(value: Literal, datatype: str, inferred: InferredGraph) -> str | No
     elif is_lexical(text, datatype) and datatype != value.datatype.value:
         meant = Literal(text, datatype=NamedNode(datatype))
     elif datatype == XSD + "integer":
-        digits = re.match(r"[0-9]+(?![0-9.,])", text)  # of 0.5 no whole number was meant
+        digits = re.match(r"[0-9]+(?![0-9.,xX])", text)  # of 0.5 no whole number was meant, nor of 5xx
         meant = Literal(digits.group(), datatype=NamedNode(datatype)) if digits else None
     return turtle(meant, inferred.source.prefixes) if meant is not None else None
