@@ -93,6 +93,7 @@ class Generation:
     """One table and all that was made for it. Requests finish on the generation they began with."""
 
     __slots__ = (
+        "_unlogged",
         "access_log",
         "behind_proxies",
         "handlers",
@@ -129,6 +130,14 @@ class Generation:
         self.behind_proxies = bool(mesh.trusted_proxies)
         self.handlers: list[RouteHandler | None] = [None] * len(table.entries)
         self.needs_headers = any(entry.route.match.headers for entry in table.entries)
+        self._unlogged: Generation | None = None
+
+    def unlogged(self) -> Generation:
+        """The same, for requests of which the access log says nothing."""
+        if self._unlogged is None:
+            self._unlogged = made = Generation(self.mesh, self.table, self.slots, self.revision, self.pools, False)
+            made.handlers = self.handlers
+        return self._unlogged
 
     def handler(self, entry: RouteEntry, core: Core) -> RouteHandler:
         """The handler of a route, folded when it is first asked for."""

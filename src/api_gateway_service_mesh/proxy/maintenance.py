@@ -38,8 +38,7 @@ def maintenance_gates(handler: RouteHandler, generation: Generation, core: Core)
     blocks = tuple(ipaddress.ip_network(block) for block in mode.bypass_addresses)
     holds = condition_test(mode.bypassed_by) if mode.bypassed_by else None
 
-    @lru_cache(maxsize=1024)
-    def passes(client: str) -> bool:
+    def is_let_in(client: str) -> bool:
         try:
             address = ipaddress.ip_address(client)
         except ValueError:
@@ -47,6 +46,8 @@ def maintenance_gates(handler: RouteHandler, generation: Generation, core: Core)
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return any(address in block for block in blocks)
+
+    passes = lru_cache(maxsize=1024)(is_let_in)  # no decorator: compiled, a nested function loses it
 
     def ask(exchange: Exchange) -> Refusal | None:
         if (blocks and passes(exchange.client)) or (holds is not None and holds(exchange)):

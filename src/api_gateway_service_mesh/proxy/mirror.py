@@ -8,7 +8,6 @@ is there in whole: at once where there is none, else when the request is over; o
 
 from __future__ import annotations
 
-import copy
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -64,17 +63,13 @@ class _Mirror:
         self._free = mirror.concurrency
         self._mark = b"X-Agw-Shadow: %b\r\n" % mirror.iri.encode("ascii", "replace")
         self._events = EventCounters(view, slots["event", mirror.iri], core.worker)
-        self._handler = copy.copy(handler)
-        self._handler.counters = RouteCounters(view, slots["mirror", mirror.iri], core.worker)
-        self._handler.gates = ()
-        self._handler.on_end = ()
+        self._handler = type(handler)(handler.route, RouteCounters(view, slots["mirror", mirror.iri], core.worker))
         self._handler.retry = None
         self._handler.target = target
         self._handler.timed = True
         bound = handler.route.timeout or Timeout("")
         self._handler.total_seconds = min(bound.total_seconds or MIRROR_SECONDS, MIRROR_SECONDS)
-        self._generation = copy.copy(generation)
-        self._generation.access_log = False
+        self._generation = generation.unlogged()
         self._waiting: set[Exchange] = set()
 
     def ask(self, exchange: Exchange) -> Refusal | None:
