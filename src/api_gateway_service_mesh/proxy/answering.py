@@ -40,27 +40,26 @@ REPLAY_BYTES = 64 * 1024
 class Answering(Asker):
     """The state of an exchange, and its answering half. ``status`` is 0 until an answer begins."""
 
+    # What every request reads or writes has a place of its own. The interpreter keeps the others, which policies need, in
+    # a table that all exchanges share as long as there are no more than thirty of them; beyond that each exchange would
+    # get a table of its own, for a microsecond or two. A default at the class costs a request nothing until it is read.
+    __slots__ = (
+        "answer_fields", "attempt", "attempt_started", "block", "body_done", "body_paused", "bytes_in", "bytes_out",
+        "client", "committed", "connection", "core", "deadline_name", "down", "endpoint_counters", "fields",
+        "generation", "handler", "is_head", "method", "over", "pool", "replay", "request_id", "sent", "started",
+        "status", "target", "target_bytes", "ticket", "waiting", "watched",
+    )  # fmt: skip
+
     authority: bytes | None = None
-    attempt = 0
     tried = 0
     deadline: float | None = None
     attempt_deadline: float | None = None
-    attempt_started = 0.0
-    """When the attempt under way began; 0.0 when nobody watches attempts (``Target.on_attempt``), or none is under
-    way."""
     head_at = 0.0
     """When the head of a watched attempt's answer came, where its body follows."""
-    answer_fields = b""
-    """Header lines (each with CR LF) that the client's answer gets beside its own, whoever made it."""
-    connection: UpstreamConnection | None = None
-    pool: EndpointPool | None = None
-    target: Target | None = None
     share: ShareCounters | None = None
     """Of the route's split, the share that took this."""
-    endpoint_counters: EndpointCounters | None = None
     breaker: CircuitBreaker | None = None
-    """The circuit breaker that let this request through, and what to report to it on."""
-    ticket = 0.0
+    """The circuit breaker that let this request through."""
     attempt_breaker: CircuitBreaker | None = None
     """The same for the attempt under way, where each endpoint has its breaker."""
     attempt_ticket = 0.0
@@ -68,8 +67,6 @@ class Answering(Asker):
     """The second attempt beside the first, while there is one."""
     parked: tuple[Failure, Refusal] | None = None
     """How the first attempt failed, while the second is under way."""
-    deadline_name: bytes | None = None
-    """The field in which backends are told how much time is left."""
     allowed_seconds: float | None = None
     """How long the caller said it waits, where it is believed."""
     from_trusted = False
@@ -80,15 +77,8 @@ class Answering(Asker):
     """The same for a retry."""
     queue_deadline: float | None = None
     """Until when the attempt may be without a connection."""
-    status = 0
-    bytes_in = 0
-    bytes_out = 0
-    sent = 0
     kept = 0
-    committed = False
-    over = False
     stale_retried = False
-    body_paused = False
     retrying = False
     refused_by: str | None = None
     reason: str | None = None
@@ -134,6 +124,23 @@ class Answering(Asker):
         self.started = monotonic()
         self.is_head = method == "HEAD"
         self.body_done = True
+        self.attempt = self.status = self.bytes_in = self.bytes_out = self.sent = 0
+        self.committed = self.over = self.body_paused = False
+        self.watched = False
+        """Among the core's deadlines."""
+        self.connection: UpstreamConnection | None = None
+        self.pool: EndpointPool | None = None
+        self.target: Target | None = None
+        self.endpoint_counters: EndpointCounters | None = None
+        self.ticket = 0.0
+        """What to report to the circuit breaker on."""
+        self.attempt_started = 0.0
+        """When the attempt under way began; 0.0 when nobody watches attempts (``Target.on_attempt``), or none is under
+        way."""
+        self.answer_fields = b""
+        """Header lines (each with CR LF) that the client's answer gets beside its own, whoever made it."""
+        self.deadline_name: bytes | None = None
+        """The field in which backends are told how much time is left."""
         self.replay: list[bytes] | None = []
         """The request's body as it goes on the wire, or None when it is no longer kept whole."""
         self.waiting: list[bytes] = []
@@ -211,6 +218,8 @@ class Answering(Asker):
 
     def answer_ends(self, connection: UpstreamConnection) -> None:
         """The body ended exactly where it should."""
+        if self.attempt_started and not self.over:
+            self._tell_attempt(self.status, None)
         self.down.end()
         self._answer_over(connection)
 
@@ -224,8 +233,6 @@ class Answering(Asker):
         if counters is not None:
             self.endpoint_counters = None
             counters.finish(self.status < 500)
-        if self.attempt_started:
-            self._tell_attempt(self.status, None)
         self._end(now=now)
 
     def interim(self, head: AnswerHead) -> None:
@@ -304,7 +311,7 @@ class Answering(Asker):
         if now is None:
             now = monotonic()
         if handler is not None:
-            if handler.timed or self.queue_deadline is not None:
+            if self.watched:
                 self.core.deadlines.discard(self)
             status = self.status
             if self.ticket:

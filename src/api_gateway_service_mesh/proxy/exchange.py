@@ -72,14 +72,18 @@ class Exchange(Answering):
                 if refusal is not WAIT:
                     self.refuse(refusal)
                 return
-        if handler.total_seconds is not None:
-            self.deadline = self.started + handler.total_seconds
         if handler.timed:
+            if handler.total_seconds is not None:
+                self.deadline = self.started + handler.total_seconds
             allowed = self.allowed_seconds
             if allowed is not None and (self.deadline is None or self.started + allowed < self.deadline):
                 self.deadline = self.started + allowed
-            self.core.deadlines.add(self)
+            self._watch()
         self._attempt()
+
+    def _watch(self) -> None:
+        self.watched = True
+        self.core.deadlines.add(self)
 
     def body(self, payload: bytes, done: bool) -> None:
         """A piece of the request's body; `done`: the last."""
@@ -146,7 +150,6 @@ class Exchange(Answering):
     def _attempt(self) -> None:
         handler = self.handler
         assert handler is not None
-        self.retrying = False
         self.attempt += 1
         target = self.target or handler.target
         if target is None:
@@ -161,16 +164,12 @@ class Exchange(Answering):
                 return
             self.tried |= 1 << index
             pool = target.pools[index]
-        if target.bounded and not self._enters(target, pool):
+        if target.on_attempt and not self._enters(target, pool):
             return
         self.pool = pool
-        self.parked = None
         if handler.attempt_seconds is not None:
             now = self.started if self.attempt == 1 else monotonic()
             self.attempt_deadline = now + handler.attempt_seconds
-        if target.on_attempt:
-            self.attempt_started = monotonic()
-            self.head_at = 0.0
         counters = pool.counters
         self.endpoint_counters = counters
         counters.start()
@@ -182,15 +181,16 @@ class Exchange(Answering):
             self.refuse(overflow(target, Overflow.QUEUE_FULL, pool.authority))
         elif pool.parent.bounds.queue_timeout_seconds is not None:
             self.queue_deadline = monotonic() + pool.parent.bounds.queue_timeout_seconds
-            self.core.deadlines.add(self)
+            self._watch()
 
     def _enters(self, target: Target, pool: EndpointPool) -> bool:
-        """Take a place among the requests under way to the upstream; False when there is none, and that was said."""
-        bulkhead = target.bulkhead
-        if bulkhead is None:
-            return True
-        if bulkhead.enter():
+        """Take a place among the requests under way to the upstream; False when there is none, and that was said. Who
+        has a bound watches attempts; note the time for all who do."""
+        bulkhead = target.bulkhead if target.bounded else None
+        if bulkhead is None or bulkhead.enter():
             self.entered = bulkhead
+            self.attempt_started = monotonic()
+            self.head_at = 0.0
             return True
         if self.attempt_breaker is not None and self.attempt_ticket:
             self.attempt_breaker.cancel(self.attempt_ticket)
@@ -202,20 +202,28 @@ class Exchange(Answering):
         """A connection for this attempt."""
         self.connection = connection
         connection.begin(self)
-        head = self.request_head()
+        head = b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
+            self.method.encode(),
+            self.target_bytes,
+            self.fields if self.deadline_name is None else self.fields + left_field(self),
+            self.request_id,
+        )
         if self.waiting:
             head += b"".join(self.waiting)
             self.waiting.clear()
         self.sent = len(head)
         if self.down.writing_paused:
             connection.pause()
-        was_paused, self.body_paused = self.body_paused, False
+        if not self.body_paused:
+            connection.write(head)
+            return
+        self.body_paused = False
         connection.write(head)
-        if was_paused and not self.body_paused:  # unless the write has filled the transport
+        if not self.body_paused:  # unless the write has filled the transport
             self.down.resume_body()
 
     def request_head(self) -> bytes:
-        """The head as it goes to a backend."""
+        """The head as it goes to a backend once more, beside an attempt that is under way."""
         return b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
             self.method.encode(),
             self.target_bytes,
@@ -299,6 +307,8 @@ class Exchange(Answering):
 
     def _retry_now(self) -> None:
         if not self.over:
+            self.retrying = False
+            self.parked = None
             self._attempt()
 
     def expire(self, now: float) -> None:

@@ -83,7 +83,7 @@ class Target:
         self.bulkhead: Bulkhead | None = None
         """What is under way to its upstream."""
         self.bounded = False
-        """There is a bound on the requests under way."""
+        """There is a bound on the requests under way; then somebody watches attempts too."""
         self._core = core
         self._hash_key: RequestKey | None = None
         config = route.balancer
