@@ -40,7 +40,7 @@ REPLAY_BYTES = 64 * 1024
 class Answering(Asker):
     """The state of an exchange, and its answering half. ``status`` is 0 until an answer begins."""
 
-    # What every request reads or writes has a place of its own. The interpreter keeps the others, which policies need, in
+    # What every request reads or writes has a place of its own. The interpreter keeps the others, for policies, in
     # a table that all exchanges share as long as there are no more than thirty of them; beyond that each exchange would
     # get a table of its own, for a microsecond or two. A default at the class costs a request nothing until it is read.
     __slots__ = (
