@@ -72,6 +72,8 @@ ex:tried a agw:RateLimiter ; agw:quota 9 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDu
     agw:rejectedTotal 0 ; agw:admittedTotal 80 ; agw:shadowedTotal 20 ; agw:evictedKeysTotal 3 ; agw:fallbackTotal 0 .
 ex:bearable a agw:AdaptiveConcurrency ; agw:concurrencyLimit 42 ; agw:concurrencyInUse 7 ; agw:shedTotal 12 .
 ex:guard a agw:OverloadGuard ; agw:overloadState "CALM" ; agw:overloadPressure 0.25 ; agw:shedTotal 0 .
+<urn:agw:problem:rate-limited> a agw:RefusalKind ; agw:refusedTotal 18 ; agw:responseFlag "RL" ;
+    agw:refusalMeaning "a rate limiter has no tokens left" .
 ex:breaker a agw:CircuitBreaker ; agw:breakerState "OPEN" ; agw:openedTotal 2 .
 ex:closed a agw:CircuitBreaker ; agw:breakerState "CLOSED" ; agw:openedTotal 0 .
 ex:productsService a agw:BackendService ; agw:hasInstance ex:one , ex:two .
@@ -142,6 +144,7 @@ SEEN = {
         ["urn:ex:calm", "1", "5000", None, None, None],
         ["urn:ex:tried", "0", "80", "20", "3", "0", "route"],
     ],
+    ("report", "refusals"): [["rate-limited", "18", "RL", "a rate limiter has no tokens left"]],
     ("report", "load"): [
         ["urn:ex:bearable", "12", "42", "7", None, None],
         ["urn:ex:guard", "0", None, None, "CALM", "0.25"],

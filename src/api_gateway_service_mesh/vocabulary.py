@@ -160,6 +160,11 @@ class AGW(metaclass=_Closed):
     shadowedTotal: Final = f"{NAMESPACE}shadowedTotal"
     evictedKeysTotal: Final = f"{NAMESPACE}evictedKeysTotal"
     fallbackTotal: Final = f"{NAMESPACE}fallbackTotal"
+    # refusal
+    RefusalKind: Final = f"{NAMESPACE}RefusalKind"
+    refusedTotal: Final = f"{NAMESPACE}refusedTotal"
+    responseFlag: Final = f"{NAMESPACE}responseFlag"
+    refusalMeaning: Final = f"{NAMESPACE}refusalMeaning"
     # redis
     RedisStore: Final = f"{NAMESPACE}RedisStore"
     storeAddress: Final = f"{NAMESPACE}storeAddress"

@@ -158,6 +158,7 @@ def test_a_mesh_gets_a_slot_for_everything_with_state() -> None:
     layout = CellLayout(CellStore.local())
     slots = layout_for(_mesh(), layout, workers=2)
     assert {kind for kind, _ in slots} == {
+        "refusal",
         "route",
         "rate_limit",
         "rate_limit_count",

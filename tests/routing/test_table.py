@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api_gateway_service_mesh.errors import ConfigError
@@ -25,6 +25,9 @@ from tests.support.routes import (
     route_sets,
 )
 
+# Making many routes takes its time on a machine that is busy with other things, and says nothing of the table.
+PATIENT = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+
 
 def find(table: RoutingTable, method: str, url: str, **headers: str) -> str | None:
     host, slash, rest = url.partition("/")
@@ -34,7 +37,7 @@ def find(table: RoutingTable, method: str, url: str, **headers: str) -> str | No
     return entry.route.name.removeprefix("ex:") if entry else None
 
 
-@settings(max_examples=60)
+@settings(PATIENT, max_examples=60)
 @given(route_sets(), st.lists(requests(), min_size=1, max_size=12))
 def test_find_is_the_first_route_in_precedence_order_that_holds(routes, asked: list[Request]) -> None:
     table = compile_table(mesh(*routes))
@@ -56,7 +59,7 @@ def test_find_is_the_first_route_in_many_random_tables() -> None:
             assert (entry.route if entry else None) is expected, (routes, asked)
 
 
-@settings(max_examples=40)
+@settings(PATIENT, max_examples=40)
 @given(route_sets(), st.randoms(use_true_random=False))
 def test_shuffling_the_source_never_changes_the_table(routes, rng: random.Random) -> None:
     shuffled = list(routes)
@@ -67,7 +70,7 @@ def test_shuffling_the_source_never_changes_the_table(routes, rng: random.Random
     assert one.findings == other.findings
 
 
-@settings(max_examples=40)
+@settings(PATIENT, max_examples=40)
 @given(route_sets(), requests())
 def test_allow_names_exactly_the_methods_that_could_be_routed(routes, request_: Request) -> None:
     table = compile_table(mesh(*routes))

@@ -68,6 +68,8 @@ from api_gateway_service_mesh.policies import (
 from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
 from api_gateway_service_mesh.policies.overload import read_overload
 from api_gateway_service_mesh.policies.redis import read_store_state
+from api_gateway_service_mesh.policies.refusal import read_refusals
+from api_gateway_service_mesh.proxy.refusals import NUMBERS
 
 from .rollout import Decided, canary_machines
 
@@ -112,6 +114,12 @@ class Live:
         """What became of the access log's lines; None when there is no log."""
         slot = self.slots.get(("access_log", self.mesh.iri))
         return read_log(self.cells.view, slot, self.workers) if slot is not None and self.mesh.access_log else None
+
+    def refusals(self) -> Iterator[tuple[str, int]]:
+        """Every kind of refusal, with how many there were."""
+        counts = read_refusals(self.cells.view, self.slots["refusal", self.mesh.iri], self.workers)
+        for kind, number in NUMBERS.items():
+            yield kind, counts[number]
 
     def rate_limits(self) -> Iterator[tuple[RateLimit, RateLimitTotals]]:
         """Every rate limit once, with its decisions."""

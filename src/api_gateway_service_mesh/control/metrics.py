@@ -75,6 +75,8 @@ def _routes(live: Live) -> Iterator[Family]:
         sizes.append(Sample(totals.bytes_in, (label, ("direction", "in"))))
         sizes.append(Sample(totals.bytes_out, (label, ("direction", "out"))))
     yield Family("agw_requests", "Finished requests by route and class of status.", Kind.COUNTER, requests)
+    refusals = [Sample(count, (("kind", kind),)) for kind, count in live.refusals()]
+    yield Family("agw_refusals", "Requests the gateway refused, by kind (the problem's type).", Kind.COUNTER, refusals)
     yield Family("agw_gateway_errors", "Answers the gateway made itself because of a failure.", Kind.COUNTER, errors)
     yield Family("agw_request_duration_seconds", "Time from head to the end of the answer.", Kind.HISTOGRAM, durations)
     yield Family("agw_body_bytes", "Bytes of bodies from clients (in) and to clients (out).", Kind.COUNTER, sizes)

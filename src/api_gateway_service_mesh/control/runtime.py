@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from api_gateway_service_mesh.proxy.refusals import KINDS
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
 
 from .live import Live
@@ -34,6 +35,13 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for route, requests in live.routes():
         yield route.iri, AGW.requestTotal, _integer(requests.requests)
         yield route.iri, AGW.errorTotal, _integer(requests.errors)
+    for kind, count in live.refusals():
+        if count:
+            problem = f"urn:agw:problem:{kind}"
+            yield problem, RDF_TYPE, f"<{AGW.RefusalKind}>"
+            yield problem, AGW.refusedTotal, _integer(count)
+            yield problem, AGW.responseFlag, f'"{KINDS[kind].flag}"'
+            yield problem, AGW.refusalMeaning, f'"{KINDS[kind].meaning}"'
     for limit, decisions in live.rate_limits():
         yield limit.iri, AGW.admittedTotal, _integer(decisions.admitted)
         yield limit.iri, AGW.rejectedTotal, _integer(decisions.rejected)

@@ -37,6 +37,7 @@ from .outlier import SWEEP_CELLS, outlier_cells, outlier_key
 from .overload import OVERLOAD_CELLS
 from .rate_limit import rate_limit_cells
 from .redis import REDIS_CELLS
+from .refusal import REFUSAL_CELLS
 from .roster import EPOCH_CELLS, EPOCH_SLOT
 from .sticky import STICKY_CELLS
 from .traffic import traffic_slots
@@ -205,8 +206,8 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``,
     ``health`` and ``latency`` (Endpoint), ``sticky`` (Balancer), ``bulkhead`` and ``outlier_sweep`` (Upstream),
-    ``epoch`` (one for all), ``access_log`` (Mesh), ``hedge`` (Hedging), ``concurrency`` (AdaptiveConcurrency),
-    ``overload`` (OverloadGuard), those of `policies.traffic`; named by themselves: ``balancer``
+    ``epoch`` (one for all), ``access_log`` and ``refusal`` (Mesh), ``hedge`` (Hedging), ``concurrency``
+    (AdaptiveConcurrency), ``overload`` (OverloadGuard), those of `policies.traffic`; named by themselves: ``balancer``
     (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`), ``outlier`` (`outlier_key`).
     A policy that several routes name is one machine.
 
@@ -225,6 +226,7 @@ def cells_needed(mesh: Mesh, workers: int) -> int:
 
 
 def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
+    yield "refusal", mesh.iri, REFUSAL_CELLS * workers
     if mesh.overload is not None:
         yield "overload", mesh.overload.iri, OVERLOAD_CELLS * workers
     if mesh.access_log:

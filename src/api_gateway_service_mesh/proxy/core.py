@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
 from api_gateway_service_mesh.policies.redis import REDIS_CELLS
+from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
 from api_gateway_service_mesh.security.authentication import Authenticators
 
@@ -22,6 +23,7 @@ from .forwarded import TrustedProxies
 from .head import HeadReader
 from .parser import BlockJudge
 from .redis import SharedStores
+from .refusals import NUMBERS
 from .tls_reader import make_room
 
 if TYPE_CHECKING:
@@ -184,6 +186,8 @@ class Core:
         """Listening ports that are open."""
         self.guard: Guard | None = None
         """The overload guard, where the gateway has one."""
+        self.refusals: RefusalCounters | None = None
+        """None while no configuration is loaded."""
         self._id_prefix = b"%b%02x" % (os.urandom(6).hex().encode(), worker)
         self._id_count = 0
         self._date_second = 0
@@ -203,6 +207,12 @@ class Core:
             self._date_second = second
             self._date = b"Date: " + formatdate(usegmt=True).encode("ascii") + b"\r\n"
         return self._date
+
+    def count_refusal(self, problem: str) -> None:
+        """One more refusal of a kind. What is no kind of refusal (a redirect, a direct response) is not counted."""
+        number = NUMBERS.get(problem)
+        if number is not None and self.refusals is not None:
+            self.refusals.count(number)
 
     def log(self, exchange: Answering, now: float) -> None:
         """One line in the access log."""

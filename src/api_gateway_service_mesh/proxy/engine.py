@@ -16,6 +16,7 @@ from aiohttp import web
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Listener, Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
+from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RoutingTable
 
 from .access_log import LineSink
@@ -112,6 +113,7 @@ class Engine:
         if guard is None and wanted is not None:
             guard = Guard(wanted, core, slots["overload", wanted.iri])
         core.guard = guard
+        core.refusals = RefusalCounters(self._cells.view, slots["refusal", mesh.iri], self._worker)
         log = mesh.access_log and self._access_log is not None
         core.generation = self._generation = Generation(mesh, table, slots, revision, pools, log)
         if log:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["KINDS", "RefusalKind", "flags_with"]
+__all__ = ["KINDS", "NUMBERS", "RefusalKind", "flags_with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "malformed-header": RefusalKind("DPE", "a header field of the request is no field"),
     }
 )
+
+NUMBERS: Final[Mapping[str, int]] = MappingProxyType({kind: number for number, kind in enumerate(KINDS)})
+"""Which cell of `policies.refusal` counts a kind."""
 
 
 def flags_with(flags: tuple[str, ...], problem: str) -> tuple[str, ...]:

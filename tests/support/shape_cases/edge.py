@@ -116,5 +116,8 @@ EDGE = [
         "ex:t a agw:DistributedTracing ; agw:samplingRate 0.25 .",
         'ex:s a agw:Span ; agw:traceId "4bf9" ; agw:spanId "00f0" ; agw:parentSpanId "5399" .',
     ),
+    Case("live refusals", "ex:k agw:refusedTotal 5 .", (), ("live state",)),
+    Case("live flag", 'ex:k agw:responseFlag "RL" .', (), ("live state",)),
+    Case("live meaning", 'ex:k agw:refusalMeaning "no" .', (), ("live state",)),
     Case("live state", f'{BREAKER} ; agw:breakerState "OPEN" .', (), ("live state",)),
 ]
