@@ -16,17 +16,21 @@ from api_gateway_service_mesh.model import (
     Endpoint,
     HashAlgorithm,
     Mesh,
+    Mirror,
     PathKind,
     PathMatch,
     Route,
     RouteMatch,
+    SplitTarget,
     Upstream,
 )
-from api_gateway_service_mesh.policies.balancer import SCAN, EndpointBalancer, make_balancer
+from api_gateway_service_mesh.policies.balancer import SCAN, EndpointBalancer, make_balancer, prepare_hashes
 from api_gateway_service_mesh.policies.cells import CellLayout, CellStore, layout_for
 from api_gateway_service_mesh.policies.counters import EndpointCounters
 from api_gateway_service_mesh.policies.health import HealthState
 from api_gateway_service_mesh.policies.key import key_hash
+from api_gateway_service_mesh.policies.maglev import maglev_of
+from api_gateway_service_mesh.policies.ring import ring_of
 from api_gateway_service_mesh.policies.roster import EPOCH_SLOT
 
 ROUTE = RouteMatch(PathMatch(PathKind.EXACT, "/"))
@@ -248,3 +252,24 @@ def test_status_line() -> None:
     rig.set_health(1, HealthState.UNHEALTHY)
     rig.set_health(2, HealthState.HEALTHY)
     assert repr(rig.balancer()) == "<Weighted WEIGHTED [127.0.0.1:9000? 127.0.0.1:9001! 127.0.0.1:9002]>"
+
+
+@pytest.mark.parametrize("algorithm", [HashAlgorithm.RING, HashAlgorithm.MAGLEV])
+def test_hash_tables_are_made_before_a_route_is_folded(algorithm: HashAlgorithm) -> None:
+    """Also those of subsets, mirrors and levels: folding happens between two requests, and a table takes its time."""
+    endpoints = tuple(
+        Endpoint(f"ex:{algorithm}{n}", "127.0.0.1", 9000 + n, labels=("v=1",) if n % 2 else (), zone="ab"[n % 2])
+        for n in range(6)
+    )
+    balancer = Balancer("ex:lb", Algorithm.CONSISTENT_HASH, hash_algorithm=algorithm)
+    split = Route("ex:r", "r", ROUTE, splits=(SplitTarget("ex:t", "ex:u", 100, subset=("v=1",)),), balancer=balancer)
+    mirrored = Route("ex:s", "s", ROUTE, upstream="ex:u", mirrors=(Mirror("ex:m", "ex:u"),), balancer=balancer)
+    mesh = Mesh("ex:g", "g", (split, mirrored), (Upstream("ex:u", "u", endpoints),), zone="a")
+    store = CellStore.local(16_384)
+    slots = layout_for(mesh, CellLayout(store), 1)
+    prepare_hashes(mesh)
+    made = [table.cache_info().misses for table in (ring_of, maglev_of)]
+    for route, subset in ((split, ("v=1",)), (mirrored, ())):
+        make_balancer(mesh.upstreams[0], balancer, store.view, slots, route, subset=subset, zone="a")
+    assert [table.cache_info().misses for table in (ring_of, maglev_of)] == made
+    assert sum(made)

@@ -23,7 +23,7 @@ from typing import Any, cast
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Listener
-from api_gateway_service_mesh.policies import NO_LOCK, CellStore
+from api_gateway_service_mesh.policies import NO_LOCK, CellStore, prepare_hashes
 from api_gateway_service_mesh.proxy.downstream import ClientConnection
 from api_gateway_service_mesh.proxy.engine import Engine
 from api_gateway_service_mesh.proxy.listener import OpenListener, open_listener
@@ -144,6 +144,7 @@ class Worker:
         try:
             with _gently():
                 table = await asyncio.to_thread(compile_table, snapshot.mesh)
+                await asyncio.to_thread(prepare_hashes, snapshot.mesh)
             engine.install(snapshot.mesh, table, snapshot.slots, str(snapshot.revision))
         except Exception as error:
             if not isinstance(error, AgwError):

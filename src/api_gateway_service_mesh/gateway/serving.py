@@ -16,7 +16,7 @@ from api_gateway_service_mesh.control.rollout import Decisions, Rollouts
 from api_gateway_service_mesh.control.runtime import runtime_ntriples
 from api_gateway_service_mesh.errors import ConfigError, Finding
 from api_gateway_service_mesh.model import Listener, Mesh, MtlsMode
-from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for
+from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for, prepare_hashes
 from api_gateway_service_mesh.proxy import Engine
 from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.telemetry import AccessLog
@@ -77,6 +77,7 @@ class Serving:
 
     def install(self, build: Build, slots: Mapping[tuple[str, str], int]) -> None:
         """Serve `build` from the next request on."""
+        prepare_hashes(build.mesh)  # here, where the configuration was built, and not on the loop
         try:
             here = asyncio.get_running_loop()
         except RuntimeError:

@@ -15,7 +15,7 @@ endpoint?), `EndpointHealth` (is an endpoint well?), `OutlierDetector` (does it 
 more, and when?). `RouteCounters`, `ShareCounters`, `EndpointCounters` and `RateLimitCounters` count what came of it.
 """
 
-from .balancer import EndpointBalancer, balancer_key, make_balancer, subset_of
+from .balancer import EndpointBalancer, balancer_key, make_balancer, prepare_hashes, subset_of
 from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
 from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, budgeting, read_budget
 from .bulkhead import Bulkhead, BulkheadTotals, Overflow, clear_bulkheads, read_bulkhead
@@ -133,6 +133,7 @@ __all__ = [
     "limiter",
     "make_balancer",
     "may_hedge",
+    "prepare_hashes",
     "read_budget",
     "read_bulkhead",
     "read_ejection",

@@ -10,8 +10,9 @@ Rules:
 - ROUND_ROBIN goes through the endpoints in order, WEIGHTED through a schedule by weight (`policies.schedule`). RANDOM
   draws evenly. LEAST_CONNECTIONS takes the fewest active requests per weight, over all workers; of many endpoints, the
   better of two drawn, as POWER_OF_TWO always does. EWMA takes of two drawn the one with the lower product of latency
-  (`policies.latency`) and active requests. CONSISTENT_HASH looks the key up in a table made when the route is folded
-  (`policies.ring`, `policies.maglev`), where slow start does not count: it would move keys.
+  (`policies.latency`) and active requests. CONSISTENT_HASH looks the key up in a table (`policies.ring`,
+  `policies.maglev`) that `prepare_hashes` makes before the configuration goes live, where slow start does not count: it
+  would move keys.
 - Positions are kept for each worker on its own, as in nginx without a zone and in Envoy: the share over all workers is
   the same, and workers need not meet for each request. What judges endpoints (active requests, latency, health,
   ejection) is shared by all.
@@ -25,18 +26,18 @@ from itertools import accumulate
 from math import inf
 from typing import Any, ClassVar
 
-from api_gateway_service_mesh.model import Algorithm, Balancer, Endpoint, HashAlgorithm, Route, Upstream
+from api_gateway_service_mesh.model import Algorithm, Balancer, Endpoint, HashAlgorithm, Mesh, Route, Upstream
 
 from .counters import ENDPOINT_CELLS
 from .health import HealthState
 from .latency import PeakLatency
 from .maglev import Maglev, maglev_of
 from .ring import Ring, named, ring_of
-from .roster import EPOCH_SLOT, Level, Roster
+from .roster import EPOCH_SLOT, Level, Roster, levels_of
 from .row import row
 from .schedule import schedule
 
-__all__ = ["BALANCER_CELLS", "EndpointBalancer", "balancer_key", "make_balancer", "subset_of"]
+__all__ = ["BALANCER_CELLS", "EndpointBalancer", "balancer_key", "make_balancer", "prepare_hashes", "subset_of"]
 
 BALANCER_CELLS = 8
 """Cells of one worker's column: its position."""
@@ -328,6 +329,33 @@ class Random(EndpointBalancer):
         return int(members[place])
 
 
+def _hashes(
+    endpoints: Sequence[Endpoint], config: Balancer, levels: Sequence[tuple[int, ...]]
+) -> list[tuple[tuple[int, ...], Ring | Maglev]]:
+    """The members and the table of each level and, for panic, of all together (group -1)."""
+    make = maglev_of if config.hash_algorithm is HashAlgorithm.MAGLEV else ring_of
+    groups = list(levels)
+    if len(groups) > 1:
+        groups.append(tuple(sorted(index for group in groups for index in group)))
+    return [
+        (group, make(named([(endpoints[index].iri, endpoints[index].weight) for index in group]))) for group in groups
+    ]
+
+
+def prepare_hashes(mesh: Mesh) -> None:
+    """Make the tables of CONSISTENT_HASH that the routes of `mesh` need: milliseconds for a hundred endpoints, up to a
+    second for thousands. For a thread that gives way, before `mesh` goes live; folding a route then finds its table."""
+    upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
+    for route in mesh.routes:
+        config = route.balancer
+        if config is None or config.algorithm is not Algorithm.CONSISTENT_HASH:
+            continue
+        for target, subset in (*route.targets, *((mirror.upstream, ()) for mirror in route.mirrors)):
+            if target in upstreams:
+                endpoints = subset_of(upstreams[target].endpoints, subset)
+                _hashes(endpoints, config, levels_of(endpoints, mesh.zone))
+
+
 class ConsistentHash(EndpointBalancer):
     """By a key, looked up in a table of all endpoints of the level, whoever of them is available."""
 
@@ -336,14 +364,7 @@ class ConsistentHash(EndpointBalancer):
 
     def __init__(self, place: Place, roster: Roster) -> None:
         super().__init__(place, roster)
-        make = maglev_of if place.config.hash_algorithm is HashAlgorithm.MAGLEV else ring_of
-        groups = list(roster.groups)
-        if len(groups) > 1:
-            groups.append(tuple(sorted(index for group in groups for index in group)))  # for panic over all: group -1
-        self._hashes: list[tuple[tuple[int, ...], Ring | Maglev]] = [
-            (group, make(named([(place.endpoints[index].iri, place.endpoints[index].weight) for index in group])))
-            for group in groups
-        ]
+        self._hashes = _hashes(place.endpoints, place.config, roster.groups)
 
     def _table(self, level: Level) -> Any:
         group, table = self._hashes[level.group]

@@ -71,7 +71,7 @@ class Maglev:
         return ordered[key_hash % len(ordered)]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def maglev_of(endpoints: tuple[tuple[str, int], ...]) -> Maglev:
     """The table of (name, weight) pairs; routes that share an upstream share it, and a reload finds it again."""
     return Maglev(endpoints)

@@ -29,7 +29,7 @@ from api_gateway_service_mesh.model import Balancer, Endpoint
 
 from .health import AVAILABLE_SINCE, EJECTED_UNTIL, JOINED, HealthState
 
-__all__ = ["EPOCH_CELLS", "EPOCH_SLOT", "Level", "Roster", "Standing"]
+__all__ = ["EPOCH_CELLS", "EPOCH_SLOT", "Level", "Roster", "Standing", "levels_of"]
 
 EPOCH_SLOT = ("epoch", "")
 """The slot of the cell that every change of any endpoint's health moves on."""
@@ -63,6 +63,16 @@ class Standing:
     allowed: int
 
 
+def levels_of(endpoints: Sequence[Endpoint], zone: str | None) -> tuple[tuple[int, ...], ...]:
+    """The endpoints with a weight, by level, as indices. `zone`: the gateway's."""
+    by_level: dict[tuple[int, bool], list[int]] = {}
+    for index, endpoint in enumerate(endpoints):
+        if endpoint.weight > 0:
+            elsewhere = zone is not None and endpoint.zone != zone
+            by_level.setdefault((endpoint.priority, elsewhere), []).append(index)
+    return tuple(tuple(by_level[level]) for level in sorted(by_level))
+
+
 class Roster:
     """Reads the standing of ``endpoints`` from their ``health`` cells. ``weighted``: weights above 1 count."""
 
@@ -83,12 +93,7 @@ class Roster:
         self.config = config
         self.weighted = weighted
         self.zone = zone
-        by_level: dict[tuple[int, bool], list[int]] = {}
-        for index, endpoint in enumerate(self.endpoints):
-            if endpoint.weight > 0:
-                elsewhere = self.zone is not None and endpoint.zone != self.zone
-                by_level.setdefault((endpoint.priority, elsewhere), []).append(index)
-        self.groups: tuple[tuple[int, ...], ...] = tuple(tuple(by_level[level]) for level in sorted(by_level))
+        self.groups = levels_of(endpoints, zone)
         """The endpoints with a weight, by level."""
 
     def available(self, index: int, now: float) -> bool:
