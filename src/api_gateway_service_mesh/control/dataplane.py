@@ -24,7 +24,7 @@ class DataPlane:
         self.layout = CellLayout(self.cells)
         self.slots: Mapping[tuple[str, str], int] = {}
         self._lock = create_lock() if workers > 1 else ""
-        self.pool = WorkerPool(workers, self.cells, self._lock, on_crash=self._crashed, say=say)
+        self.pool = WorkerPool(workers, self.cells, self._lock, on_crash=self.forget, say=say)
 
     @property
     def lock(self) -> Lock:
@@ -41,6 +41,9 @@ class DataPlane:
         if self._lock:
             remove_lock(self._lock)
 
-    def _crashed(self, worker: int) -> None:
-        clear_gauges(self.cells.view, self.slots, worker)
-        clear_bulkheads(self.cells.view, self.slots, worker)
+    def forget(self, worker: int) -> None:
+        """Give back what a worker that ended held: requests, connections and places under way. Of the revision that is
+        on its way to the workers too: it may have been there already."""
+        for slots in (self.slots, self.layout.slots):
+            clear_gauges(self.cells.view, slots, worker)
+            clear_bulkheads(self.cells.view, slots, worker)
