@@ -27,6 +27,7 @@ from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
 from .access import AccessRefused, admin_token, guard, is_loopback, read_token, writer
 from .as_of import refuse_past, wanted_revision
 from .build import Build
+from .console import CONSOLE_PATHS, console_routes, harden
 from .delta import Delta
 from .effective import effective, render_effective, route_named
 from .graph_store import graph_store
@@ -63,9 +64,12 @@ class NotReady(AgwError):
 
 def admin_application(supervisor: Supervisor, token: str | None) -> web.Application:
     """The application; `token` None restricts it to requests for loopback names."""
-    app = web.Application(middlewares=[problems, guard(token, read_token())], client_max_size=_BODY_BYTES)
+    app = web.Application(
+        middlewares=[problems, guard(token, read_token(), CONSOLE_PATHS)], client_max_size=_BODY_BYTES
+    )
     app[_SUPERVISOR] = supervisor
     app[_SHAPES] = ShapesEndpoint()
+    app.on_response_prepare.append(harden)
     app.add_routes(
         [
             web.get("/livez", _livez),
@@ -87,6 +91,7 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.post("/reload", _reload),
             web.post("/shacl", _shacl),
             web.get("/.well-known/void", _void),
+            *console_routes(),
             web.get("/", _index),
         ]
     )
@@ -203,6 +208,7 @@ async def _questions(request: web.Request) -> web.Response:
                 "question": item.question,
                 "parameters": list(item.variables),
                 "href": f"/queries/{item.name}",
+                "query": item.text,
             }
             for item in listed
         ]
@@ -240,7 +246,9 @@ async def _routes(request: web.Request) -> web.Response:
                     "hosts": list(route.match.hosts),
                     "methods": list(route.match.methods),
                     "upstream": route.upstream,
-                    "splits": [{"upstream": split.upstream, "weight": split.weight} for split in route.splits],
+                    "splits": [
+                        {"iri": split.iri, "upstream": split.upstream, "weight": split.weight} for split in route.splits
+                    ],
                     "rate_limits": [limit.iri for limit in route.rate_limits],
                     "breaker": route.breaker.iri if route.breaker is not None else None,
                     "requests": counted.requests,
@@ -361,7 +369,9 @@ async def _void(request: web.Request) -> web.Response:
 
 async def _index(request: web.Request) -> web.Response:
     paths = sorted(
-        resource.canonical for resource in request.app.router.resources() if resource.canonical not in ("/",)
+        resource.canonical
+        for resource in request.app.router.resources()
+        if resource.canonical != "/" and not resource.canonical.startswith("/console/")
     )
     return web.Response(text="agw admin\n\n" + "\n".join(paths) + "\n")
 

@@ -1,0 +1,88 @@
+// One request, and what the gateway does with it: the decision, the policies, the triples with file and line.
+
+import { json } from "./api.js";
+import { el, fill, pill, trouble } from "./dom.js";
+import { prefixes, written } from "./terms.js";
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+export function explainView(section) {
+  const method = el("select", { id: "explain-method" }, METHODS.map((name) => el("option", null, name)));
+  const url = el("input", { id: "explain-url", type: "text", placeholder: "/api/v1/users/7 or http://host/path", autocomplete: "off", spellcheck: "false", required: true });
+  const headers = el("textarea", { id: "explain-headers", rows: 2, placeholder: "x-beta: yes", spellcheck: "false" });
+  const out = el("div", { class: "out", id: "explanation", "aria-live": "polite" });
+  const form = el(
+    "form",
+    { class: "asked", onsubmit: (event) => (event.preventDefault(), execute()) },
+    el("div", { class: "field" }, el("label", { for: "explain-method" }, "Method"), method),
+    el("div", { class: "field grow" }, el("label", { for: "explain-url" }, "URL"), url),
+    el("div", { class: "field grow" }, el("label", { for: "explain-headers" }, "Headers, one a line"), headers),
+    el("button", { class: "first", type: "submit" }, "Explain"),
+  );
+  fill(section, form, out);
+
+  async function execute() {
+    const query = new URLSearchParams({ method: method.value, url: url.value.trim() });
+    for (const line of headers.value.split("\n")) if (line.trim()) query.append("header", line.trim());
+    try {
+      await prefixes().catch(() => {});
+      fill(out, told(await json(`/explain?${query}`)));
+    } catch (error) {
+      fill(out, trouble(error));
+    }
+  }
+
+  return {
+    shown(parameters) {
+      if (!parameters.has("url")) return;
+      method.value = parameters.get("method") ?? "GET";
+      url.value = parameters.get("url");
+      headers.value = parameters.getAll("header").join("\n");
+      history.replaceState(null, "", "#explain");
+      execute();
+    },
+  };
+}
+
+function told(answer) {
+  const { winner, status } = answer;
+  const headline = winner ? ["→ ", el("span", { title: winner.iri }, winner.name)] : [`→ ${status ?? 404}`];
+  return [
+    el("h2", { class: "decision" }, headline),
+    el("p", null, answer.why, answer.allow?.length ? ` Allowed: ${answer.allow.join(", ")}.` : ""),
+    answer.parts.length ? block("What it does", parts(answer.parts)) : null,
+    block(`Routes considered${answer.omitted ? ` (${answer.omitted} more left out)` : ""}`, answer.candidates.map(candidate)),
+    block("Because of", citations(answer.citations)),
+  ];
+}
+
+function block(title, ...content) {
+  return el("section", { class: "block" }, el("h3", null, title), content);
+}
+
+function parts(list) {
+  return el("dl", { class: "pairs" }, list.map((part) => [el("dt", null, part.name), el("dd", { title: part.iri }, part.text)]));
+}
+
+function candidate(item) {
+  const rows = item.verdicts.map((verdict) =>
+    el("tr", { class: verdict.held ? null : "failed" }, el("td", null, verdict.predicate), el("td", null, el("code", null, verdict.wanted)), el("td", null, el("code", null, verdict.got ?? "–")), el("td", null, verdict.held ? "holds" : "does not hold")),
+  );
+  const head = el("tr", null, ["Condition", "Wanted", "Got", "Verdict"].map((name) => el("th", { scope: "col" }, name)));
+  return el(
+    "details",
+    { open: item.held || null },
+    el("summary", { title: item.iri }, pill(item.held ? "holds" : "no", item.held ? "good" : "quiet"), " ", item.name),
+    el("div", { class: "scroll" }, el("table", { class: "results" }, el("thead", null, head), el("tbody", null, rows))),
+  );
+}
+
+function citations(list) {
+  const named = (value) => (/^[A-Za-z][\w+.-]*:[^\s]*$/.test(value) ? written({ type: "uri", value }) : `"${value}"`);
+  const rows = list.map(({ subject, predicate, object, location }) => {
+    const file = location ? location.file.split("/").pop() : "";
+    const place = location ? `${file}:${location.line}:${location.column}` : "follows from others";
+    return el("li", null, el("code", null, `${named(subject)} ${named(predicate)} ${named(object)}`), el("span", { class: "quiet place", title: location?.file }, place));
+  });
+  return el("ul", { class: "triples" }, rows);
+}
