@@ -30,6 +30,8 @@ def test_wheel_holds_every_data_file(wheel: Path) -> None:
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 assert f"api_gateway_service_mesh/_data/{path.relative_to(ROOT)}" in names
+    page = ROOT / "src" / "api_gateway_service_mesh" / "control" / "console" / "page"
+    assert {f"api_gateway_service_mesh/control/console/page/{path.name}" for path in page.iterdir()} <= names
     assert "api_gateway_service_mesh/py.typed" in names
     assert not [name for name in names if name.startswith("tests/")]
 

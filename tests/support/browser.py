@@ -88,7 +88,7 @@ class Page:
             async with asyncio.timeout(seconds):
                 while True:
                     with contextlib.suppress(AssertionError):  # between two documents
-                        value = await self.run(script)
+                        value = await self.run(f"(found => found instanceof Node || found)({script})")
                     if value:
                         return value
                     await asyncio.sleep(0.05)

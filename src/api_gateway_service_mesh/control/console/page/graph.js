@@ -2,12 +2,11 @@
 
 import { el, svg } from "./dom.js";
 import { course, laid } from "./layers.js";
-import { clipped, curie, written } from "./terms.js";
+import { curie, fitted, written } from "./terms.js";
 
 const MOST_CARDS = 150;
 const MOST_VALUES = 8;
 const WIDTH = 240;
-const LETTERS = 36;
 const TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
 
 function key(term) {
@@ -80,7 +79,7 @@ export function drawing(triples, describe) {
   for (const node of nodes) root.append(card(node, describe));
   for (const edge of lines.values()) {
     if (edge.to.x <= edge.from.x) continue;
-    root.append(svg("text", { class: "label", x: edge.to.x - 8, y: edge.to.y + edge.to.height / 2 - 5 + lift(edge, lines), "text-anchor": "end" }, clipped(edge.text, 21), svg("title", null, edge.text)));
+    root.append(svg("text", { class: "label", x: edge.to.x - 8, y: edge.to.y + edge.to.height / 2 - 5 + lift(edge, lines), "text-anchor": "end" }, fitted(edge.text, 125, "11px"), svg("title", null, edge.text)));
   }
   const note = left ? el("p", { class: "quiet" }, `The first ${MOST_CARDS} things; ${left} triples more are not drawn.`) : null;
   return [el("div", { class: "canvas", tabindex: 0, role: "region", "aria-label": "Drawing" }, root), note];
@@ -95,14 +94,14 @@ function lift(edge, lines) {
 function card(node, describe) {
   const name = node.term.type === "uri" ? curie(node.term.value) : node.term.type === "bnode" ? `_:${node.term.value}` : node.term.value;
   const open = () => node.term.type === "uri" && describe(node.term.value);
-  const lines = node.values.slice(0, MOST_VALUES).map((text, at) => svg("text", { class: "second", x: 12, y: 38 + at * 16 }, clipped(text, LETTERS), svg("title", null, text.slice(0, 2000))));
+  const lines = node.values.slice(0, MOST_VALUES).map((text, at) => svg("text", { class: "second", x: 12, y: 38 + at * 16 }, fitted(text, WIDTH - 24, "11px"), svg("title", null, text.slice(0, 2000))));
   if (node.more) lines.push(svg("text", { class: "second", x: 12, y: 38 + MOST_VALUES * 16 }, `and ${node.more} more`));
   const box = svg(
     "g",
     { class: "box", transform: `translate(${node.x} ${node.y})`, tabindex: 0, role: "button", "aria-label": [name, ...node.values].join(", ").slice(0, 500), onclick: open },
     svg("title", null, node.term.value.slice(0, 2000)),
     svg("rect", { class: "body", width: node.width, height: node.height, rx: 5 }),
-    svg("text", { class: "first", x: 12, y: 19 }, clipped(name, LETTERS - 4)),
+    svg("text", { class: "first", x: 12, y: 19 }, fitted(name, WIDTH - 24, "600 12px")),
     lines,
   );
   box.addEventListener("keydown", (event) => {

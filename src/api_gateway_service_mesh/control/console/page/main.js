@@ -36,6 +36,7 @@ function show() {
   }
   if (!built.has(wanted)) built.set(wanted, VIEWS[wanted](byId(wanted)));
   document.title = `${byId(wanted).getAttribute("aria-label")} · agw console`;
+  window.scrollTo(0, 0);
   built.get(wanted).shown?.(new URLSearchParams(rest));
 }
 
@@ -69,24 +70,38 @@ function pressed(event) {
   event.preventDefault();
 }
 
+/** Whether the token was asked for and not given. */
+function locked() {
+  return live.failure?.status === 401;
+}
+
 function status() {
   const lost = live.failure !== null;
   byId("status").dataset.tone = lost ? "bad" : "good";
   const { now, revision } = live;
-  const serving = now === null ? "" : `${now.serving} of ${now.workers} workers · `;
-  const text = lost ? live.failure.message : `${serving}revision ${revision}`;
+  const serving = now === null || lost ? "" : `${now.serving} of ${now.workers} workers ·`;
+  const text = lost ? live.failure.message : `revision ${revision}`;
+  say(byId("status-workers"), serving);
   say(byId("status-text"), text);
   byId("status").title = text;
-  byId("forget").hidden = !hasToken();
+  byId("forget").hidden = !hasToken() && !locked();
+  say(byId("forget"), locked() ? "Enter token" : "Forget token");
 }
 
 themed(localStorage.getItem("agw.theme") ?? "auto");
 byId("theme").addEventListener("click", nextTheme);
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
 byId("forget").addEventListener("click", () => {
-  forgetToken();
-  location.reload();
+  if (locked()) live.refresh();
+  else {
+    forgetToken();
+    location.reload();
+  }
 });
+// The first button of a form is what Enter means, so this one submits nothing.
+for (const button of document.querySelectorAll("dialog .cancel")) {
+  button.addEventListener("click", () => button.closest("dialog").close("cancel"));
+}
 byId("keys-on").checked = keysOn();
 byId("keys-on").addEventListener("change", (event) => {
   localStorage.setItem("agw.keys", event.target.checked ? "on" : "off");

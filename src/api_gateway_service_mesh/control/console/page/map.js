@@ -4,7 +4,7 @@ import { el, fill, pill, say, svg, trouble } from "./dom.js";
 import { course, laid } from "./layers.js";
 import { live } from "./live.js";
 import { milliseconds, perSecond, targets } from "./routes.js";
-import { clipped, curie, local } from "./terms.js";
+import { curie, fitted, local } from "./terms.js";
 
 const MOST = 120;
 const LAYERS = ["Gateway", "Routes", "Services", "Instances"];
@@ -30,13 +30,18 @@ function gather(model, text) {
       const service = node(2, upstream, held?.name ?? local(upstream), { upstream: held });
       edges.push({ from: drawn, to: service, share });
       for (const endpoint of held?.endpoints ?? []) {
-        const name = endpoint.iri === upstream ? "one instance" : local(endpoint.iri);
-        const instance = node(3, endpoint.iri, name, { endpoint });
+        const only = endpoint.iri === upstream;
+        const name = only ? address(endpoint) : local(endpoint.iri);
+        const instance = node(3, endpoint.iri, name, { endpoint, only });
         if (!edges.some((edge) => edge.from === service && edge.to === instance)) edges.push({ from: service, to: instance });
       }
     }
   }
   return { nodes: [...nodes.values()], edges, left: all.length - Math.min(all.length, MOST) };
+}
+
+function address({ host, port }) {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** A line below the name, and a colour. */
@@ -54,8 +59,8 @@ function state(node) {
   if (node.endpoint) {
     const held = live.now.endpoints.get(node.iri);
     const ill = held?.health === "UNHEALTHY" || held?.ejected;
-    const { host, port } = node.endpoint;
-    return { text: `${host.includes(":") ? `[${host}]` : host}:${port}`, tone: ill ? "bad" : "good" };
+    const health = (held?.health ?? "unknown").toLowerCase();
+    return { text: node.only ? `health ${health}` : address(node.endpoint), tone: ill ? "bad" : "good" };
   }
   const endpoints = node.upstream?.endpoints ?? [];
   const ill = endpoints.filter(({ iri }) => live.now.endpoints.get(iri)?.health === "UNHEALTHY" || live.now.endpoints.get(iri)?.ejected).length;
@@ -131,7 +136,7 @@ export function mapView(section) {
       svg("title", null, node.iri),
       svg("rect", { class: "body", width: node.width, height: node.height, rx: 5 }),
       node.bar,
-      svg("text", { class: "first", x: 14, y: 16 }, clipped(node.name, Math.floor((node.width - 22) / 7))),
+      svg("text", { class: "first", x: 14, y: 16 }, fitted(node.name, node.width - 22, "600 12px")),
       node.line,
     );
     return node.group;
@@ -202,7 +207,7 @@ export function mapView(section) {
     for (const node of picture?.nodes ?? []) {
       const { text, tone, busy } = state(node);
       const rate = busy ? `${perSecond(busy)}/s ` : "";
-      say(node.line, clipped(rate + text, Math.floor((node.width - 22) / 6.3)));
+      say(node.line, fitted(rate + text, node.width - 22, "11px"));
       node.bar.setAttribute("class", `bar ${tone}`);
       node.group.setAttribute("aria-label", `${LAYERS[node.layer].replace(/s$/, "")} ${node.name}, ${text}${rate && `, ${rate}`}, ${{ good: "well", warn: "in trouble", bad: "out" }[tone]}`);
     }

@@ -12,14 +12,6 @@ export function sure(title, text, verb) {
   dialog.returnValue = "";
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "do" ? byId("sure-why").value.trim() : null), { once: true });
-    dialog.addEventListener("keydown", entered);
     dialog.showModal();
   });
-}
-
-/** Enter in the field means the verb, not the first button. */
-function entered(event) {
-  if (event.key !== "Enter" || event.target !== byId("sure-why")) return;
-  event.preventDefault();
-  byId("sure-dialog").close("do");
 }

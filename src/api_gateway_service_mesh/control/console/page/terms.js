@@ -13,7 +13,7 @@ export function prefixes() {
         method: "POST",
         type: "application/sparql-query",
         accept: "text/turtle",
-        body: "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o FILTER(false) }",
+        body: "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o } LIMIT 1",
       });
       for (const [, prefix, iri] of (await answer.text()).matchAll(/^@prefix\s+([\w.-]*):\s+<([^>]*)>/gm)) {
         known.set(prefix, iri);
@@ -48,6 +48,20 @@ export function clipped(text, most) {
   if (text.length <= most) return text;
   const tail = Math.floor((most - 1) / 3);
   return `${text.slice(0, most - 1 - tail)}…${text.slice(text.length - tail)}`;
+}
+
+let pen = null;
+
+/** As much of a text as fits into so many pixels. */
+export function fitted(text, width, font) {
+  pen ??= document.createElement("canvas").getContext("2d");
+  pen.font = `${font} system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
+  const whole = text.slice(0, 400);
+  for (let most = whole.length; most > 1; most -= Math.max(1, Math.floor(most / 12))) {
+    const shown = most < text.length ? clipped(text, most) : text;
+    if (pen.measureText(shown).width <= width) return shown;
+  }
+  return "…";
 }
 
 /** An RDF term of SPARQL JSON as it is written. */
