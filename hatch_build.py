@@ -14,6 +14,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,21 @@ def compile_modules(root: Path, paths: Iterable[Path], folder: Path, level: str)
     """Compile `paths` (relative to `root`) into extension modules below `folder`; their paths relative to it."""
     from mypyc.build import mypycify
     from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+
+    class Parallel(build_ext):
+        """Compiles as many files at once as there are cores, not only as many extension modules."""
+
+        def build_extensions(self) -> None:
+            compile_one = self.compiler.compile
+
+            def compile_all(sources: list[str], *arguments: Any, **options: Any) -> list[str]:
+                with ThreadPoolExecutor(os.cpu_count()) as pool:
+                    objects = pool.map(lambda source: compile_one([source], *arguments, **options), sources)
+                    return [path for paths in objects for path in paths]
+
+            self.compiler.compile = compile_all
+            super().build_extensions()
 
     before = Path.cwd()
     os.chdir(root)  # mypyc takes module names from paths relative to the working directory
@@ -72,9 +88,10 @@ def compile_modules(root: Path, paths: Iterable[Path], folder: Path, level: str)
                 opt_level=level,
                 debug_level="0",
                 target_dir=str(work / "c"),
+                multi_file=True,  # a tenth of the time that one large file takes the C compiler
                 group_name=PACKAGE,
             )
-            command = Distribution({"name": PACKAGE, "ext_modules": extensions}).get_command_obj("build_ext")
+            command = Parallel(Distribution({"name": PACKAGE, "ext_modules": extensions}))
             command.build_lib, command.build_temp = str(folder), str(work / "objects")  # type: ignore[attr-defined]
             command.ensure_finalized()
             command.run()

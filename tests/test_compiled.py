@@ -1,13 +1,21 @@
-"""What the build compiles is there, and the switch is understood. That it compiles and serves is tried with a wheel."""
+"""What the build compiles is there, and the switch is understood.
+
+That it compiles and serves is tried by .ci/run where there is a C compiler: with a compiled wheel, it runs the tests of
+all that a request passes.
+"""
 
 from __future__ import annotations
 
+import importlib
 import runpy
 import tomllib
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from api_gateway_service_mesh import resources
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,6 +37,44 @@ def test_every_pattern_names_a_module(build: dict[str, Any], settings: dict[str,
     assert "src/api_gateway_service_mesh/proxy/exchange.py" in chosen
     assert "src/api_gateway_service_mesh/proxy/listener.py" not in chosen
     assert not [path for path in chosen if path.endswith("__init__.py")]
+
+
+HOT = [
+    "answer",
+    "answer_writer",
+    "answering",
+    "authentication",
+    "breaker",
+    "core",
+    "counters",
+    "downstream",
+    "exchange",
+    "forwarded",
+    "head",
+    "lines",
+    "parser",
+    "pipeline",
+    "pool",
+    "rate_limit",
+    "request_line",
+    "retry",
+    "split",
+    "target",
+    "upstream",
+]
+
+
+def test_all_that_every_request_passes_is_compiled(build: dict[str, Any], settings: dict[str, Any]) -> None:
+    chosen = {path.stem for path in build["modules"](ROOT, settings)}
+    assert set(HOT) - chosen == set()
+    assert {"balancer", "roster", "cells", "index", "tree", "table", "token"} - chosen == set()
+
+
+@pytest.mark.skipif(resources.build() != "compiled", reason="this installation is interpreted")
+def test_every_module_of_the_list_is_imported_as_compiled(build: dict[str, Any], settings: dict[str, Any]) -> None:
+    for path in build["modules"](ROOT, settings):
+        module = importlib.import_module(".".join(path.with_suffix("").parts[1:]))
+        assert str(module.__file__).endswith(tuple(EXTENSION_SUFFIXES)), path
 
 
 def test_a_pattern_without_a_module_is_an_error(build: dict[str, Any], settings: dict[str, Any]) -> None:

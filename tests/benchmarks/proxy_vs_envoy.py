@@ -25,6 +25,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from api_gateway_service_mesh import resources
+
 PROXY_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = 64
 BODY = "hello from the backend, sixty bytes of text for the reader.\n"
@@ -256,6 +258,7 @@ def main() -> None:
         stack.enter_context(
             program(LOAD_CORE, nginx(folder, backend, varied=options.vary_answers), backend, folder / "nginx.log")
         )
+        print(f"data plane {resources.build()}")
         agw = [sys.executable, "-m", "tests.benchmarks.proxy_vs_envoy", "--serve", str(ours), str(backend)]
         ours_pid = stack.enter_context(program(PROXY_CORE, agw, ours, folder / "agw.log"))
         envoys = envoy(folder, theirs, backend)
