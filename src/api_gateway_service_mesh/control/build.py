@@ -44,6 +44,8 @@ from api_gateway_service_mesh.routing import (
 from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
+from .proof import proven
+
 __all__ = ["STAGES", "Build", "BuildRefused", "Inspection", "build", "inspect", "render_stage"]
 
 STAGES = ("source", "inferred", "report", "rows", "model", "table")
@@ -77,7 +79,7 @@ class Build:
             return [value.value for value in held if not isinstance(value, Triple)]
 
         places = Places(self.inferred)
-        return as_stated(explain(self.table, request, weights), states, places.stating)
+        return proven(self, as_stated(explain(self.table, request, weights), states, places.stating))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ triples are cited that it wins by, and the triple of another route that alone ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from api_gateway_service_mesh.model import HeaderMatch, PathKind, PathMatch, QueryMatch, Route, RouteMatch, ValueKind
@@ -16,6 +16,7 @@ from .condition import condition_findings
 from .decision import ExplainRequest, path_text, rung
 from .effect import Citation
 from .entry import RouteEntry
+from .host import host_holds
 from .path import path_findings, path_holds
 from .precedence import Precedence
 
@@ -32,9 +33,9 @@ def match_citations(
         runner_up = min((key for index, key in rungs.items() if index != winner.index), default=None)
         cited += _deciding(winner, request, runner_up)
     best = rungs[winner.index] if winner is not None else None
+    if winner is None:
+        cited += _refusing(entries, request)
     for entry in entries:
-        if winner is None and _refuses_the_method(entry, request):  # without it the answer is 404, or allows less
-            cited += _existing(entry)
         if winner is None or entry.index != winner.index:
             cited += _preventing(entry, request, best)
     return tuple(dict.fromkeys(cited))
@@ -46,15 +47,36 @@ def _existing(entry: RouteEntry) -> tuple[Citation, ...]:
     return Citation(iri, RDF_TYPE, AGW.Route), Citation(iri, AGW.routePath, path_text(entry))
 
 
-def _refuses_the_method(entry: RouteEntry, request: ExplainRequest) -> bool:
-    """Whether a route without winner makes the answer a 405: host and path hold, the method does not."""
-    match = replace(entry.route.match, methods=(), headers=(), query=())
-    reached = rung(RouteEntry(replace(entry.route, match=match)), request) is not None
-    return (
-        reached
-        and rung(RouteEntry(replace(entry.route, match=replace(match, methods=entry.route.match.methods))), request)
-        is None
-    )
+def _refusing(entries: Sequence[RouteEntry], request: ExplainRequest) -> Iterator[Citation]:
+    """The triples that make a refusal the one it is, 404 or 405 with these methods."""
+    stated = {entry.index: entry.methods for entry in entries if _reaches(entry, request)}
+    before = _allow(stated.values(), request)
+    for entry in entries:
+        rest = {index: methods for index, methods in stated.items() if index != entry.index}
+        if entry.index in stated and _allow(rest.values(), request) != before:
+            yield from _existing(entry)
+        for citations, match in _without_one(entry):
+            if match is None or (entry.index not in stated and match.path == entry.route.match.path and not match.hosts
+                                 and not entry.route.match.hosts):  # fmt: skip
+                continue
+            changed = RouteEntry(replace(entry.route, match=match))
+            reached = {**rest, entry.index: changed.methods} if _reaches(changed, request) else rest
+            if _allow(reached.values(), request) != before:
+                yield from citations
+
+
+def _allow(stated: Iterable[Sequence[str]], request: ExplainRequest) -> frozenset[str]:
+    """What a 405 allows where routes with these methods are reached; empty: it is a 404."""
+    listed = list(stated)
+    methods = {method for methods in listed for method in methods}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return frozenset() if () in listed or request.method in methods else frozenset(methods)
+
+
+def _reaches(entry: RouteEntry, request: ExplainRequest) -> bool:
+    """Whether host and path hold."""
+    return path_holds(entry.path, request.path) and any(host_holds(key, request.host.lower()) for key in entry.hosts)
 
 
 def _deciding(winner: RouteEntry, request: ExplainRequest, runner_up: Precedence | None) -> Iterator[Citation]:
