@@ -8,13 +8,14 @@ import random
 import pytest
 
 from api_gateway_service_mesh.model import AdaptiveConcurrency, RequestPriority
-from api_gateway_service_mesh.policies import CellStore
+from api_gateway_service_mesh.policies import CellStore, SharedLock
 from api_gateway_service_mesh.policies.concurrency import (
     SHARES,
     ConcurrencyLimit,
     clear_in_use,
     concurrency_cells,
 )
+from tests.support.processes import in_processes
 
 HIGH, LOW = SHARES[RequestPriority.HIGH], SHARES[RequestPriority.LOW]
 
@@ -145,6 +146,30 @@ def test_workers_share_one_limit_and_a_crash_gives_back_its_places() -> None:
     clear_in_use(view, 0, 0)
     assert other.in_use == 2
     assert other.refused == 5
+
+
+def test_processes_never_have_more_places_than_there_are() -> None:
+    places, config = 5, AdaptiveConcurrency("ex:c", minimum=5, maximum=5)
+    store = CellStore.shared(64 + concurrency_cells(3))
+    lock = SharedLock.create()
+    machines = [ConcurrencyLimit(config, store.view, 64, 3, worker, lock) for worker in range(3)]
+
+    def work(worker: int) -> None:
+        limit, most, admitted = machines[worker], 0.0, 0
+        for _ in range(3000):
+            held = sum(limit.admit(1000.0, 1.0) for _ in range(3))
+            most = max(most, limit.in_use)
+            for _ in range(held):
+                limit.release()
+            admitted += held
+        store.view[worker] = most
+        store.view[8 + worker] = float(admitted)
+
+    in_processes(work, range(3))
+    assert max(store.view[0:3].tolist()) <= places
+    assert min(store.view[8:11].tolist()) > 0
+    assert machines[0].in_use == 0.0
+    store.close()
 
 
 @pytest.mark.parametrize("seconds", [-3600.0, 3600.0])

@@ -86,14 +86,18 @@ class ConcurrencyLimit:
         """Whether one more request may go on, of those that may fill `share` of the limit. Each that may is to be given
         back by `release`."""
         view = self._view
-        under_way = self.in_use
-        if under_way >= max(1.0, self.in_force(now) * share):
-            view[self._column + _REFUSED] += 1.0
-            return False
-        view[self._column] += 1.0
-        if under_way >= view[self._base + _PEAK]:
-            view[self._base + _PEAK] = under_way + 1.0
-        return True
+        self._lock.acquire()
+        try:
+            under_way = self.in_use
+            if under_way >= max(1.0, self.in_force(now) * share):
+                view[self._column + _REFUSED] += 1.0
+                return False
+            view[self._column] += 1.0
+            if under_way >= view[self._base + _PEAK]:
+                view[self._base + _PEAK] = under_way + 1.0
+            return True
+        finally:
+            self._lock.release()
 
     def release(self) -> None:
         """A request that was admitted is over."""
