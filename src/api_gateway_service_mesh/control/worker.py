@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from api_gateway_service_mesh.errors import AgwError
@@ -50,21 +50,29 @@ class _Port:
         self._listener = listener
         self.opened: OpenListener
         self.ports: set[Port] = set()
+        self._slots: Sequence[Sequence[socket.socket]] = ()
 
     @classmethod
-    async def open(cls, engine: Engine, listener: Listener, host: str, port: int) -> _Port:
+    async def open(
+        cls, engine: Engine, listener: Listener, slots: Sequence[Sequence[socket.socket]], own: int
+    ) -> _Port:
+        """`slots`: every worker's listening sockets, of which those of number `own` are accepted from."""
         made = cls(listener)
+        made._slots = slots
         core = engine.core()
         made.ports = core.ports
         made.opened = await open_listener(
             listener,
             lambda: cast(asyncio.Protocol, ClientConnection(core, made._listener.limits)),
-            host=host,
-            port=port,
-            reuse_port=True,
+            sockets=slots[own],
+            siblings=[sock for number, slot in enumerate(slots) if number != own for sock in slot],
         )
         core.ports.add(made.opened)
         return made
+
+    def cover(self, workers: Iterable[int]) -> None:
+        """Accept what these workers would, who are away."""
+        self.opened.cover([sock for number in workers for sock in self._slots[number]])
 
     def replace(self, listener: Listener) -> None:
         self.opened.replace(listener)
@@ -78,8 +86,10 @@ class Worker:
         self._arguments = arguments
         self._access_log: AccessLog | None = None
         self._ports: dict[str, _Port] = {}
+        self._covers: Sequence[int] = ()
         self._installs = 0
         self._parent = os.getppid()
+        self._orphan = False
         self._drain_seconds = 10.0
         self._stop = asyncio.Event()
 
@@ -87,7 +97,7 @@ class Worker:
         """Serve until told to drain, or until the control process is gone."""
         arguments = self._arguments
         loop = asyncio.get_running_loop()
-        channel = await Channel.over(socket.socket(fileno=arguments.channel))
+        channel = await Channel.over(socket.socket(fileno=arguments.channel), socket.socket(fileno=arguments.beside))
         self._access_log = AccessLog()
         engine = Engine(
             cells=CellStore.attach(arguments.cells_fd, arguments.cells),
@@ -104,6 +114,8 @@ class Worker:
             reading = asyncio.create_task(self._read(channel, engine))
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(ChannelClosed):
+                await channel.send("draining")  # from here on others accept in this worker's place
             for key in tuple(self._ports):
                 self._close(key)
             await engine.drain(self._drain_seconds)
@@ -114,7 +126,7 @@ class Worker:
         finally:
             channel.close()
             self._access_log.close()
-            if arguments.lock and os.getppid() != self._parent:
+            if arguments.lock and (self._orphan or os.getppid() != self._parent):
                 remove_lock(arguments.lock)  # who made it was killed, and cannot
 
     async def _read(self, channel: Channel, engine: Engine) -> None:
@@ -128,6 +140,11 @@ class Worker:
                 if message[0] == "listen":
                     await self._listen(channel, engine, *message[1:])
                     continue
+                if message[0] == "cover":
+                    self._covers = message[1]
+                    for port in self._ports.values():
+                        port.cover(self._covers)
+                    continue
                 if message[0] == "close":
                     self._close(message[1])
                     continue
@@ -137,6 +154,7 @@ class Worker:
                 else:
                     await asyncio.sleep(0)  # requests first
             except ChannelClosed:
+                self._orphan = True  # told here first: its files are closed before its children are given away
                 return
 
     async def _install(self, channel: Channel, engine: Engine, snapshot: Snapshot) -> None:
@@ -154,15 +172,22 @@ class Worker:
         self._settle()
         await channel.send("live", snapshot.revision, time.perf_counter() - started)
 
-    async def _listen(
-        self, channel: Channel, engine: Engine, key: str, listener: Listener, host: str, port: int
-    ) -> None:
+    async def _listen(self, channel: Channel, engine: Engine, key: str, listener: Listener, addresses: int) -> None:
+        """Open a port, whose sockets came with the message: each worker's, `addresses` of them."""
+        own, workers = self._arguments.worker, self._arguments.workers
+        sockets = channel.take_sockets(workers * addresses)
         try:
             if key in self._ports:
                 self._ports[key].replace(listener)
+                for sock in sockets:
+                    sock.close()
             else:
-                self._ports[key] = await _Port.open(engine, listener, host, port)
+                slots = [sockets[start : start + addresses] for start in range(0, len(sockets), addresses)]
+                self._ports[key] = port = await _Port.open(engine, listener, slots, own)
+                port.cover(self._covers)
         except AgwError as error:
+            for sock in sockets:
+                sock.close()
             await channel.send("unbound", key, error.message, error.remedy)
         else:
             await channel.send("listening", key)

@@ -18,7 +18,8 @@ from api_gateway_service_mesh.model import Listener
 from api_gateway_service_mesh.policies import CellStore
 
 from .arguments import WorkerArguments
-from .channel import Channel, ChannelClosed, encode
+from .channel import Channel, ChannelClosed, Parcel, encode
+from .doors import Doors
 from .snapshot import Snapshot, snapshot_frames
 
 __all__ = ["Binding", "WorkerPool"]
@@ -56,6 +57,10 @@ class _Process:
     failure: tuple[int, str] | None = None
     listening: set[str] = field(default_factory=set)
     unbound: dict[str, AgwError] = field(default_factory=dict)
+    attends: bool = False
+    """Whether it accepts its connections itself: from when it has opened every port until it drains."""
+    covers: tuple[int, ...] = ()
+    """The workers whose connections it accepts in their place."""
 
 
 class WorkerPool:
@@ -85,6 +90,7 @@ class WorkerPool:
         self._frames: tuple[bytes, ...] = ()
         self._revision = -1
         self._bindings: dict[str, Binding] = {}
+        self._doors: dict[str, Doors] = {}
         self._stopping = False
 
     @property
@@ -140,14 +146,16 @@ class WorkerPool:
         """Open a port in every worker, or replace certificates and limits of an open one.
 
         Raises:
-            AgwError: a worker could not open it. Then none has it open, unless it was open before.
+            AgwError: it cannot be had, or a worker could not open it. Then none has it open, unless it was open before.
         """
         before = self._bindings.get(binding.key)
+        if before is None:
+            self._doors[binding.key] = Doors(binding.listener, binding.host, binding.port, self.workers)
         self._bindings[binding.key] = binding
         for worker in self._running():
             worker.listening.discard(binding.key)
             worker.unbound.pop(binding.key, None)
-        await self._send(_order(binding))
+        await self._send(self._order(binding))
         try:
             await self._until(
                 lambda: all(worker is not None and binding.key in worker.listening for worker in self._processes),
@@ -164,13 +172,16 @@ class WorkerPool:
     async def close(self, key: str) -> None:
         """Close a port in every worker; connections on it live on."""
         self._bindings.pop(key, None)
+        doors = self._doors.pop(key, None)
+        if doors is not None:
+            doors.close()
         for worker in self._running():
             worker.listening.discard(key)
         await self._send(encode("close", key))
 
     async def drain(self, seconds: float) -> None:
         """End all workers, each after its running requests, at most `seconds` later."""
-        self._stopping = True
+        self._shut()
         await self._send(encode("drain", seconds))
         _, late = await asyncio.wait(self._tasks, timeout=seconds + 2.0) if self._tasks else ((), ())
         if late:
@@ -179,26 +190,46 @@ class WorkerPool:
 
     def kill(self) -> None:
         """End all workers now."""
-        self._stopping = True
+        self._shut()
         for worker in self._running():
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()
 
-    async def _send(self, *frames: bytes) -> None:
-        """Send frames to every worker that runs, to all at once. One that does not read for long is given up."""
+    def _shut(self) -> None:
+        """From here on only the workers hold the listening sockets: the last to close one ends it."""
+        self._stopping = True
+        for doors in self._doors.values():
+            doors.close()
 
-        async def to(worker: _Process) -> None:
-            try:
-                async with asyncio.timeout(_SEND_SECONDS):
-                    await worker.channel.send_frames(*frames)
-            except ChannelClosed:
-                pass
-            except TimeoutError:
-                self._say(f"worker (pid {worker.process.pid}) does not react any more")
-                with contextlib.suppress(ProcessLookupError):
-                    worker.process.kill()
+    async def _send(self, *frames: bytes | Parcel) -> None:
+        """Send frames to every worker that runs, to all at once."""
+        await asyncio.gather(*(self._send_to(worker, *frames) for worker in self._running()))
 
-        await asyncio.gather(*map(to, self._running()))
+    async def _send_to(self, worker: _Process, *frames: bytes | Parcel) -> None:
+        """Send frames to a worker. One that does not read for long is given up."""
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await worker.channel.send_frames(*frames)
+        except ChannelClosed:
+            pass
+        except TimeoutError:
+            self._say(f"worker (pid {worker.process.pid}) does not react any more")
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.kill()
+
+    async def _cover(self) -> None:
+        """Have those who attend to their connections accept those of workers who do not."""
+        attending = [worker for worker in self._running() if worker.attends]
+        if self._stopping or not attending:
+            return
+        away = [number for number, worker in enumerate(self._processes) if worker is None or not worker.attends]
+        told = []
+        for turn, worker in enumerate(attending):
+            covers = tuple(away[turn :: len(attending)])
+            if covers != worker.covers:
+                worker.covers = covers
+                told.append(self._send_to(worker, encode("cover", covers)))
+        await asyncio.gather(*told)
 
     def _ending(self) -> bool:
         return self._stopping
@@ -224,6 +255,8 @@ class WorkerPool:
                 await self._listen_to(number, worker)
             except ChannelClosed:
                 pass
+            worker.attends = False
+            await self._cover()  # before its end is waited for: who connected to it waits too
             status = await worker.process.wait()
             worker.channel.close()
             async with self._changed:
@@ -231,6 +264,7 @@ class WorkerPool:
                 self._changed.notify_all()
             if self._ending():
                 return
+            await self._cover()
             self._on_crash(number)
             self.restarts_total += 1
             pause = (
@@ -243,25 +277,28 @@ class WorkerPool:
 
     async def _spawn(self, number: int) -> _Process:
         ours, theirs = socket.socketpair()
+        our_beside, their_beside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = self._cells.fd
         assert fd is not None
-        arguments = WorkerArguments(theirs.fileno(), fd, self._cells.cells, self._lock, number, self.workers)
+        arguments = WorkerArguments(
+            theirs.fileno(), their_beside.fileno(), fd, self._cells.cells, self._lock, number, self.workers
+        )
         environment = dict(os.environ)
         if _ROOT not in site.getsitepackages():
             # A checkout: the worker must find the same package, wherever the control process found it.
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, environment.get("PYTHONPATH")]))
-        with theirs:
+        with theirs, their_beside:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
                 "-m",
                 f"{__package__}.worker",
                 *arguments.command_line(),
-                pass_fds=(theirs.fileno(), fd),
+                pass_fds=(theirs.fileno(), their_beside.fileno(), fd),
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
             )
-        return _Process(process, await Channel.over(ours))
+        return _Process(process, await Channel.over(ours, our_beside))
 
     async def _listen_to(self, number: int, worker: _Process) -> None:
         """Take in what the worker tells, until its channel ends."""
@@ -272,13 +309,19 @@ class WorkerPool:
                     async with self._changed:
                         self._processes[number] = worker
                     # From here `ship` and `listen` reach it too; what they send comes after this, in order.
-                    await worker.channel.send_frames(*self._frames, *map(_order, tuple(self._bindings.values())))
+                    await worker.channel.send_frames(*self._frames, *map(self._order, tuple(self._bindings.values())))
                 case ("live", revision, _):
                     worker.revision = revision
                 case ("failed", revision, reason):
                     worker.failure = (revision, reason)
                 case ("listening", key):
                     worker.listening.add(key)
+                    if not worker.attends and worker.listening >= self._bindings.keys():
+                        worker.attends = True
+                        await self._cover()
+                case ("draining",):
+                    worker.attends = False
+                    await self._cover()
                 case ("unbound", key, reason, remedy):
                     worker.unbound[key] = AgwError(reason, remedy=remedy)
                 case _:
@@ -288,6 +331,6 @@ class WorkerPool:
             async with self._changed:
                 self._changed.notify_all()
 
-
-def _order(binding: Binding) -> bytes:
-    return encode("listen", binding.key, binding.listener, binding.host, binding.port)
+    def _order(self, binding: Binding) -> Parcel:
+        doors = self._doors[binding.key]
+        return Parcel(encode("listen", binding.key, binding.listener, doors.addresses), doors.sockets)

@@ -140,7 +140,9 @@ class Engine:
         def connection() -> asyncio.Protocol:
             return cast(asyncio.Protocol, ClientConnection(core, limits))
 
-        opened = await open_listener(listener, connection, host=host, port=port, reuse_port=reuse_port, sock=sock)
+        opened = await open_listener(
+            listener, connection, host=host, port=port, reuse_port=reuse_port, sockets=() if sock is None else (sock,)
+        )
         self._listeners.append(opened)
         core.ports.add(opened)
         return opened.port

@@ -19,7 +19,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from api_gateway_service_mesh.errors import AgwError, Origin
@@ -89,19 +89,22 @@ async def open_listener(
     host: str | None = None,
     port: int | None = None,
     reuse_port: bool = False,
-    sock: socket.socket | None = None,
+    sockets: Sequence[socket.socket] = (),
+    siblings: Sequence[socket.socket] = (),
 ) -> OpenListener:
-    """Starts to accept on `listener`'s port (or on `sock`, already listening), each connection with a fresh protocol.
+    """Starts to accept on `listener`'s port (or on `sockets`, already listening), each connection with a fresh
+    protocol.
+
+    Args:
+        siblings: sockets of the same port that others accept from; see `OpenListener.cover`.
 
     Raises:
         AgwError: the port cannot be had.
         ConfigError: its certificates do not serve (see `security.tls`); the port is then not opened.
     """
     context = server_context(listener)
-    sockets = (sock,) if sock is not None else bind(listener, host=host, port=port, reuse_port=reuse_port)
-    for one in sockets:
-        one.setblocking(False)
-    return OpenListener(listener, context, sockets, protocol_factory)
+    taken = sockets or bind(listener, host=host, port=port, reuse_port=reuse_port)
+    return OpenListener(listener, context, taken, protocol_factory, siblings)
 
 
 class OpenListener:
@@ -114,6 +117,7 @@ class OpenListener:
         context: ssl.SSLContext | None,
         sockets: Sequence[socket.socket],
         protocol_factory: Callable[[], asyncio.Protocol],
+        siblings: Sequence[socket.socket] = (),
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
@@ -126,6 +130,10 @@ class OpenListener:
         self._resume: asyncio.TimerHandle | None = None
         self._crowd = _SMALL_CROWD  # how many sockets to remember before looking which of them are closed
         self.sockets: tuple[socket.socket, ...] = tuple(sockets)
+        self._siblings = tuple(siblings)
+        self._covered: tuple[socket.socket, ...] = ()
+        for sock in (*self.sockets, *self._siblings):
+            sock.setblocking(False)
         self.port: int = sockets[0].getsockname()[1]
         self._paused = False
         self.handshake_failures = 0
@@ -147,17 +155,26 @@ class OpenListener:
         self._context = server_context(listener)
         self._listener = listener
 
+    def cover(self, siblings: Iterable[socket.socket]) -> None:
+        """From now on accepts from these of the siblings' sockets too, whose owners are away, and from no others."""
+        self._unwatch()
+        self._covered = tuple(siblings)
+        if self._resume is None:
+            self._watch()
+
     def close(self) -> None:
         """Stops accepting; open connections live on. What the kernel accepted already is taken first, so no client that
-        saw its connection open is reset."""
+        saw its connection open is reset. The same of siblings' sockets: whoever holds one last, its queue is empty."""
         if not self.sockets:
             return
         self._unwatch()
-        for sock in self.sockets:
-            self._accept(sock)
-        for sock in self.sockets:
+        sockets = (*self.sockets, *self._siblings)
+        for sock in sockets:
+            while self._accept(sock):
+                pass
+        for sock in sockets:
             sock.close()
-        self.sockets = ()
+        self.sockets = self._siblings = self._covered = ()
         if self._resume is not None:
             self._resume.cancel()
 
@@ -192,19 +209,20 @@ class OpenListener:
         self._resume = None
         if self._paused:
             return
-        for sock in self.sockets:
+        for sock in (*self.sockets, *self._covered):
             self._loop.add_reader(sock.fileno(), self._accept, sock)
 
     def _unwatch(self) -> None:
-        for sock in self.sockets:
+        for sock in (*self.sockets, *self._covered):
             self._loop.remove_reader(sock.fileno())
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listening: socket.socket) -> bool:
+        """Take what waits, as much as one turn bears. Whether there may be more."""
         for _ in range(_ACCEPTS_PER_TURN):
             try:
                 sock, _address = listening.accept()
             except (BlockingIOError, InterruptedError):
-                return
+                return False
             except ConnectionAbortedError:
                 continue
             except OSError as fault:
@@ -213,11 +231,12 @@ class OpenListener:
                 if self._resume is None:  # a level-triggered reader would spin until a descriptor is free
                     self._unwatch()
                     self._resume = self._loop.call_later(_PAUSE_SECONDS, self._watch)
-                return
+                return False
             sock.setblocking(False)
             with contextlib.suppress(OSError):  # the peer may be gone already
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._admit(sock)
+        return True
 
     def _admit(self, sock: socket.socket) -> None:
         limit = self._listener.limits.max_connections

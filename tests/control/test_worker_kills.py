@@ -1,0 +1,134 @@
+"""Workers that end in every way: who connected, and was not yet taken up, is served by another.
+
+Storms are short by default; ``AGW_WORKER_KILLS=200`` makes them longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.serving import Serving, serve_process
+
+from .test_serve import shop
+
+KILLS = int(os.environ.get("AGW_WORKER_KILLS", "5"))
+CLIENTS = 16
+
+
+@pytest.fixture
+def config(tmp_path: Path, backend_port: int) -> Path:
+    file = tmp_path / "gateway.ttl"
+    file.write_text(shop(backend_port))
+    return file
+
+
+async def fresh(gateway: Serving, *, seconds: float = 20.0) -> str:
+    """A request on a connection of its own: its status, or how it failed."""
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            try:
+                writer.write(b"GET /r0/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                return (await reader.read()).decode("latin-1")[9:12] or "closed"
+            finally:
+                writer.close()
+    except ConnectionRefusedError:
+        return "refused"
+    except ConnectionError:
+        return "reset"
+    except TimeoutError:
+        return "nothing"
+
+
+@asynccontextmanager
+async def queued(gateway: Serving, stopped: list[int]) -> AsyncIterator[None]:
+    """Requests of which some wait in the queues of these workers, who are stopped."""
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    asked = [asyncio.create_task(fresh(gateway)) for _ in range(40)]
+    await asyncio.sleep(0.5)
+    assert not all(task.done() for task in asked)
+    yield
+    assert Counter(await asyncio.gather(*asked)) == {"200": len(asked)}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_killed_workers_queue_is_served(config: Path, workers: int) -> None:
+    with serve_process(config, "--workers", str(workers)) as gateway:
+        first = gateway.workers[0]
+        async with queued(gateway, [first]):
+            os.kill(first, signal.SIGKILL)
+
+
+async def test_a_draining_worker_leaves_its_connections_to_its_sibling(config: Path) -> None:
+    with serve_process(config, "--workers", "2") as gateway:
+        first = gateway.workers[0]
+        slow = [asyncio.create_task(_slow(gateway)) for _ in range(8)]
+        await asyncio.sleep(0.2)
+        os.kill(first, signal.SIGTERM)
+        assert {await fresh(gateway) for _ in range(30)} == {"200"}
+        assert set(await asyncio.gather(*slow)) == {"200"}
+
+
+async def _slow(gateway: Serving) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"GET /r0/slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    status = (await reader.read()).decode("latin-1")[9:12]
+    writer.close()
+    return status
+
+
+async def test_who_waits_when_the_gateway_ends_is_served(config: Path) -> None:
+    with serve_process(config, "--workers", "2") as gateway:
+        workers = gateway.workers
+        async with queued(gateway, workers):
+            gateway.process.send_signal(signal.SIGTERM)
+            gateway.said("stopping")
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+        assert gateway.end() == 0
+        assert await fresh(gateway) == "refused"
+
+
+async def test_a_queue_outlives_the_control_process(config: Path) -> None:
+    with serve_process(config, "--workers", "2") as gateway:
+        workers = gateway.workers
+        async with queued(gateway, workers):
+            gateway.process.kill()
+            gateway.process.wait()
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.timeout(60 + 3 * KILLS)
+async def test_a_storm_of_kills_costs_only_what_was_in_flight(config: Path) -> None:
+    rng = random.Random("storm")
+    outcomes: Counter[str] = Counter()
+    over = asyncio.Event()
+
+    async def client(gateway: Serving) -> None:
+        while not over.is_set():
+            outcomes[await fresh(gateway)] += 1
+
+    with serve_process(config, "--workers", "2") as gateway:
+        clients = [asyncio.create_task(client(gateway)) for _ in range(CLIENTS)]
+        for _ in range(KILLS):
+            await asyncio.sleep(0.3 + rng.random())
+            workers = gateway.workers
+            if workers:
+                os.kill(rng.choice(workers), signal.SIGKILL)
+        await asyncio.sleep(0.3)
+        over.set()
+        await asyncio.gather(*clients)
+    lost = outcomes["reset"] + outcomes["closed"]
+    assert set(outcomes) <= {"200", "reset", "closed"}, outcomes
+    assert lost <= KILLS * CLIENTS, outcomes
