@@ -9,6 +9,7 @@ Both ends are agw's own processes of one installation and nobody else holds an e
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import socket
 import struct
@@ -95,10 +96,12 @@ class Channel:
         """The sockets that the message just received speaks of."""
         found: list[int] = []
         while len(found) < count:
-            _, part, _, _ = socket.recv_fds(self._beside, 1, _TOGETHER, socket.MSG_CMSG_CLOEXEC)
+            _, part, _, _ = socket.recv_fds(self._beside, 1, _TOGETHER)
             if not part:
                 break
             found += part
+        for number in found:
+            os.set_inheritable(number, False)  # recv_fds of Python 3.11 does not pass its flags on
         return [socket.socket(fileno=number) for number in found]
 
     async def receive(self) -> tuple[Any, ...]:
