@@ -135,6 +135,7 @@ class AGW(metaclass=_Closed):
     panicThreshold: Final = f"{NAMESPACE}panicThreshold"
     overprovisioningFactor: Final = f"{NAMESPACE}overprovisioningFactor"
     stickyCookie: Final = f"{NAMESPACE}stickyCookie"
+    stickyCookieKeyRef: Final = f"{NAMESPACE}stickyCookieKeyRef"
     stickyCookieLifetime: Final = f"{NAMESPACE}stickyCookieLifetime"
     stickyCookiePath: Final = f"{NAMESPACE}stickyCookiePath"
     stickyCookieSameSite: Final = f"{NAMESPACE}stickyCookieSameSite"

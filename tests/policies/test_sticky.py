@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from api_gateway_service_mesh.policies.cells import CellStore
-from api_gateway_service_mesh.policies.sticky import STICKY_CELLS, StickyTokens, sticky_key
+from api_gateway_service_mesh.policies.sticky import STICKY_CELLS, StickyTokens, shared_key, sticky_key
 
 IRIS = ["urn:10.0.0.1", "urn:10.0.0.2", "urn:10.0.0.3"]
 
@@ -28,3 +28,9 @@ def test_a_token_tells_nothing_and_is_worth_nothing_under_another_key() -> None:
     tokens = StickyTokens(b"k", IRIS).tokens
     assert not any(b"10.0" in token for token in tokens)
     assert set(tokens).isdisjoint(StickyTokens(b"other", IRIS).tokens)
+
+
+def test_who_shares_a_secret_knows_the_others_tokens() -> None:
+    tokens = StickyTokens(shared_key("a secret"), IRIS).tokens
+    assert StickyTokens(shared_key("a secret"), IRIS).tokens == tokens
+    assert set(tokens).isdisjoint(StickyTokens(shared_key("another"), IRIS).tokens)

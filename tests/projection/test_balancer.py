@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from api_gateway_service_mesh.model import (
     Algorithm,
     Balancer,
@@ -22,13 +24,15 @@ def test_balancers() -> None:
     assert second.balancer == Balancer(EX + "y", Algorithm.CONSISTENT_HASH, RequestKey(KeyKind.CLIENT_ADDRESS))
 
 
-def test_everything_stated() -> None:
+def test_everything_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGW_TEST_STICKY", "x")
     (route,) = mesh_of("""ex:r a agw:Route ; agw:routePath "/r" ; agw:hasLoadBalancer ex:b .
         ex:b a agw:LoadBalancer ; agw:balancingAlgorithm "CONSISTENT_HASH" ; agw:hashKey "cookie:at" ;
         agw:hashAlgorithm "MAGLEV" ; agw:latencyDecay "PT5S"^^xsd:dayTimeDuration ;
         agw:slowStartWindow "PT30S"^^xsd:dayTimeDuration ; agw:slowStartAggression 1.5 ; agw:panicThreshold 30 ;
         agw:overprovisioningFactor 2 ; agw:stickyCookie "at" ; agw:stickyCookiePath "/shop" ;
-        agw:stickyCookieLifetime "PT1H"^^xsd:dayTimeDuration ; agw:stickyCookieSameSite "Strict" .""").routes
+        agw:stickyCookieLifetime "PT1H"^^xsd:dayTimeDuration ; agw:stickyCookieSameSite "Strict" ;
+        agw:stickyCookieKeyRef "env:AGW_TEST_STICKY" .""").routes
     assert route.balancer == Balancer(
         EX + "b",
         Algorithm.CONSISTENT_HASH,
@@ -39,5 +43,5 @@ def test_everything_stated() -> None:
         slow_start_aggression=1.5,
         panic_threshold=30,
         overprovisioning=2.0,
-        sticky=StickyCookie("at", 3600.0, "/shop", SameSite.STRICT),
+        sticky=StickyCookie("at", 3600.0, "/shop", SameSite.STRICT, "env:AGW_TEST_STICKY"),
     )

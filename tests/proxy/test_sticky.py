@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 
-from api_gateway_service_mesh.model import Algorithm, Balancer, Retry, SameSite, StickyCookie
+from api_gateway_service_mesh.model import Algorithm, Balancer, Mesh, Retry, SameSite, StickyCookie
 from api_gateway_service_mesh.policies.health import HealthState
 from api_gateway_service_mesh.policies.roster import EPOCH_SLOT
 from tests.support.backend import Received, answer, backend, read_answer, says
@@ -88,3 +89,25 @@ async def test_the_cookie_is_secure_where_a_trusted_proxy_ended_tls() -> None:
                 b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n",
             )
     assert b"SameSite=Lax; Secure\r\n" in got
+
+
+async def test_gateways_with_one_key_know_each_others_sessions(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AGW_TEST_STICKY", "kept by whoever runs them")
+    async with backend(says(answer(b"one"))) as one, backend(says(answer(b"two"))) as two:
+        ends = upstream(endpoint(one.port, "one"), endpoint(two.port, "two"))
+
+        def mesh(reference: str) -> Mesh:
+            return mesh_of(route(balancer=replace(STICKY, sticky=StickyCookie("at", key_ref=reference))), ends)
+
+        async with running(mesh("env:AGW_TEST_STICKY")) as here, running(mesh("env:AGW_TEST_STICKY")) as there:
+            first = await ask(here)
+            for _ in range(3):
+                again = await ask(there, pair(first))
+                assert (again.body, again.get("set-cookie")) == (first.body, None)
+        monkeypatch.delenv("AGW_TEST_STICKY")
+        async with running(mesh("env:AGW_TEST_STICKY")) as alone:
+            assert pair(await ask(alone, pair(first))) not in ("", pair(first))
+    assert "known to this gateway alone" in caplog.text
+    assert "kept by whoever" not in caplog.text

@@ -39,12 +39,14 @@ class SameSite(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StickyCookie:
-    """The cookie that keeps a client at its endpoint. ``ttl_seconds`` None: until the browser ends its session."""
+    """The cookie that keeps a client at its endpoint. ``ttl_seconds`` None: until the browser ends its session.
+    ``key_ref`` (``env:NAME`` or ``file:PATH``) says where the key of its value is; None: each gateway draws one."""
 
     name: str
     ttl_seconds: float | None = None
     path: str = "/"
     same_site: SameSite = SameSite.LAX
+    key_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Sticky sessions: which endpoint a client was at, as a token that tells nobody else.
 
 A token is a keyed hash (BLAKE2b) of the endpoint's IRI: it holds no address, cannot be made for another endpoint
-without the key, and does not change when endpoints come and go. The key lies in the balancer's cells, where all
-workers find it: it is drawn once, when a gateway starts, so that sessions end with it.
+without the key, and does not change when endpoints come and go. The key is made of a secret that several gateways may
+share; without one it lies in the balancer's cells, where all workers find it: it is drawn once, when a gateway starts,
+so that sessions end with it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from struct import pack
 
 from .lock import NO_LOCK, Lock
 
-__all__ = ["STICKY_CELLS", "StickyTokens", "sticky_key"]
+__all__ = ["STICKY_CELLS", "StickyTokens", "shared_key", "sticky_key"]
 
 STICKY_CELLS = 8
 _PARTS = 5  # of 52 bits each: 260 bits
@@ -33,6 +34,11 @@ def sticky_key(view: memoryview[float], base: int, random_below: Callable[[int],
         return pack(f"<{_PARTS}d", *view[base : base + _PARTS])
     finally:
         lock.release()
+
+
+def shared_key(secret: str) -> bytes:
+    """The key made of `secret`, the same in all gateways that know it; good for nothing else."""
+    return blake2b(secret.encode("utf-8", "surrogateescape"), digest_size=32, person=b"agw sticky").digest()
 
 
 class StickyTokens:

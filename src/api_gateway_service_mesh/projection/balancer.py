@@ -9,6 +9,7 @@ from api_gateway_service_mesh.model import Algorithm, Balancer, HashAlgorithm, S
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading
+from .secret import secret_reference
 
 __all__ = ["BalancerRow", "balancers"]
 
@@ -30,6 +31,7 @@ class BalancerRow:
     sticky_lifetime: str | None
     sticky_path: str | None
     sticky_same_site: str | None
+    sticky_key_ref: str | None
 
 
 def balancers(rows: Iterable[BalancerRow], reading: Reading) -> dict[str, Balancer]:
@@ -64,4 +66,5 @@ def _sticky(row: BalancerRow, reading: Reading) -> StickyCookie:
         reading.seconds(iri, AGW.stickyCookieLifetime, row.sticky_lifetime, usual.ttl_seconds),
         row.sticky_path or usual.path,
         reading.choice(iri, AGW.stickyCookieSameSite, row.sticky_same_site, SameSite, usual.same_site),
+        secret_reference(iri, AGW.stickyCookieKeyRef, row.sticky_key_ref, reading, noun="key"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from api_gateway_service_mesh.vocabulary import AGW, RDF
 
 from .file import named_file
 from .reading import Reading, name_of
+from .secret import secret_reference
 
 __all__ = ["RedisRow", "redis_stores", "refuse_without_client"]
 
@@ -60,7 +60,7 @@ def redis_stores(rows: Iterable[RedisRow], reading: Reading) -> dict[str, RedisS
             port,
             reading.integer(iri, AGW.storeDatabase, row.database, 0),
             row.user_name,
-            _password(iri, row.password_ref, reading),
+            secret_reference(iri, AGW.storePasswordRef, row.password_ref, reading, noun="password"),
             reading.boolean(iri, AGW.storeTls, row.tls),
             None
             if row.trust_bundle_file is None
@@ -83,35 +83,3 @@ def refuse_without_client(used: Iterable[str], reading: Reading) -> None:
             AGW.RedisStore,
             remedy="pip install 'api-gateway-service-mesh[redis]', or remove agw:sharedThrough",
         )
-
-
-def _password(iri: str, reference: str | None, reading: Reading) -> str | None:
-    if reference is None:
-        return None
-    kind, _, name = reference.partition(":")
-    if kind == "file" and name:
-        path = named_file(
-            iri, AGW.storePasswordRef, name, reading, code="secret-missing", stated=reference, hint="; one line of text"
-        )
-        return f"file:{path}"
-    if kind != "env" or not name:
-        # The value is not shown: what stands here may be the password itself.
-        reading.note(
-            "literal-secret",
-            f"{name_of(iri)}: agw:storePasswordRef is not a reference",
-            iri,
-            AGW.storePasswordRef,
-            allowed='"file:PATH" or "env:NAME"',
-            remedy="put the password into a file and name that; if this was it, replace it: it has been written down",
-        )
-        return None
-    if name not in os.environ:
-        reading.note(
-            "secret-missing",
-            f"{name_of(iri)}: the environment variable {name}, which is to hold the password, is not set",
-            iri,
-            AGW.storePasswordRef,
-            reference,
-            remedy=f"set {name} before starting agw",
-        )
-    return reference

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from secrets import randbelow
 from typing import TYPE_CHECKING
 
+from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import SameSite, StickyCookie
-from api_gateway_service_mesh.policies.sticky import StickyTokens, sticky_key
+from api_gateway_service_mesh.policies.sticky import StickyTokens, shared_key, sticky_key
+from api_gateway_service_mesh.security.secret import read_secret
 
 from .key import cookie
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stickiness"]
 
+_log = logging.getLogger(__name__)
 
 _HTTPS = b"\r\nX-Forwarded-Proto: https\r\n"
 """Stands in the fields for the backend when the client, or a trusted proxy of its, spoke TLS."""
@@ -28,7 +32,7 @@ class Stickiness:
     __slots__ = ("_name", "_secure", "_start", "_tail", "_tokens")
 
     def __init__(self, config: StickyCookie, endpoints: Sequence[str], core: Core, base: int) -> None:
-        self._tokens = StickyTokens(sticky_key(core.cells.view, base, randbelow, core.lock), endpoints)
+        self._tokens = StickyTokens(_key(config, core, base), endpoints)
         self._name = config.name
         self._start = f"Set-Cookie: {config.name}=".encode("ascii")
         lasting = f"; Max-Age={int(config.ttl_seconds)}" if config.ttl_seconds is not None else ""
@@ -52,3 +56,17 @@ class Stickiness:
             self._tail,
             secure,
         )
+
+
+def _key(config: StickyCookie, core: Core, base: int) -> bytes:
+    """The shared key; the gateway's own where none is stated, or none can be had any more."""
+    if config.key_ref is not None:
+        try:
+            secret = read_secret(config.key_ref)
+        except AgwError as error:
+            _log.warning("the cookie %s is known to this gateway alone: %s", config.name, error)
+        else:
+            if secret:
+                return shared_key(secret)
+            _log.warning("the cookie %s is known to this gateway alone: its key is empty", config.name)
+    return sticky_key(core.cells.view, base, randbelow, core.lock)

@@ -62,6 +62,8 @@ def balancer_part(route: Route, balancer: Balancer) -> Part:
             cited.append(cite(iri, "stickyCookiePath", sticky.path))
         if sticky.same_site is not plain.same_site:
             cited.append(cite(iri, "stickyCookieSameSite", sticky.same_site.value))
+        if sticky.key_ref is not None:
+            cited.append(cite(iri, "stickyCookieKeyRef", sticky.key_ref))
     return Part("balancer", iri, text, tuple(cited))
 
 

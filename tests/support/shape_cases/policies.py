@@ -154,7 +154,7 @@ POLICIES = [
         f"{PLAIN} ; agw:overprovisioningFactor 1.4 ; agw:panicThreshold 0 .",
         f'{PLAIN} ; agw:slowStartWindow "PT30S"^^xsd:dayTimeDuration ; agw:slowStartAggression 1.5 .',
         f'{PLAIN} ; agw:stickyCookie "at" ; agw:stickyCookieLifetime "PT1H"^^xsd:dayTimeDuration ; '
-        'agw:stickyCookiePath "/shop" ; agw:stickyCookieSameSite "Strict" .',
+        'agw:stickyCookiePath "/shop" ; agw:stickyCookieSameSite "Strict" ; agw:stickyCookieKeyRef "env:STICKY" .',
     ),
     *wrong(
         "balancer",
@@ -168,6 +168,7 @@ POLICIES = [
         (f'{PLAIN} ; agw:stickyCookie "a b" .', "one name of a cookie"),
         (f'{PLAIN} ; agw:stickyCookie "at" ; agw:stickyCookiePath "/; Domain=x" .', "no semicolons"),
         (f'{PLAIN} ; agw:stickyCookie "at" ; agw:stickyCookieSameSite "lax" .', "agw:stickyCookieSameSite must be"),
+        (f'{PLAIN} ; agw:stickyCookie "at" ; agw:stickyCookieKeyRef "hunter2" .', "A key never stands"),
     ),
     *warned(
         "balancer",
@@ -178,6 +179,7 @@ POLICIES = [
         (f"{PLAIN} ; agw:slowStartAggression 2.0 .", "counts only with"),
         (f'{PLAIN} ; agw:stickyCookiePath "/" .', "counts only with"),
         (f'{PLAIN} ; agw:stickyCookieSameSite "Lax" .', "counts only with"),
+        (f'{PLAIN} ; agw:stickyCookieKeyRef "env:STICKY" .', "counts only with"),
         (f'{PLAIN} ; agw:stickyCookieLifetime "PT1H"^^xsd:dayTimeDuration .', "counts only with"),
     ),
     *duration("latencyDecay", 'ex:b a agw:LoadBalancer ; agw:balancingAlgorithm "EWMA"'),
