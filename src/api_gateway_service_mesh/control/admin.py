@@ -11,7 +11,6 @@ import json
 import logging
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyoxigraph as ox
 from aiohttp import web
@@ -19,7 +18,6 @@ from aiohttp import web
 from api_gateway_service_mesh.errors import AgwError, ClientError
 from api_gateway_service_mesh.graph.report import report_json
 from api_gateway_service_mesh.model.codec import shown
-from api_gateway_service_mesh.routing import ExplainRequest, explanation_json, render_explanation
 from api_gateway_service_mesh.telemetry import render_metrics
 from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETHEUS_TYPE
 from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
@@ -29,7 +27,7 @@ from .as_of import refuse_past, wanted_revision
 from .build import Build
 from .console import CONSOLE_PATHS, console_routes, harden
 from .delta import Delta
-from .effective import effective, render_effective, route_named
+from .explain_http import explain_routes
 from .graph_store import graph_store
 from .history_http import revision_routes
 from .live import Live
@@ -82,8 +80,7 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.get("/queries", _questions),
             web.get("/queries/{name}", _question),
             web.get("/routes", _routes),
-            web.get("/explain", _explain),
-            web.get("/effective", _effective),
+            *explain_routes(_served, lambda request: request.app[_SUPERVISOR].as_of),
             web.get("/config", _config),
             *revision_routes(lambda request: request.app[_SUPERVISOR]),
             web.route("*", "/data", _data),
@@ -259,49 +256,6 @@ async def _routes(request: web.Request) -> web.Response:
         return found
 
     return _json({"revision": live.revision, "routes": await asyncio.to_thread(rows)})
-
-
-async def _effective(request: web.Request) -> web.Response:
-    build, _ = _served(request)
-    route = request.query.get("route")
-    if route is None:
-        raise ClientError("say which route: ?route=IRI")
-    found = await asyncio.to_thread(lambda: effective(build, route_named(build, route)))
-    form = choose(request.headers.get("Accept", "*/*"), (("json", "application/json"), ("text", "text/plain")))
-    if form == "text":
-        return web.Response(text=await asyncio.to_thread(render_effective, found, build))
-    return _json(found)
-
-
-async def _explain(request: web.Request) -> web.Response:
-    build, live = _served(request)
-    query = request.query
-    url = urlsplit(query.get("url", ""))
-    if not url.path.startswith("/"):
-        raise ClientError("say which request: ?method=GET&url=http://host/path (or url=/path), header=Name: value")
-    headers = {}
-    for field in query.getall("header", []):
-        name, colon, value = field.partition(":")
-        if not colon or not name.strip():
-            raise ClientError(f"{field[:100]!r} is no header: write 'Name: value'")
-        headers[name.strip()] = value.strip()
-    asked = ExplainRequest(query.get("method", "GET").upper(), url.hostname or "", url.path, url.query, headers)
-    past = query.get("revision")
-    revision: int | None = live.revision
-    weights: dict[str, float] | None = None
-    if past is None:
-        weights = dict(live.weights())
-    else:
-        then, build = await request.app[_SUPERVISOR].as_of.build(wanted_revision(past), build)
-        revision = then.number
-    explanation = await asyncio.to_thread(build.explain, asked, weights)
-    locate = build.inferred.locate
-    form = choose(request.headers.get("Accept", "*/*"), (("json", "application/json"), ("text", "text/plain")))
-    if form == "text":
-        text = await asyncio.to_thread(render_explanation, explanation, locate)
-        return web.Response(text=f"revision {revision}\n{text}")
-    told = await asyncio.to_thread(explanation_json, explanation, locate)
-    return _json({"revision": revision, **told})
 
 
 async def _config(request: web.Request) -> web.Response:
