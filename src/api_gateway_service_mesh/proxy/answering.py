@@ -286,7 +286,7 @@ class Answering(Asker):
         self.status = refusal.status
         self.refused_by = refusal.refused_by
         self.flags = flags_with(self.flags, refusal.problem)
-        self.core.count_refusal(refusal.problem)
+        self.generation.count_refusal(refusal.problem)
         self.reason = refusal.reason or (refusal.detail if refusal.failure else None)
         self.committed = True
         if self.answer_fields:

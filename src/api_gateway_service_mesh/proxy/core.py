@@ -105,6 +105,7 @@ class Generation:
         "needs_headers",
         "pools",
         "proxies",
+        "refusals",
         "revision",
         "slots",
         "table",
@@ -132,10 +133,18 @@ class Generation:
         self.behind_proxies = bool(mesh.trusted_proxies)
         self.handlers: list[RouteHandler | None] = [None] * len(table.entries)
         self.needs_headers = any(entry.route.match.headers for entry in table.entries)
+        self.refusals: RefusalCounters | None = None
+        """None for requests that nobody sent, such as copies: what becomes of them is no refusal."""
         self._unlogged: Generation | None = None
 
+    def count_refusal(self, problem: str) -> None:
+        """One more refusal of a kind. What is no kind of refusal (a redirect, a direct response) is not counted."""
+        number = NUMBERS.get(problem)
+        if number is not None and self.refusals is not None:
+            self.refusals.count(number)
+
     def unlogged(self) -> Generation:
-        """The same, for requests of which the access log says nothing."""
+        """The same, for requests that neither the access log nor the count of refusals speaks of."""
         if self._unlogged is None:
             self._unlogged = made = Generation(self.mesh, self.table, self.slots, self.revision, self.pools, False)
             made.handlers = self.handlers
@@ -186,8 +195,6 @@ class Core:
         """Listening ports that are open."""
         self.guard: Guard | None = None
         """The overload guard, where the gateway has one."""
-        self.refusals: RefusalCounters | None = None
-        """None while no configuration is loaded."""
         self._id_prefix = b"%b%02x" % (os.urandom(6).hex().encode(), worker)
         self._id_count = 0
         self._date_second = 0
@@ -207,12 +214,6 @@ class Core:
             self._date_second = second
             self._date = b"Date: " + formatdate(usegmt=True).encode("ascii") + b"\r\n"
         return self._date
-
-    def count_refusal(self, problem: str) -> None:
-        """One more refusal of a kind. What is no kind of refusal (a redirect, a direct response) is not counted."""
-        number = NUMBERS.get(problem)
-        if number is not None and self.refusals is not None:
-            self.refusals.count(number)
 
     def log(self, exchange: Answering, now: float) -> None:
         """One line in the access log."""

@@ -327,7 +327,8 @@ class ClientConnection(AnswerWriter):
     def _reject(self, error: HeadError) -> None:
         """Answer a head that is refused, and close."""
         refusal = Refusal(error.status, error.problem, error.detail)
-        self._core.count_refusal(error.problem)
+        if self._core.generation is not None:
+            self._core.generation.count_refusal(error.problem)
         head, payload = problem_answer(refusal, self._core.next_request_id().decode("ascii"), None)
         self._keep_alive = False
         self._write(b"%b%bConnection: close\r\n\r\n%b" % (head.wire, self._core.date_line(), payload))

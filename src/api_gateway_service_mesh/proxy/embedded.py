@@ -76,7 +76,8 @@ class _AppRequest:
         try:
             body_expected = self._open()
         except HeadError as error:
-            core.count_refusal(error.problem)
+            if core.generation is not None:
+                core.generation.count_refusal(error.problem)
             head, payload = problem_answer(
                 Refusal(error.status, error.problem, error.detail), core.next_request_id().decode("ascii"), None
             )

@@ -113,9 +113,9 @@ class Engine:
         if guard is None and wanted is not None:
             guard = Guard(wanted, core, slots["overload", wanted.iri])
         core.guard = guard
-        core.refusals = RefusalCounters(self._cells.view, slots["refusal", mesh.iri], self._worker)
         log = mesh.access_log and self._access_log is not None
         core.generation = self._generation = Generation(mesh, table, slots, revision, pools, log)
+        self._generation.refusals = RefusalCounters(self._cells.view, slots["refusal", mesh.iri], self._worker)
         if log:
             slot = slots["access_log", mesh.iri]
             self._generation.log_counters = LogCounters(self._cells.view, slot, self._worker)

@@ -1,0 +1,449 @@
+"""Every runtime term of the ontology is written by a running gateway within a second of what it tells of."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from rdflib import Graph, Literal, URIRef
+
+from api_gateway_service_mesh import resources
+from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, NAMESPACE
+from tests.peers.backend import Backend, Call, backend, nobody
+from tests.peers.client import Client
+from tests.support.certs import new_authority
+from tests.support.serving import Serving, turtle
+
+EXCEPTIONS: dict[str, str] = {}
+"""Runtime terms that nothing below provokes, and why not."""
+
+EX = "http://example.org/"
+SECONDS = 1.0
+
+
+async def well(_: Backend, call: Call) -> None:
+    call.answer()
+
+
+async def broken(_: Backend, call: Call) -> None:
+    call.answer(500)
+
+
+async def waits(here: Backend, call: Call) -> None:
+    await here.gate.wait()
+    call.answer()
+
+
+async def first_waits(here: Backend, call: Call) -> None:
+    if call.number == 1:
+        await here.gate.wait()
+    call.answer()
+
+
+BACKENDS = {
+    "well": well,
+    "broken": broken,
+    "waits": waits,
+    "busy": waits,
+    "crowded": waits,
+    "narrow": waits,
+    "hedged": first_waits,
+    "ill": broken,
+    "judged": broken,
+    "gone": nobody,
+    "redis": nobody,
+    "old": well,
+    "new": broken,
+}
+
+CONFIGURATION = """
+ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
+    ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
+    ex:judgedRoute , ex:illRoute , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:copiedAway , ex:split , ex:secured .
+ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
+    agw:maximumLoopLag "PT60S"^^xsd:dayTimeDuration .
+ex:well a agw:Route ; agw:routePath "/well" ; agw:hasBackendService ex:wellService .
+ex:broken a agw:Route ; agw:routePath "/broken" ; agw:hasBackendService ex:brokenService .
+ex:busy a agw:Route ; agw:routePath "/busy" ; agw:hasBackendService ex:busyService .
+ex:limited a agw:Route ; agw:routePath "/limited" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:limit .
+ex:limit a agw:RateLimiter ; agw:quota 1 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration .
+ex:shadowed a agw:Route ; agw:routePath "/shadowed" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:shadow .
+ex:shadow a agw:RateLimiter ; agw:quota 1 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:shadowMode true .
+ex:keyed a agw:Route ; agw:routePath "/keyed" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:keys .
+ex:keys a agw:RateLimiter ; agw:quota 9 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:limitKey "header:x-who" ;
+    agw:keyCapacity 64 .
+ex:shared a agw:Route ; agw:routePath "/shared" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:together .
+ex:together a agw:RateLimiter ; agw:quota 9 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:sharedThrough ex:redis ;
+    agw:failureMode "LOCAL" .
+ex:redis a agw:RedisStore ; agw:storeAddress "127.0.0.1:@redis@" .
+ex:breaking a agw:Route ; agw:routePath "/breaking" ; agw:hasBackendService ex:brokenService ;
+    agw:hasCircuitBreaker ex:breaker .
+ex:breaker a agw:CircuitBreaker ; agw:failureThreshold 1 ; agw:openDuration "PT60S"^^xsd:dayTimeDuration .
+ex:retried a agw:Route ; agw:routePath "/retried" ; agw:hasBackendService ex:brokenService ; agw:hasRetryPolicy ex:again .
+ex:again a agw:RetryPolicy ; agw:retryAttempts 1 ; agw:retryOn "5xx" ; agw:retryBudgetMinimum 100 .
+ex:refusedRetry a agw:Route ; agw:routePath "/refused-retry" ; agw:hasBackendService ex:illService ;
+    agw:hasRetryPolicy ex:never .
+ex:never a agw:RetryPolicy ; agw:retryAttempts 1 ; agw:retryOn "5xx" ; agw:retryBudgetPercent 0 ; agw:retryBudgetMinimum 0 .
+ex:crowded a agw:Route ; agw:routePath "/crowded" ; agw:hasBackendService ex:crowdedService ;
+    agw:hasAdaptiveConcurrency ex:bearable .
+ex:bearable a agw:AdaptiveConcurrency ; agw:minimumConcurrency 1 ; agw:maximumConcurrency 1 .
+ex:narrow a agw:Route ; agw:routePath "/narrow" ; agw:hasBackendService ex:narrowService .
+ex:hedging a agw:Route ; agw:routePath "/hedged" ; agw:hasBackendService ex:hedgedService ; agw:hasHedging ex:hedge .
+ex:hedge a agw:Hedging ; agw:hedgeDelay "PT0.05S"^^xsd:dayTimeDuration .
+ex:judgedRoute a agw:Route ; agw:routePath "/judged" ; agw:hasBackendService ex:judgedService .
+ex:illRoute a agw:Route ; agw:routePath "/ill" ; agw:hasBackendService ex:illService .
+ex:closed a agw:Route ; agw:routePath "/closed" ; agw:hasBackendService ex:wellService ; agw:hasMaintenance ex:works .
+ex:works a agw:MaintenanceMode ;
+    agw:bypassedBy [ a agw:HeaderMatch ; agw:headerName "X-Tester" ; agw:headerValue "yes" ] .
+ex:slowed a agw:Route ; agw:routePath "/slowed" ; agw:hasBackendService ex:wellService ; agw:hasFaultInjection ex:delay .
+ex:delay a agw:FaultInjection ; agw:delayDuration "PT0.01S"^^xsd:dayTimeDuration .
+ex:aborted a agw:Route ; agw:routePath "/aborted" ; agw:hasBackendService ex:wellService ; agw:hasFaultInjection ex:abort .
+ex:abort a agw:FaultInjection ; agw:abortStatus 503 ; agw:abortPercent 100 .
+ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
+ex:redirect a agw:Redirect ; agw:redirectHost "new.example" .
+ex:direct a agw:Route ; agw:routePath "/direct" ; agw:hasDirectResponse ex:answer .
+ex:answer a agw:DirectResponse ; agw:responseBody "here" .
+ex:rewritten a agw:Route ; agw:routePath "/rewritten" ; agw:hasBackendService ex:wellService ; agw:hasRewrite ex:rewrite .
+ex:rewrite a agw:Rewrite ; agw:replaceFullPath "/other" .
+ex:copied a agw:Route ; agw:routePath "/copied" ; agw:hasBackendService ex:wellService ; agw:hasTrafficMirroring ex:copies .
+ex:copies a agw:TrafficMirroring ; agw:targetService ex:wellService ; agw:mirrorBodyBytes 4 .
+ex:copiedAway a agw:Route ; agw:routePath "/copied-away" ; agw:hasBackendService ex:wellService ;
+    agw:hasTrafficMirroring ex:lostCopies .
+ex:lostCopies a agw:TrafficMirroring ; agw:targetService ex:goneService .
+ex:split a agw:Route ; agw:routePath "/split" ; agw:hasTrafficSplit ex:stable , ex:canary .
+ex:stable a agw:TrafficSplit ; agw:weight 100 ; agw:targetService ex:oldService .
+ex:canary a agw:CanaryDeployment ; agw:targetService ex:newService ; agw:hasCanaryStep ex:step ;
+    agw:minimumStepRequests 5 ; agw:maximumErrorIncrease 0.1 .
+ex:step a agw:CanaryStep ; agw:stepWeight 50 ; agw:stepDuration "PT60S"^^xsd:dayTimeDuration .
+ex:secured a agw:Route ; agw:routePath "/secured" ; agw:hasBackendService ex:securedService .
+ex:securedService a agw:BackendService ; agw:address "127.0.0.1:@well@" ; agw:hasMutualTLS ex:mtls .
+ex:mtls a agw:MutualTLS ; agw:mtlsMode "STRICT" ; agw:hasCertificate ex:certificate .
+ex:certificate a agw:Certificate ; agw:certificateFile "gateway.pem" ; agw:privateKeyRef "file:gateway.key" ;
+    agw:trustBundleFile "ca.pem" .
+ex:narrowService agw:hasConnectionPool [ a agw:ConnectionPool ; agw:maxConnections 1 ; agw:maxPendingRequests 1 ] .
+ex:illService agw:hasHealthCheck [ a agw:ReadinessProbe ; agw:healthCheckPath "/ready" ;
+    agw:healthCheckInterval "PT0.2S"^^xsd:dayTimeDuration ; agw:failureThresholdHealth 1 ] .
+ex:judgedService agw:hasOutlierDetection [ a agw:OutlierDetection ; agw:consecutiveErrors 1 ;
+    agw:maximumEjectionPercent 100 ] ; agw:hasInstance ex:judgedOne , ex:judgedTwo .
+ex:judgedOne a agw:ServiceInstance ; agw:address "127.0.0.1:@judged@" .
+ex:judgedTwo a agw:ServiceInstance ; agw:address "127.0.0.1:@broken@" .
+"""
+
+Runtime = dict[tuple[str, str], list[str]]
+Wanted = Callable[[list[str]], bool]
+
+
+@dataclass
+class Gateway:
+    """A served configuration."""
+
+    client: Client
+    admin: str
+    session: aiohttp.ClientSession
+    backends: dict[str, Backend]
+    held: list[asyncio.Task[object]] = field(default_factory=list)
+
+    async def get(self, path: str, fields: str = "", **more: object) -> int:
+        return (await self.client.ask(path, fields, **more)).status  # type: ignore[arg-type]
+
+    async def hold(self, path: str, to: str, count: int = 1) -> None:
+        """Requests that are under way from now on until `release`."""
+        before = len(self.backends[to].calls)
+        self.held += [asyncio.create_task(self.client.ask(path)) for _ in range(count)]
+        await self.backends[to].asked(before + count)
+
+    async def release(self) -> None:
+        for each in self.backends.values():
+            each.gate.set()
+        await asyncio.gather(*self.held)
+        self.held.clear()
+        for each in self.backends.values():
+            each.gate = asyncio.Event()
+
+    async def runtime(self) -> Runtime:
+        """The runtime graph, by subject and term."""
+        query = f"SELECT ?s ?p ?o WHERE {{ GRAPH <{GRAPH_RUNTIME}> {{ ?s ?p ?o }} }}"
+        headers = {"Accept": "application/sparql-results+json"}
+        async with self.session.post(self.admin + "/sparql", data={"query": query}, headers=headers) as answer:
+            document = json.loads(await answer.text())
+        found: Runtime = {}
+        for row in document["results"]["bindings"]:
+            subject, term, value = (row[name]["value"] for name in "spo")
+            found.setdefault((subject, term.rpartition("#")[2]), []).append(value)
+        return found
+
+
+def is_(value: str) -> Wanted:
+    return lambda values: values == [value]
+
+
+def least(number: float) -> Wanted:
+    return lambda values: len(values) == 1 and float(values[0]) >= number
+
+
+def some(values: list[str]) -> bool:
+    return bool(values)
+
+
+def none(values: list[str]) -> bool:
+    return [float(value) for value in values] == [0.0]
+
+
+async def _nothing(_: Gateway) -> None:
+    pass
+
+
+def _asks(*paths: str, fields: str = "") -> Callable[[Gateway], Awaitable[None]]:
+    async def act(gateway: Gateway) -> None:
+        for path in paths:
+            await gateway.get(path, fields)
+
+    return act
+
+
+async def _keys(gateway: Gateway) -> None:
+    for number in range(64 * 4):
+        await gateway.get("/keyed", f"X-Who: {number}\r\n")
+
+
+async def _busy(gateway: Gateway) -> None:
+    await gateway.hold("/busy", "busy", 3)
+
+
+async def _overloaded(gateway: Gateway) -> None:
+    await gateway.hold("/busy", "busy", 6)
+    async with asyncio.timeout(20):
+        while await gateway.get("/well") != 503:
+            await asyncio.sleep(0.02)
+
+
+async def _crowded(gateway: Gateway) -> None:
+    await gateway.hold("/crowded", "crowded")
+    assert await gateway.get("/crowded") == 503
+
+
+async def _narrow(gateway: Gateway) -> None:
+    await gateway.hold("/narrow", "narrow")
+    tasks = [asyncio.create_task(gateway.client.ask("/narrow")) for _ in range(2)]
+    done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result().status for task in done] == [503]
+    gateway.held += waiting
+
+
+async def _ill(gateway: Gateway) -> None:
+    await gateway.backends["ill"].asked(1)
+
+
+async def _copied(gateway: Gateway) -> None:
+    await gateway.get("/copied")
+    await gateway.get("/copied", method="POST", body=b"too long to copy")
+
+
+async def _canary(gateway: Gateway) -> None:
+    async with asyncio.timeout(30):
+        while len(gateway.backends["new"].calls) < 6 or len(gateway.backends["old"].calls) < 6:
+            await gateway.get("/split")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happens, and then the graph says so."""
+
+    name: str
+    act: Callable[[Gateway], Awaitable[None]]
+    says: tuple[tuple[str, str, Wanted], ...]
+
+
+_DECISION = (
+    *((term, some) for term in ("decidesOn", "decisionOutcome", "decisionReason", "weightBefore", "weightAfter")),
+    *((f"{side}{what}", some) for side in ("canary", "stable") for what in ("Requests", "ErrorRate", "Latency")),
+)
+EVENTS = (
+    Event(
+        "it serves",
+        _nothing,
+        (
+            ("gateway", "configurationRevision", some),
+            ("gateway", "loadedAt", some),
+            ("gateway", "workerCount", is_("1")),
+            ("certificate", "certificateExpiry", some),
+            ("canary", "canaryPhase", is_("PROGRESSING")),
+            ("canary", "currentStep", is_("1")),
+            ("canary", "currentWeight", least(50)),
+            ("guard", "overloadState", is_("CALM")),
+            ("wellService", "healthState", some),
+        ),
+    ),
+    Event("a request is served", _asks("/well"), (("well", "requestTotal", least(1)),)),
+    Event("a backend fails", _asks("/broken"), (("broken", "errorTotal", least(1)),)),
+    Event(
+        "requests are under way",
+        _busy,
+        (("busyService", "activeRequests", is_("3")), ("guard", "overloadPressure", least(0.4))),
+    ),
+    Event(
+        "a limit is reached",
+        _asks("/limited", "/limited"),
+        (
+            ("limit", "admittedTotal", is_("1")),
+            ("limit", "rejectedTotal", is_("1")),
+            ("urn:agw:problem:quota-exceeded", "refusedTotal", is_("1")),
+            ("urn:agw:problem:quota-exceeded", "responseFlag", is_("RL")),
+            ("urn:agw:problem:quota-exceeded", "refusalMeaning", some),
+            ("urn:agw:problem:quota-exceeded", "type", is_(NAMESPACE + "RefusalKind")),
+        ),
+    ),
+    Event("a limit is tried out", _asks("/shadowed", "/shadowed"), (("shadow", "shadowedTotal", is_("1")),)),
+    Event("there are more keys than room", _keys, (("keys", "evictedKeysTotal", least(1)),)),
+    Event(
+        "a shared store is away",
+        _asks(*["/shared"] * 5),
+        (("together", "fallbackTotal", least(1)), ("redis", "storeState", is_("AWAY"))),
+    ),
+    Event(
+        "a breaker opens",
+        _asks("/breaking"),
+        (("breaker", "breakerState", is_("OPEN")), ("breaker", "openedTotal", is_("1"))),
+    ),
+    Event("a request is tried again", _asks("/retried"), (("again", "retriedTotal", is_("1")),)),
+    Event("the budget is used up", _asks("/refused-retry"), (("never", "retriesRefusedTotal", is_("1")),)),
+    Event(
+        "a concurrency limit is reached",
+        _crowded,
+        (
+            ("bearable", "concurrencyLimit", is_("1")),
+            ("bearable", "concurrencyInUse", is_("1")),
+            ("bearable", "shedTotal", is_("1")),
+        ),
+    ),
+    Event(
+        "a pool is full",
+        _narrow,
+        (("narrowService", "pendingRequests", is_("1")), ("narrowService", "overflowTotal", is_("1"))),
+    ),
+    Event(
+        "a request is hedged",
+        _asks("/hedged"),
+        (("hedge", "hedgedTotal", is_("1")), ("hedge", "hedgeWonTotal", is_("1"))),
+    ),
+    Event(
+        "an instance is ejected",
+        _asks("/judged"),
+        (("judgedOne|judgedTwo", "ejectionsTotal", least(1)), ("judgedOne|judgedTwo", "ejectedUntil", some)),
+    ),
+    Event(
+        "a probe fails",
+        _ill,
+        (("illService", "healthState", is_("UNHEALTHY")), ("illService", "failingProbe", is_("readiness"))),
+    ),
+    Event("it is closed", _asks("/closed"), (("works", "turnedAwayTotal", is_("1")),)),
+    Event("somebody gets by", _asks("/closed", fields="X-Tester: yes\r\n"), (("works", "bypassedTotal", is_("1")),)),
+    Event("a request is delayed", _asks("/slowed"), (("delay", "delayedTotal", is_("1")),)),
+    Event("a request is aborted", _asks("/aborted"), (("abort", "abortedTotal", is_("1")),)),
+    Event("a request is redirected", _asks("/moved"), (("redirect", "redirectedTotal", is_("1")),)),
+    Event("the gateway answers", _asks("/direct"), (("answer", "answeredTotal", is_("1")),)),
+    Event("a request is rewritten", _asks("/rewritten"), (("rewrite", "rewrittenTotal", is_("1")),)),
+    Event(
+        "requests are copied",
+        _copied,
+        (("copies", "mirroredTotal", is_("1")), ("copies", "mirrorSkippedTotal", is_("1"))),
+    ),
+    Event("a copy is lost", _asks("/copied-away"), (("lostCopies", "mirrorFailedTotal", is_("1")),)),
+    Event(
+        "a canary is taken back",
+        _canary,
+        (
+            ("stable", "servedTotal", least(6)),
+            ("canary", "failedTotal", least(6)),
+            ("canary", "latencyP95", some),
+            ("canary", "canaryPhase", is_("ROLLED_BACK")),
+            ("canary", "currentWeight", none),
+            ("canary", "lastDecision", some),
+            ("*", "type", lambda values: NAMESPACE + "CanaryDecision" in values),
+            *(("*", term, wanted) for term, wanted in _DECISION),
+        ),
+    ),
+    Event(
+        "there is too much under way",
+        _overloaded,
+        (("guard", "overloadState", is_("SHEDDING")), ("guard", "shedTotal", least(1))),
+    ),
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    folder = tmp_path_factory.mktemp("terms")
+    issued = new_authority(folder).issue("gateway")
+    async with contextlib.AsyncExitStack() as stack:
+        backends = {name: await stack.enter_async_context(backend(script)) for name, script in BACKENDS.items()}
+        text = "@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .\n" + CONFIGURATION
+        for name, each in backends.items():
+            text = text.replace(f"@{name}@", str(each.port))
+            if name not in ("judged", "redis"):
+                text += f'ex:{name}Service a agw:BackendService ; agw:address "127.0.0.1:{each.port}" .\n'
+        text += "ex:judgedService a agw:BackendService .\n"
+        text = text.replace('"gateway.pem"', f'"{issued.certificate_file.name}"')
+        text = text.replace("file:gateway.key", f"file:{issued.key_file.name}")
+        text = text.replace('"ca.pem"', f'"{issued.trust_bundle_file.name}"')
+        (folder / "gateway.ttl").write_text(turtle(text))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        served = Serving(
+            str(folder / "gateway.ttl"), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0", "--workers", "1"
+        )
+        try:
+            await asyncio.to_thread(served.ready)
+            yield Gateway(Client(served.port), served.admin, session, backends)
+        finally:
+            await asyncio.to_thread(served.end)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+async def test_the_graph_says_so_within_a_second(gateway: Gateway, event: Event) -> None:
+    try:
+        await event.act(gateway)
+        end = time.monotonic() + SECONDS
+        while True:
+            asked = time.monotonic()
+            runtime = await gateway.runtime()
+            missing = [said for said in event.says if not _said(runtime, *said)]
+            if not missing or asked >= end:  # the last question was asked when the second was over, not before
+                break
+            await asyncio.sleep(max(0.0, min(0.1, end - time.monotonic())))
+        assert [(subject, term, _values(runtime, subject, term)) for subject, term, _ in missing] == []
+    finally:
+        await gateway.release()
+
+
+def _said(runtime: Runtime, subject: str, term: str, wanted: Wanted) -> bool:
+    return wanted(_values(runtime, subject, term))
+
+
+def _values(runtime: Runtime, subject: str, term: str) -> list[str]:
+    """Of a subject; of any of several (``a|b``) the greatest; of all (``*``) everything."""
+    if subject == "*":
+        return [value for (_, name), values in runtime.items() if name == term for value in values]
+    names = [name if name.startswith("urn:") else EX + name for name in subject.split("|")]
+    found = [value for name in names for value in runtime.get((name, term), [])]
+    return sorted(found)[-1:] if len(names) > 1 else found
+
+
+def test_every_runtime_term_is_provoked_or_excepted() -> None:
+    graph = Graph()
+    for file in resources.ontology().glob("*.ttl"):
+        graph.parse(file)
+    role = URIRef(NAMESPACE + "termRole")
+    terms = {str(term).rpartition("#")[2] for term in graph.subjects(role, Literal("runtime"))}
+    said = {term for event in EVENTS for _, term, _ in event.says} | {"RefusalKind", "CanaryDecision"}
+    assert terms - said == EXCEPTIONS.keys()
+    assert said - terms == {"type"}
