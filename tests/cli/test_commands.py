@@ -224,3 +224,13 @@ def test_diff_as_diff_does(agw: Run, gateway_file: Path, tmp_path: Path) -> None
     other.write_text("nonsense")
     assert agw("diff", "gateway.ttl", "new").returncode == 2
     assert agw("diff", "gateway.ttl", "nowhere.ttl").returncode == 2
+
+
+def test_impact_of_a_change_and_of_a_thing(agw: Run, gateway_file: Path, tmp_path: Path) -> None:
+    text = gateway_file.read_text()
+    (tmp_path / "change.ttl").write_text(text.replace("requestsPerSecond 50", "requestsPerSecond 5"))
+    result = agw("impact", "gateway.ttl", "--change", "change.ttl")
+    assert (result.returncode, "1 route\n" in result.stdout) == (0, True), result.stdout + result.stderr
+    told = json.loads(agw("impact", "gateway.ttl", "--change", "gateway.ttl", "--format", "json").stdout)
+    assert told["routes"] == []
+    assert agw("impact", "gateway.ttl").returncode == 2

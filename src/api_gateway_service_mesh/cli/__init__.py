@@ -32,6 +32,7 @@ COMMANDS = {
     "query": "Ask a configuration, or a running gateway, in SPARQL.",
     "apply": "Change a running gateway: what the files describe becomes what they say.",
     "diff": "Say what changed between two configurations, or two revisions: in meaning, requests, triples.",
+    "impact": "Say what a change would touch: routes, hosts, services, manifests, share of the traffic.",
     "history": "List what a running gateway served: who changed what, when, why.",
     "rollback": "Serve an earlier revision again.",
     "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",
