@@ -25,7 +25,7 @@ KILLS = int(os.environ.get("AGW_GATEWAY_KILLS", "3"))
 SET = "DELETE {{ ?l agw:priority ?o }} INSERT {{ ?l agw:priority {0} }} WHERE {{ ?l a agw:Route OPTIONAL {{ ?l agw:priority ?o }} }}"
 
 
-async def _priority(gateway: Serving) -> int:
+async def priority(gateway: Serving) -> int:
     query = PREFIX + "SELECT ?p { GRAPH <urn:agw:graph:config> { ex:r0 agw:priority ?p } }"
     async with aiohttp.ClientSession() as session:
         async with session.post(gateway.admin + "/sparql", data={"query": query}) as answer:
@@ -42,7 +42,7 @@ async def test_killed_at_any_instant(tmp_path: Path, backend_port: int) -> None:
     for _ in range(KILLS + 1):
         with serve_process("--store", tmp_path / "store", seed, "--workers", "1") as gateway:
             assert (await get(gateway.url + "/r0/x"))[0] == 200
-            found = await _priority(gateway)
+            found = await priority(gateway)
             assert found in range(acknowledged, attempted + 1), (
                 "what was acknowledged is gone, or what never was is there"
             )
@@ -89,14 +89,14 @@ async def test_a_full_disk_is_told_and_survived(tmp_path: Path, backend_port: in
         assert (status, json.loads(text)["type"]) == (507, "urn:agw:problem:store-unavailable")
         assert "make room" in text
         assert (await get(gateway.url + "/r0/x"))[0] == 200
-        assert await _priority(gateway) == number - 1
+        assert await priority(gateway) == number - 1
         assert journal.stat().st_size <= room
         resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
         assert (await update(gateway, SET.format(77)))[0] == 200
         gateway.process.kill()
         gateway.process.wait()
     with serve_process("--store", tmp_path / "store", "--workers", "1") as gateway:
-        assert await _priority(gateway) == 77
+        assert await priority(gateway) == 77
 
 
 async def test_a_torn_write_is_cut_off_and_said(tmp_path: Path, backend_port: int) -> None:
@@ -111,4 +111,4 @@ async def test_a_torn_write_is_cut_off_and_said(tmp_path: Path, backend_port: in
         stream.write(b"\xa9AGW\0\0\0\0\0\0\1\0half of a record")
     with serve_process("--store", tmp_path / "store", "--workers", "1") as gateway:
         gateway.said("28 bytes of a change that was never acknowledged")
-        assert await _priority(gateway) == 5
+        assert await priority(gateway) == 5

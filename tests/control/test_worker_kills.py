@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from api_gateway_service_mesh.control.lock import attach_lock
 from tests.support.serving import Serving, serve_process
 
-from .test_serve import shop
+from .test_kills import priority
+from .test_serve import get, shop, until
 
 KILLS = int(os.environ.get("AGW_WORKER_KILLS", "5"))
 CLIENTS = 16
@@ -107,6 +110,75 @@ async def test_a_queue_outlives_the_control_process(config: Path) -> None:
             gateway.process.wait()
             for pid in workers:
                 os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_crash_loop_is_told_and_ends(config: Path) -> None:
+    with serve_process(config, "--workers", "1") as gateway:
+        killed: set[int] = set()
+        while len(killed) < 4:
+            for pid in set(gateway.workers) - killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            await asyncio.sleep(0.02)
+        gateway.said(r"starting it again in \d.* worker 0 ended 3 times in a row within 10 s of its start")
+        status, text = await get(gateway.admin + "/readyz")
+        assert status == 503
+        assert "no worker serves yet; worker 0 ended" in text
+        assert "agw_workers_failing 1" in (await get(gateway.admin + "/metrics"))[1]
+        assert await fresh(gateway) == "200"  # waited in the queue of the one that is to come
+
+        async def calm() -> bool:
+            return (await get(gateway.admin + "/readyz")) == (200, "ready\n")
+
+        await until(calm, 30.0)
+
+
+async def test_a_lock_that_its_dead_holder_keeps_holds_up_nobody_for_long(tmp_path: Path, backend_port: int) -> None:
+    file = tmp_path / "gateway.ttl"
+    limit = "ex:r0 agw:hasRateLimiter ex:limit . ex:limit a agw:RateLimiter ; agw:requestsPerSecond 10000 ."
+    file.write_text(shop(backend_port, extra=limit))
+    with serve_process(file, "--workers", "2") as gateway:
+        (kept,) = Path("/dev/shm").glob(f"sem.agw-{gateway.process.pid}-*")
+        attach_lock("/" + kept.name.removeprefix("sem.")).acquire()  # as a worker does that is killed right then
+        started = time.monotonic()
+        assert await fresh(gateway) == "200"
+        assert time.monotonic() - started < 5.0
+        assert {await fresh(gateway) for _ in range(10)} == {"200"}
+
+
+@pytest.mark.timeout(60 + 3 * KILLS)
+async def test_reloads_and_kills_mixed_refuse_nobody(config: Path) -> None:
+    rng = random.Random("mixed")
+    outcomes: Counter[str] = Counter()
+    over = asyncio.Event()
+    text = config.read_text()
+
+    async def client(gateway: Serving) -> None:
+        while not over.is_set():
+            outcomes[await fresh(gateway)] += 1
+
+    with serve_process(config, "--workers", "2") as gateway:
+        clients = [asyncio.create_task(client(gateway)) for _ in range(4)]
+        kills = number = 0
+        for number in range(2 * KILLS):
+            workers = gateway.workers
+            if rng.random() < 0.5 and workers:
+                os.kill(rng.choice(workers), signal.SIGKILL)
+                kills += 1
+            config.write_text(f"{text}\nex:r0 agw:priority {number} .\n")
+            gateway.process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.2 + 0.4 * rng.random())
+        over.set()
+        await asyncio.gather(*clients)
+
+        async def current() -> bool:
+            serving = "agw_workers_serving 2" in (await get(f"{gateway.admin}/metrics"))[1]
+            return serving and await priority(gateway) == number
+
+        await until(current, 30.0)
+        assert await fresh(gateway) == "200"
+    assert set(outcomes) <= {"200", "reset", "closed"}, outcomes
+    assert outcomes["reset"] + outcomes["closed"] <= kills * len(clients), outcomes
 
 
 @pytest.mark.timeout(60 + 3 * KILLS)

@@ -153,8 +153,9 @@ async def _livez(request: web.Request) -> web.Response:
 async def _readyz(request: web.Request) -> web.Response:
     supervisor = request.app[_SUPERVISOR]
     if not supervisor.ready:
-        raise NotReady("draining" if supervisor.draining else "no worker serves yet")
-    return web.Response(text="ready\n")
+        failing = supervisor.counters.workers_failing
+        raise NotReady("draining" if supervisor.draining else "; ".join(("no worker serves yet", *failing)))
+    return web.Response(text="\n".join(("ready", *supervisor.counters.workers_failing, "")))
 
 
 async def _startupz(request: web.Request) -> web.Response:

@@ -31,6 +31,8 @@ class ControlCounters:
     queries_refused: int = 0
     query_processes_replaced: int = 0
     workers_serving: int = 0
+    workers_failing: tuple[str, ...] = ()
+    """What is the matter with workers that end again and again."""
 
 
 def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Family]:
@@ -49,6 +51,8 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
         yield _gauge("agw_config_loaded_timestamp_seconds", "When it went live.", live.loaded_at.timestamp())
         yield _gauge("agw_workers", "Worker processes wanted.", live.workers)
     yield _gauge("agw_workers_serving", "Worker processes that serve the revision in force.", counters.workers_serving)
+    failing = len(counters.workers_failing)
+    yield _gauge("agw_workers_failing", "Workers that end again and again soon after their start.", failing)
     for name, text, value in (
         ("agw_config_reloads", "Configurations that went live after the first.", counters.reloads),
         ("agw_config_rejected", "Configurations that were refused; the one before stayed in force.", counters.rejected),

@@ -96,11 +96,6 @@ class Supervisor:
         return self.live is not None and not self.draining and self._pool.serving > 0
 
     @property
-    def worker_pids(self) -> tuple[int, ...]:
-        """Process ids of the workers."""
-        return self._pool.pids
-
-    @property
     def addresses(self) -> tuple[tuple[str, str, int], ...]:
         """Scheme, host and port of every open listener."""
         return self._ports.addresses
@@ -116,6 +111,7 @@ class Supervisor:
             queries_refused=self.sparql.refused_total,
             query_processes_replaced=self.sparql.killed_total,
             workers_serving=self._pool.serving,
+            workers_failing=self._pool.failing,
         )
 
     async def start(self) -> None:

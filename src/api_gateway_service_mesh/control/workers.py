@@ -19,6 +19,7 @@ from api_gateway_service_mesh.policies import CellStore
 
 from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed, Parcel, encode
+from .comeback import Comeback
 from .doors import Doors
 from .snapshot import Snapshot, snapshot_frames
 
@@ -27,9 +28,6 @@ __all__ = ["Binding", "WorkerPool"]
 _ROOT = str(Path(__file__).resolve().parents[2])
 _INSTALL_SECONDS = 60.0
 _SEND_SECONDS = 10.0
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-_STEADY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,8 @@ class _Process:
     unbound: dict[str, AgwError] = field(default_factory=dict)
     attends: bool = False
     """Whether it accepts its connections itself: from when it has opened every port until it drains."""
+    served: bool = False
+    """Whether it ever did."""
     covers: tuple[int, ...] = ()
     """The workers whose connections it accepts in their place."""
 
@@ -85,6 +85,7 @@ class WorkerPool:
         self._on_crash = on_crash
         self._say = say
         self._processes: list[_Process | None] = [None] * workers
+        self._comebacks = tuple(map(Comeback, range(workers)))
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Condition()
         self._frames: tuple[bytes, ...] = ()
@@ -94,9 +95,12 @@ class WorkerPool:
         self._stopping = False
 
     @property
-    def pids(self) -> tuple[int, ...]:
-        """Process ids of the workers that run."""
-        return tuple(worker.process.pid for worker in self._processes if worker is not None)
+    def failing(self) -> tuple[str, ...]:
+        """A sentence for each worker that ends again and again."""
+        for worker, comeback in zip(self._processes, self._comebacks, strict=True):
+            if worker is not None and worker.served:
+                comeback.steady(time.monotonic() - worker.started)
+        return tuple(trouble for comeback in self._comebacks if (trouble := comeback.trouble))
 
     @property
     def serving(self) -> int:
@@ -249,7 +253,7 @@ class WorkerPool:
 
     async def _keep(self, number: int, worker: _Process) -> None:
         """Keep one worker running until the pool stops."""
-        pause = _FIRST_PAUSE
+        comeback = self._comebacks[number]
         while True:
             try:
                 await self._listen_to(number, worker)
@@ -267,11 +271,10 @@ class WorkerPool:
             await self._cover()
             self._on_crash(number)
             self.restarts_total += 1
-            pause = (
-                _FIRST_PAUSE if time.monotonic() - worker.started > _STEADY_SECONDS else min(pause * 2, _LONGEST_PAUSE)
-            )
             how = f"signal {-status}" if status < 0 else f"status {status}"
-            self._say(f"worker {number} (pid {worker.process.pid}) ended with {how}; starting it again")
+            pause = comeback.ended(how, ran=time.monotonic() - worker.started, served=worker.served)
+            when = f" in {pause:g} s: {comeback.trouble}" if comeback.trouble else ""
+            self._say(f"worker {number} (pid {worker.process.pid}) ended with {how}; starting it again{when}")
             await asyncio.sleep(pause)
             worker = await self._spawn(number)
 
@@ -317,7 +320,7 @@ class WorkerPool:
                 case ("listening", key):
                     worker.listening.add(key)
                     if not worker.attends and worker.listening >= self._bindings.keys():
-                        worker.attends = True
+                        worker.attends = worker.served = True
                         await self._cover()
                 case ("draining",):
                     worker.attends = False
