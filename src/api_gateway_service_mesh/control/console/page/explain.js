@@ -10,6 +10,7 @@ export function explainView(section) {
   const method = el("select", { id: "explain-method" }, METHODS.map((name) => el("option", null, name)));
   const url = el("input", { id: "explain-url", type: "text", placeholder: "/api/v1/users/7 or http://host/path", autocomplete: "off", spellcheck: "false", required: true });
   const headers = el("textarea", { id: "explain-headers", rows: 2, placeholder: "x-beta: yes", spellcheck: "false" });
+  const past = el("input", { id: "explain-revision", type: "text", placeholder: "now", autocomplete: "off", title: "A revision's number or a moment (2026-01-31T12:00:00Z)" });
   const out = el("div", { class: "out", id: "explanation", "aria-live": "polite" });
   const form = el(
     "form",
@@ -17,6 +18,7 @@ export function explainView(section) {
     el("div", { class: "field" }, el("label", { for: "explain-method" }, "Method"), method),
     el("div", { class: "field grow" }, el("label", { for: "explain-url" }, "URL"), url),
     el("div", { class: "field grow" }, el("label", { for: "explain-headers" }, "Headers, one a line"), headers),
+    el("div", { class: "field short" }, el("label", { for: "explain-revision" }, "As of revision"), past),
     el("button", { class: "first", type: "submit" }, "Explain"),
   );
   fill(section, form, out);
@@ -24,6 +26,7 @@ export function explainView(section) {
   async function execute() {
     const query = new URLSearchParams({ method: method.value, url: url.value.trim() });
     for (const line of headers.value.split("\n")) if (line.trim()) query.append("header", line.trim());
+    if (past.value.trim()) query.set("revision", past.value.trim());
     try {
       await prefixes().catch(() => {});
       fill(out, told(await json(`/explain?${query}`)));

@@ -77,17 +77,18 @@ export function drawing(triples, describe) {
   }
   for (const edge of lines.values()) root.append(svg("path", { class: "edge", d: course(edge), "stroke-width": 1.3 }, svg("title", null, edge.text)));
   for (const node of nodes) root.append(card(node, describe));
-  for (const edge of lines.values()) {
-    if (edge.to.x <= edge.from.x) continue;
-    root.append(svg("text", { class: "label", x: edge.to.x - 8, y: edge.to.y + edge.to.height / 2 - 5 + lift(edge, lines), "text-anchor": "end" }, fitted(edge.text, 125, "11px"), svg("title", null, edge.text)));
+  const labels = new Map();
+  for (const edge of lines.values()) if (edge.to.x > edge.from.x) labels.set(`${nodes.indexOf(edge.to)} ${edge.text}`, edge);
+  for (const edge of labels.values()) {
+    root.append(svg("text", { class: "label", x: edge.to.x - 8, y: edge.to.y + edge.to.height / 2 - 5 + lift(edge, labels), "text-anchor": "end" }, fitted(edge.text, 125, "11px"), svg("title", null, edge.text)));
   }
   const note = left ? el("p", { class: "quiet" }, `The first ${MOST_CARDS} things; ${left} triples more are not drawn.`) : null;
   return [el("div", { class: "canvas", tabindex: 0, role: "region", "aria-label": "Drawing" }, root), note];
 }
 
-/** The names of several lines into one card stand one above the other. */
-function lift(edge, lines) {
-  const all = [...lines.values()].filter((item) => item.to === edge.to && item.to.x > item.from.x);
+/** The names of several lines into one card stand one above the other; lines of one name share it. */
+function lift(edge, labels) {
+  const all = [...labels.values()].filter((item) => item.to === edge.to);
   return -(all.length - 1 - all.indexOf(edge)) * 12;
 }
 

@@ -59,8 +59,8 @@ function state(node) {
   if (node.endpoint) {
     const held = live.now.endpoints.get(node.iri);
     const ill = held?.health === "UNHEALTHY" || held?.ejected;
-    const health = (held?.health ?? "unknown").toLowerCase();
-    return { text: node.only ? `health ${health}` : address(node.endpoint), tone: ill ? "bad" : "good" };
+    const health = (held?.health ?? "unknown").toLowerCase().replace("unknown", "not probed");
+    return { text: node.only ? health : address(node.endpoint), tone: ill ? "bad" : "good" };
   }
   const endpoints = node.upstream?.endpoints ?? [];
   const ill = endpoints.filter(({ iri }) => live.now.endpoints.get(iri)?.health === "UNHEALTHY" || live.now.endpoints.get(iri)?.ejected).length;
@@ -78,7 +78,7 @@ function facts(node) {
   }
   if (node.endpoint) {
     const held = live.now.endpoints.get(node.iri);
-    found.push(["Health", `${held?.health ?? "unknown"}${held?.ejected ? ", ejected" : ""}`], ["Requests", `${held?.requests ?? 0}, of which ${held?.failures ?? 0} failed; ${held?.active ?? 0} under way`]);
+    found.push(["Health", `${(held?.health ?? "unknown").toLowerCase().replace("unknown", "not probed")}${held?.ejected ? ", ejected" : ""}`], ["Requests", `${held?.requests ?? 0}, of which ${held?.failures ?? 0} failed; ${held?.active ?? 0} under way`]);
   }
   return found;
 }

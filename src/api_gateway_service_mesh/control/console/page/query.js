@@ -21,12 +21,13 @@ const ACCEPT = "application/sparql-results+json, application/n-triples;q=0.9";
 
 export function queryView(section) {
   const chooser = el("select", { id: "question", "aria-label": "A shipped question" }, el("option", { value: "" }, "Questions …"));
+  const past = el("input", { id: "as-of", type: "text", class: "short", placeholder: "as of: now", autocomplete: "off", "aria-label": "As of revision: a number or a moment, empty for now", title: "A revision's number or a moment (2026-01-31T12:00:00Z)" });
   const run = el("button", { type: "button", id: "run", class: "first", onclick: () => execute() }, "Run");
   const stop = el("button", { type: "button", id: "stop", hidden: true, onclick: () => flight?.abort() }, "Stop");
   const hint = el("p", { class: "hint", id: "syntax", role: "status" });
   const holder = el("div", { class: "editor" });
   const out = el("div", { class: "out", id: "result", "aria-live": "polite" });
-  fill(section, el("div", { class: "row bar" }, chooser, el("span", { class: "grow" }), stop, run), holder, hint, out);
+  fill(section, el("div", { class: "row bar" }, chooser, el("span", { class: "grow" }), past, stop, run), holder, hint, out);
 
   const editor = CodeMirror(holder, {
     value: FIRST,
@@ -97,7 +98,7 @@ export function queryView(section) {
     fill(out, el("p", { class: "quiet" }, "Asking …"));
     const begun = performance.now();
     try {
-      const answer = await ask("/sparql", { method: "POST", type: updating ? "application/sparql-update" : "application/sparql-query", accept: updating ? "application/json" : ACCEPT, body: text, headers, signal: mine.signal });
+      const answer = await ask(past.value.trim() ? `/sparql?${new URLSearchParams({ revision: past.value.trim() })}` : "/sparql", { method: "POST", type: updating ? "application/sparql-update" : "application/sparql-query", accept: updating ? "application/json" : ACCEPT, body: text, headers, signal: mine.signal });
       const told = await answer.text();
       const seconds = (performance.now() - begun) / 1000;
       if (updating) changed(JSON.parse(told));

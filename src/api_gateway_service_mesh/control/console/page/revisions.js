@@ -4,10 +4,11 @@ import { ask, json } from "./api.js";
 import { el, fill, pill, tell, trouble } from "./dom.js";
 import { live } from "./live.js";
 import { sure } from "./sure.js";
-import { clipped, prefixes, written } from "./terms.js";
+import { clipped, local, prefixes, written } from "./terms.js";
 import { parse } from "./triples.js";
 
 const MOST = 300;
+const TONES = { added: "good", removed: "bad", changed: "warn" };
 
 export function revisionsView(section) {
   const out = el("ol", { class: "revisions", "aria-label": "Revisions, newest first" });
@@ -58,8 +59,17 @@ export function revisionsView(section) {
     );
   }
 
+  /** What going back would change. */
+  async function preview(item) {
+    try {
+      return meaning(await json(`/revisions/${item.revision}/diff?from=${live.revision}`));
+    } catch (error) {
+      return trouble(error);
+    }
+  }
+
   async function rollBack(item) {
-    const why = await sure(`Roll back to revision ${item.revision}?`, "Its configuration becomes a new revision and serves at once. Nothing of the history is lost.", "Roll back");
+    const why = await sure(`Roll back to revision ${item.revision}?`, "Its configuration becomes a new revision and serves at once. Nothing of the history is lost.", "Roll back", preview(item));
     if (why === null) return;
     try {
       const answer = await ask(`/revisions/${item.revision}/rollback`, { method: "POST", headers: why ? { "Agw-Message": why } : {} });
@@ -82,7 +92,7 @@ function findings(report) {
 
 /** What a revision changed: in words where the gateway has them, and as triples. */
 async function difference(item) {
-  const words = json(`/revisions/${item.revision}/diff`).then(meaning).catch(() => null);
+  const words = item.parent === null ? null : json(`/revisions/${item.revision}/diff`).then(meaning, trouble);
   try {
     const { added, removed } = await json(`/revisions/${item.revision}/delta`);
     const told = await words;
@@ -98,14 +108,25 @@ function side(sign, tone, lines) {
   return [rows, lines.length > MOST ? el("li", { class: "quiet" }, `and ${lines.length - MOST} more`) : null];
 }
 
-/** The changes of `/diff`: each names a thing and says sentences about it. */
-function meaning(answer) {
-  const changes = Array.isArray(answer) ? answer : (answer.changes ?? []);
-  const sentence = (item) => (typeof item === "string" ? item : (item.text ?? [item.what, item.before, "→", item.after].filter(Boolean).join(" ")));
-  const rows = changes.map((change) => {
-    if (typeof change === "string") return el("li", null, change);
-    const said = (change.statements ?? []).map(sentence);
-    return el("li", null, el("strong", null, `${change.kind ?? ""} ${change.name ?? change.iri ?? ""} `), change.how ? pill(change.how) : null, change.text ?? null, said.length ? el("ul", null, said.map((text) => el("li", null, text))) : null);
+/** `/diff` in words: what is different, what is only stated elsewhere, which requests see it. */
+function meaning({ changes, moved, behaviour }) {
+  const changed = changes.map((change) => {
+    const said = change.statements.map((statement) => el("li", null, statement.text));
+    return el("li", { title: change.iri }, pill(change.how, TONES[change.how]), ` ${change.kind} `, el("strong", null, change.name), said.length ? el("ul", null, said) : null);
   });
-  return rows.length ? el("ul", { class: "meaning" }, rows) : null;
+  const decided = behaviour.map(({ how, before, after, witness }) => {
+    const query = new URLSearchParams({ method: witness.method, url: witness.url });
+    for (const [name, value] of Object.entries(witness.headers)) query.append("header", `${name}: ${value}`);
+    const link = el("a", { href: `#explain?${query}` }, `${witness.method} ${clipped(witness.url, 160)}`);
+    return el("li", null, pill(how), " ", link, ` ${decision(before)} → ${decision(after)}`);
+  });
+  return [
+    changed.length ? el("ul", { class: "meaning" }, changed) : el("p", null, "Nothing that is served changed."),
+    decided.length ? [el("h3", null, "Requests that are decided differently"), el("ul", { class: "meaning" }, decided)] : null,
+    moved.length ? el("p", { class: "quiet" }, `Stated elsewhere, with the same effect: ${moved.map((item) => `${item.policy} of ${local(item.iri)}`).join(", ")}`) : null,
+  ];
+}
+
+function decision({ route, status }) {
+  return route === null ? String(status) : local(route) + (status ? ` (${status})` : "");
 }
