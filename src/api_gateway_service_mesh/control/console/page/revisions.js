@@ -118,7 +118,7 @@ function meaning({ changes, moved, behaviour }) {
     const query = new URLSearchParams({ method: witness.method, url: witness.url });
     for (const [name, value] of Object.entries(witness.headers)) query.append("header", `${name}: ${value}`);
     const link = el("a", { href: `#explain?${query}` }, `${witness.method} ${clipped(witness.url, 160)}`);
-    return el("li", null, pill(how), " ", link, ` ${decision(before)} → ${decision(after)}`);
+    return el("li", null, pill(how), " ", link, before.route === after.route && before.status === after.status ? ` ${decision(after)}` : ` ${decision(before)} → ${decision(after)}`);
   });
   return [
     changed.length ? el("ul", { class: "meaning" }, changed) : el("p", null, "Nothing that is served changed."),

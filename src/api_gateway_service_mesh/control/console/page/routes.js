@@ -81,7 +81,7 @@ class Row {
 
   draw() {
     const { route, seen, refused, cells } = this;
-    const to = targets(route).map(({ upstream, share }) => local(upstream) + (share === null ? "" : ` ${Math.round(share)} %`));
+    const to = targets(route).map(({ upstream, share }) => local(upstream) + (share === null ? "" : `\u00a0${Math.round(share)}\u00a0%`));
     say(cells.to, to.join(" · ") || "itself");
     this.line.setAttribute("points", sparkline(live.history(route.iri)));
     say(this.number, perSecond(seen.rate));
