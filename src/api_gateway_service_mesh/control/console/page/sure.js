@@ -2,21 +2,26 @@
 
 import { byId, fill, say } from "./dom.js";
 
-let latest = null;
+const PATIENCE = 1500;
 
-/** What was written as the reason ("" for nothing), or null when the answer is no. `more` comes when it is there. */
-export function sure(title, text, verb, more = null) {
+/**
+ * What was written as the reason ("" for nothing), or null when the answer is no. `more` (a promise of nodes) is waited
+ * for, but not long: what comes late would move the buttons under somebody's finger.
+ */
+export async function sure(title, text, verb, more = null) {
   const dialog = byId("sure-dialog");
+  const told = await Promise.race([more, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+  if (dialog.open) return null;
   say(byId("sure-title"), title);
   say(byId("sure-text"), text);
+  fill(byId("sure-more"), told);
   say(byId("sure-do"), verb);
   byId("sure-why").value = "";
-  const about = fill(byId("sure-more"));
-  const mine = (latest = {});
-  Promise.resolve(more).then((told) => mine === latest && fill(about, told));
   dialog.returnValue = "";
+  dialog.showModal();
+  byId("sure-why").focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "do" ? byId("sure-why").value.trim() : null), { once: true });
-    dialog.showModal();
+    const closed = () => resolve(dialog.returnValue === "do" ? byId("sure-why").value.trim() : null);
+    dialog.addEventListener("close", closed, { once: true });
   });
 }
