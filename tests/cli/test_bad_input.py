@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,14 +79,16 @@ REFUSED = {
 def test_refused_with_place_and_remedy(agw: Run, tmp_path: Path, case: str) -> None:
     text, wanted = REFUSED[case]
     (tmp_path / "g.ttl").write_text(text)
-    for command in ("validate", "routes"):
-        result = agw(command, "g.ttl")
+    with ThreadPoolExecutor() as pool:
+        serving = pool.submit(agw, "serve", "g.ttl", "--port", "0", "--admin-port", "0")
+        results = list(pool.map(agw, ("validate", "routes"), ("g.ttl", "g.ttl")))
+    for result in results:
         assert result.returncode == 1, result.stdout
         assert "Traceback" not in result.stderr
         for piece in wanted:
             assert piece in result.stderr
         assert "hunter2" not in result.stderr + result.stdout
-    served = agw("serve", "g.ttl", "--port", "0", "--admin-port", "0")
+    served = serving.result()
     assert served.returncode == 1
     assert "Traceback" not in served.stderr
     assert wanted[0] in served.stderr

@@ -86,6 +86,7 @@ class WorkerPool:
         self._say = say
         self._processes: list[_Process | None] = [None] * workers
         self._comebacks = tuple(map(Comeback, range(workers)))
+        self._started: dict[int, _Process] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Condition()
         self._frames: tuple[bytes, ...] = ()
@@ -193,9 +194,9 @@ class WorkerPool:
             await asyncio.wait(late)
 
     def kill(self) -> None:
-        """End all workers now."""
+        """End all workers now, those that are still coming up too."""
         self._shut()
-        for worker in self._running():
+        for worker in self._started.values():
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()
 
@@ -301,7 +302,8 @@ class WorkerPool:
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
             )
-        return _Process(process, await Channel.over(ours, our_beside))
+        self._started[number] = _Process(process, await Channel.over(ours, our_beside))
+        return self._started[number]
 
     async def _listen_to(self, number: int, worker: _Process) -> None:
         """Take in what the worker tells, until its channel ends."""
