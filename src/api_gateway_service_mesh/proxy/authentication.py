@@ -32,7 +32,7 @@ def authentication_gate(demand: Authentication, core: Core) -> Gate:
     """The gate of a route that demands `demand`."""
     authenticator = core.authenticators.of(demand)
     keys = authenticator.keys
-    words = _Words(authenticator)
+    words = _Words(authenticator, demand)
     fields = _key_fields(keys) if keys is not None else None
     parameters = frozenset(name.encode("ascii") for name in keys.parameters) if keys is not None else frozenset()
 
@@ -72,7 +72,10 @@ def authentication_gate(demand: Authentication, core: Core) -> Gate:
 class _Words:
     """How one route says no."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, demand: Authentication) -> None:
+        schemes = [*(jwt.iri for jwt in demand.jwt), *(key.iri for key in demand.api_keys)]
+        self._by = schemes[0] if len(schemes) == 1 else demand.stated_by
+        """Who refuses where no one scheme does: the only one there is, else who demands them."""
         self._tokens = authenticator.takes_tokens
         self._keys = authenticator.keys is not None
 
@@ -85,7 +88,7 @@ class _Words:
                 "authentication-unavailable",
                 "who is calling cannot be checked at the moment",
                 b"Retry-After: 5\r\n",
-                denied.by,
+                denied.by or self._by,
                 failure=True,
                 reason=denied.reason,
             )
@@ -106,7 +109,7 @@ class _Words:
         return self._said(401, "invalid-credentials", detail, self._challenge(error), denied)
 
     def _said(self, status: int, problem: str, detail: str, challenge: bytes, denied: Denied) -> Refusal:
-        return Refusal(status, problem, detail, challenge, denied.by, reason=denied.reason)
+        return Refusal(status, problem, detail, challenge, denied.by or self._by, reason=denied.reason)
 
     def _demand(self) -> str:
         if self._tokens and self._keys:
