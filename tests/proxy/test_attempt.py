@@ -51,6 +51,7 @@ class Heard:
             exchange.answer_fields += fields
 
         handler.target.on_attempt = (attempt,)
+        handler.direct = None
         handler.on_end = (end,)
         handler.gates = (mark, *handler.gates)
         return self

@@ -151,21 +151,11 @@ class Exchange(Answering):
         handler = self.handler
         assert handler is not None
         self.attempt += 1
-        target = self.target or handler.target
-        if target is None:
-            self.refuse(handler.no_upstream)
-            return
-        pool = target.only
+        pool = handler.direct if self.target is None else None
         if pool is None:
-            breakers = target.breakers
-            index = target.pick(self) if breakers is None else breakers.pick(target, self)
-            if index < 0:
-                self.refuse(target.nowhere if breakers is None else breakers.refusal())
+            pool = self._chosen(handler)
+            if pool is None:
                 return
-            self.tried |= 1 << index
-            pool = target.pools[index]
-        if target.on_attempt and not self._enters(target, pool):
-            return
         self.pool = pool
         if handler.attempt_seconds is not None:
             now = self.started if self.attempt == 1 else monotonic()
@@ -178,10 +168,31 @@ class Exchange(Answering):
             self.connected(connection)
         elif not pool.wait(self):
             self._attempt_over(ok=False)
+            target = self.target or handler.target
+            assert target is not None
             self.refuse(overflow(target, Overflow.QUEUE_FULL, pool.authority))
         elif pool.parent.bounds.queue_timeout_seconds is not None:
             self.queue_deadline = monotonic() + pool.parent.bounds.queue_timeout_seconds
             self._watch()
+
+    def _chosen(self, handler: RouteHandler) -> EndpointPool | None:
+        """The endpoint for this attempt; None when there is none, and that was said."""
+        target = self.target or handler.target
+        if target is None:
+            self.refuse(handler.no_upstream)
+            return None
+        pool = target.only
+        if pool is None:
+            breakers = target.breakers
+            index = target.pick(self) if breakers is None else breakers.pick(target, self)
+            if index < 0:
+                self.refuse(target.nowhere if breakers is None else breakers.refusal())
+                return None
+            self.tried |= 1 << index
+            pool = target.pools[index]
+        if target.on_attempt and not self._enters(target, pool):
+            return None
+        return pool
 
     def _enters(self, target: Target, pool: EndpointPool) -> bool:
         """Take a place among the requests under way to the upstream; False when there is none, and that was said. Who
