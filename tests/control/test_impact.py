@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 
+import pytest
+
 from api_gateway_service_mesh.control.build import build, inspect
 from api_gateway_service_mesh.control.impact import impact, impact_of, render_impact
 from api_gateway_service_mesh.errors import ConfigError
@@ -28,6 +30,7 @@ def plainly(mesh: Mesh) -> dict[str, object]:
     return found
 
 
+@pytest.mark.timeout(120 + EDITS)
 def test_it_is_what_compiling_anew_shows() -> None:
     source = SourceGraph.parse(BASE)
     base = build(source)
