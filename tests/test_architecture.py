@@ -68,6 +68,8 @@ def test_policies_decide_and_never_act() -> None:
 HELD_BY = {
     "proxy/asker.py": "proxy/test_hedge.py",
     "proxy/shared_limit.py": "proxy/test_redis.py",
+    "control/change_gates.py": "control/test_packs.py",
+    "control/facts.py": "control/test_packs.py",
     "control/arguments.py": "control/test_serve.py",
     "control/channel.py": "control/test_serve.py",
     "control/dataplane.py": "control/test_serve.py",

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-__all__ = ["build", "examples", "ontology", "queries", "shapes", "version"]
+__all__ = ["build", "examples", "ontology", "packs", "queries", "shapes", "version"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -36,6 +36,11 @@ def ontology() -> Path:
 def shapes() -> Path:
     """The folder of SHACL shapes, one file a stem."""
     return _root() / "shapes"
+
+
+def packs() -> Path:
+    """The folder of the policy packs that come with agw, one Turtle file a pack."""
+    return _root() / "shapes" / "packs"
 
 
 def queries(kind: str) -> Path:

@@ -288,6 +288,7 @@ class AGW(metaclass=_Closed):
     trustBundleFile: Final = f"{NAMESPACE}trustBundleFile"
     rotationPeriod: Final = f"{NAMESPACE}rotationPeriod"
     certificateExpiry: Final = f"{NAMESPACE}certificateExpiry"
+    certificateDaysLeft: Final = f"{NAMESPACE}certificateDaysLeft"
     # secret
     secretRef: Final = f"{NAMESPACE}secretRef"
     # health
@@ -466,6 +467,11 @@ class AGW(metaclass=_Closed):
     # transform
     RequestTransformation: Final = f"{NAMESPACE}RequestTransformation"
     ResponseTransformation: Final = f"{NAMESPACE}ResponseTransformation"
+    # policy
+    PaymentRoute: Final = f"{NAMESPACE}PaymentRoute"
+    owner: Final = f"{NAMESPACE}owner"
+    ChangeGate: Final = f"{NAMESPACE}ChangeGate"
+    ask: Final = f"{NAMESPACE}ask"
     # version
     ApiVersion: Final = f"{NAMESPACE}ApiVersion"
     VersioningStrategy: Final = f"{NAMESPACE}VersioningStrategy"

@@ -14,7 +14,7 @@ from .output import step
 if TYPE_CHECKING:
     from ..control.build import Build
 
-__all__ = ["build_files", "files_argument", "format_option", "gateway_option"]
+__all__ = ["build_files", "files_argument", "format_option", "gateway_option", "policy_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,18 +43,31 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
     )
 
 
-def build_files(files: tuple[Path, ...], gateway: str | None = None) -> Build:
-    """Load, infer, validate, project and compile.
+def policy_option(command: Command) -> Command:
+    """``--policy PACK``, several times: rules of an organisation that configurations must keep."""
+    return click.option(
+        "--policy",
+        "policies",
+        multiple=True,
+        metavar="PACK",
+        help="A policy pack to keep: its name, or a Turtle file of SHACL shapes and change gates. Repeatable.",
+    )(command)
+
+
+def build_files(files: tuple[Path, ...], gateway: str | None = None, policies: tuple[str, ...] = ()) -> Build:
+    """Load, infer, validate (with the policy packs named), project and compile.
 
     Raises:
         ConfigError: with the whole report.
     """
     from ..control.build import build
+    from ..control.packs import load_packs
     from ..graph import SourceGraph
 
+    packs = load_packs(policies)
     started = time.perf_counter()
     source = SourceGraph.load(list(files))
     step(f"loaded {len(source.triples)} triples from {', '.join(map(str, files))}")
-    result = build(source, gateway=gateway)
+    result = build(source, gateway=gateway, packs=packs)
     step(f"compiled {len(result.mesh.routes)} routes in {time.perf_counter() - started:.2f} s")
     return result

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from .options import gateway_option
+from .options import gateway_option, policy_option
 from .output import coloured, terminal_width
 
 __all__ = ["command"]
@@ -48,6 +48,7 @@ __all__ = ["command"]
     help="How long running requests may end after SIGTERM.",
 )
 @gateway_option
+@policy_option
 def command(
     files: tuple[Path, ...],
     store: str | None,
@@ -61,6 +62,7 @@ def command(
     watch: bool,
     drain_seconds: float,
     gateway: str | None,
+    policies: tuple[str, ...],
 ) -> int:
     """Serve a configuration: one worker a core, a control process, and an admin port.
 
@@ -87,6 +89,7 @@ def command(
         workers=workers,
         watch=watch,
         gateway=gateway,
+        policies=policies,
         drain_seconds=drain_seconds,
         colour=coloured(sys.stderr),
         width=terminal_width() if sys.stderr.isatty() else None,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import ConfigError
-from .options import build_files, files_argument, format_option, gateway_option
+from .options import build_files, files_argument, format_option, gateway_option, policy_option
 from .output import print_json, print_report
 
 __all__ = ["command"]
@@ -16,8 +16,9 @@ __all__ = ["command"]
 @click.command("validate")
 @files_argument
 @gateway_option
+@policy_option
 @format_option("human", "json")
-def command(files: tuple[Path, ...], gateway: str | None, form: str) -> int:
+def command(files: tuple[Path, ...], gateway: str | None, policies: tuple[str, ...], form: str) -> int:
     """Check configurations: syntax, names, shapes, routes and the files they name.
 
     Exit status 1 and a report when something refuses it; warnings are shown and pass.
@@ -25,7 +26,7 @@ def command(files: tuple[Path, ...], gateway: str | None, form: str) -> int:
     from ..graph.report import report_json
 
     try:
-        built = build_files(files, gateway)
+        built = build_files(files, gateway, policies)
     except ConfigError as error:
         if form == "json":
             print_json(report_json(error.report))

@@ -27,6 +27,7 @@ from api_gateway_service_mesh.graph.inheritance import Places
 from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.revalidate import revalidate
 from api_gateway_service_mesh.graph.secrets import MASK, is_reference
+from api_gateway_service_mesh.graph.shacl import shipped_shapes
 from api_gateway_service_mesh.graph.validate import InvalidGraph
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.model.codec import shown
@@ -44,6 +45,9 @@ from api_gateway_service_mesh.routing import (
 from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
+from .change_gates import try_queries
+from .facts import judged_facts
+from .packs import Packs
 from .proof import proven
 
 __all__ = ["STAGES", "Build", "BuildRefused", "Inspection", "build", "inspect", "render_stage"]
@@ -114,6 +118,7 @@ def build(
     allowed_folders: Sequence[Path] = (),
     previous: Build | None = None,
     today: date | None = None,
+    packs: Packs | None = None,
 ) -> Build:
     """Compile a configuration.
 
@@ -123,14 +128,21 @@ def build(
         allowed_folders: further folders that certificate files may lie under.
         previous: what was compiled before. The result is the same without it, and comes sooner with it, the more so the
             less is different.
-        today: the date (UTC) that exemptions are held against; default: that of the clock.
+        today: the date (UTC) that exemptions and certificates are held against; default: that of the clock.
+        packs: policy packs whose shapes the configuration must conform to as well.
 
     Raises:
         ConfigError: with everything that was found, warnings too.
     """
     with _no_collections():
         found = inspect(
-            source, gateway, queries=queries, allowed_folders=allowed_folders, previous=previous, today=today
+            source,
+            gateway,
+            queries=queries,
+            allowed_folders=allowed_folders,
+            previous=previous,
+            today=today,
+            packs=packs,
         )
     if found.validated is None or found.table is None or not found.report.conforms:
         raise BuildRefused(found.report, found.results)
@@ -147,6 +159,7 @@ def inspect(
     allowed_folders: Sequence[Path] = (),
     previous: Build | None = None,
     today: date | None = None,
+    packs: Packs | None = None,
 ) -> Inspection:
     """Compile as far as possible, and gather what every stage has to say. For the arguments see `build`.
 
@@ -158,11 +171,14 @@ def inspect(
     inferred = infer(source) if step is None else step[0]
     validated: ValidatedGraph | None
     results: tuple[ValidationResult, ...]
+    shapes = packs.shapes if packs is not None else shipped_shapes()
     try:
-        if known is not None and step is not None:
+        if packs is not None:
+            try_queries(packs, inferred)
+        if known is not None and step is not None and known.validated.shapes is shapes:
             validated = revalidate(inferred, known.validated, step[1])
         else:
-            validated = validate(inferred)
+            validated = validate(inferred, shapes)
         report, results = validated.report, ()
     except ConfigError as refused:
         validated, report = None, refused.report
@@ -181,6 +197,9 @@ def inspect(
     report = _with(report, mesh_findings(mesh), inferred)
     day = today or datetime.now(UTC).date()
     report = _with(report, guarantee_findings(inferred, mesh.exemptions, day), inferred)
+    if packs is not None:
+        of_facts, findings = judged_facts(inferred, packs.facts, mesh, day)
+        report, results = report.merged(findings), (*results, *of_facts)
     table: RoutingTable | None
     try:
         table = compile_table(mesh)

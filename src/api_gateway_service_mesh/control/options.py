@@ -28,6 +28,7 @@ class ServeOptions:
     ``store`` is what keeps the configuration in place of files: a folder, or the URL of a triple store; ``files`` then
     only make its first revision. ``poll_seconds`` is how often a triple store is asked for changes. ``writable`` lets
     updates over HTTP be written back to ``files``.
+    ``policies`` are policy packs, by name or path (`control.packs`).
     ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the
     address of the configuration's listener; with neither a listener nor an override the gateway listens on
     0.0.0.0:8080. Port 0 takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default:
@@ -48,6 +49,7 @@ class ServeOptions:
     workers: int | None = None
     watch: bool = True
     gateway: str | None = None
+    policies: tuple[str, ...] = ()
     drain_seconds: float = 10.0
     colour: bool = False
     width: int | None = None

@@ -91,6 +91,8 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
     for certificate, end in live.certificates():
         yield certificate.iri, AGW.certificateExpiry, _moment(end)
+        left = (end.astimezone(UTC).date() - datetime.now(UTC).date()).days
+        yield certificate.iri, AGW.certificateDaysLeft, _integer(left)
 
 
 def _integer(value: int) -> str:

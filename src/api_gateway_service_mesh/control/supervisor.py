@@ -29,12 +29,13 @@ from .dataplane import DataPlane
 from .delta import between
 from .differences import differences
 from .feed import Feed
-from .gate import compiled
+from .gate import Gate
 from .history import Author, History, Revision
 from .live import Live, certificates
 from .metrics import ControlCounters
 from .open_ports import OpenPorts
 from .options import ServeOptions
+from .packs import load_packs
 from .reload import changes, fingerprint
 from .rollout import Rollouts
 from .runtime import runtime_ntriples
@@ -66,8 +67,7 @@ class Supervisor:
         self.live: Live | None = None
         self.refused: Report | None = None
         """Why the latest configuration is not in force; None when it is."""
-        self.started = False
-        self.draining = False
+        self.started = self.draining = False
         self.sparql = SparqlService(options.sparql)
         self._say = say
         self._plane = plane
@@ -78,12 +78,12 @@ class Supervisor:
         self._ports = OpenPorts(plane.pool, options.host, options.port)
         self._loading = asyncio.Lock()
         self._wanted = asyncio.Event()
-        self._keeper = Keeper(self.store.compiled, options.gateway)
+        self._gate = Gate(options.gateway, load_packs(options.policies))
+        self._keeper = Keeper(self.store.compiled, options.gateway, self._gate.policies)
         self._feed = Feed()
         self._seen = fingerprint(self.store.watched)
         self._number = 0
-        self._reloads = 0
-        self._rejected = 0
+        self._reloads = self._rejected = 0
 
     @property
     def revisions(self) -> tuple[Revision, ...]:
@@ -314,7 +314,7 @@ class Supervisor:
 
     def _compile(self, source: SourceGraph | None) -> Build | None:
         """The build of `source` (None: of what the store says now); None when that is in force. Runs in a thread."""
-        return compiled(self.store.read if source is None else lambda: source, self.options.gateway, self.build)
+        return self._gate.compiled(self.store.read if source is None else lambda: source, self.build)
 
     async def _go_live(
         self,

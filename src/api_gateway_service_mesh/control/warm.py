@@ -45,9 +45,9 @@ def _program() -> str:
     return digest.hexdigest()
 
 
-def key_of(digest: str, gateway: str | None) -> str:
-    """The name of what a configuration with this digest compiles to."""
-    return hashlib.sha256(f"{digest}\n{gateway or ''}\n{_program()}".encode()).hexdigest()
+def key_of(digest: str, gateway: str | None, policies: str = "") -> str:
+    """The name of what a configuration with this digest compiles to, under the policy packs of this key."""
+    return hashlib.sha256(f"{digest}\n{gateway or ''}\n{policies}\n{_program()}".encode()).hexdigest()
 
 
 def save_snapshot(path: Path, key: str, mesh: Mesh, disk: Disk | None = None) -> None:
@@ -81,9 +81,10 @@ def load_snapshot(path: Path, key: str) -> Mesh | None:
 class Keeper:
     """Keeps what is served for the next start, at `path` (None: nowhere), once nothing has changed for a while."""
 
-    def __init__(self, path: Path | None, gateway: str | None) -> None:
+    def __init__(self, path: Path | None, gateway: str | None, policies: str = "") -> None:
         self._path = path
         self._gateway = gateway
+        self._policies = policies
         self._latest: tuple[str, Mesh] | None = None
         self._wanted = asyncio.Event()
 
@@ -91,7 +92,7 @@ class Keeper:
         """What the last run compiled of the configuration with this digest, if anything."""
         if self._path is None or digest is None:
             return None
-        return load_snapshot(self._path, key_of(digest, self._gateway))
+        return load_snapshot(self._path, key_of(digest, self._gateway, self._policies))
 
     def changed(self, digest: str, mesh: Mesh) -> None:
         """This is served from now on."""
@@ -117,7 +118,7 @@ class Keeper:
         if self._path is not None and self._latest is not None:
             (digest, mesh), self._latest = self._latest, None
             try:
-                await asyncio.to_thread(save_snapshot, self._path, key_of(digest, self._gateway), mesh)
+                await asyncio.to_thread(save_snapshot, self._path, key_of(digest, self._gateway, self._policies), mesh)
             except OSError as error:
                 _log.warning("%s is not written: %s", self._path, error)
 

@@ -19,7 +19,7 @@ from .suggest import nearest
 from .terms import AGW, GENID, RDF_TYPE, XSD, Term, lexical, local_name, turtle
 from .values import is_lexical
 
-__all__ = ["finding_of", "kebab", "targeted_property"]
+__all__ = ["finding_of", "kebab", "sentences", "targeted_property"]
 
 _COMPOUND = ("or", "and", "xone", "not", "node", "sparql")
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
@@ -32,7 +32,7 @@ def finding_of(result: ValidationResult, shape: Shape, inferred: InferredGraph, 
     focus = lexical(result.focus)
     path = result.path.predicate if result.path and not result.path.inverse else None
     spot = _spot(result, inferred, path, focus)
-    message, remedy = _sentences(result.message)
+    message, remedy = sentences(result.message)
     targeted = targeted_property(result, shape, inferred) if path is None else path
     kinds = inferred.index.values(result.focus, RDF_TYPE)
     definition_of = targeted.value if targeted else next((lexical(kind) for kind in kinds), "")
@@ -89,7 +89,7 @@ def _spot(result: ValidationResult, inferred: InferredGraph, path: NamedNode | N
     return spot or inferred.spot(focus)
 
 
-def _sentences(message: str) -> tuple[str, str | None]:
+def sentences(message: str) -> tuple[str, str | None]:
     """What is wrong, and what to do: shapes' messages say the one in their first sentence, the other in the rest."""
     first, *rest = _SENTENCE.split(message.strip(), maxsplit=1)
     if rest and rest[0].startswith("Did you misspell"):

@@ -6,7 +6,7 @@ Supported: predicate and inverse paths, all targets of SHACL Core, the component
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -154,6 +154,10 @@ class ShapesGraph:
     def shape(self, node: Term) -> Shape:
         """The shape of this name."""
         return self._shapes[node]
+
+    def __iter__(self) -> Iterator[Shape]:
+        """Every shape, with a target or without."""
+        return iter(self._shapes.values())
 
     def _shape(self, node: Term) -> Shape:
         known = self._shapes.get(node)
