@@ -85,8 +85,10 @@ class Live extends EventTarget {
     clearTimeout(this.#timer);
     this.#timer = 0;
     const begun = performance.now();
+    let took = 0;
     try {
       const sample = read(await (await ask("/metrics", { accept: "text/plain" })).text(), performance.now());
+      took = performance.now() - begun;
       if (sample.revision !== this.#tag || this.revision === null) {
         const table = await json("/routes");
         [this.routes, this.revision, this.#tag, this.#model] = [table.routes, table.revision, sample.revision, null];
@@ -100,8 +102,7 @@ class Live extends EventTarget {
       this.failure = error;
     }
     this.dispatchEvent(new Event("tick"));
-    const took = performance.now() - begun;
-    if (!document.hidden && this.failure?.status !== 401) this.#soon(Math.max(PAUSE - took, took * 4));
+    if (!document.hidden && this.failure?.status !== 401) this.#soon(Math.max(PAUSE - took, took * 2));
   }
 
   #kept(sample) {
