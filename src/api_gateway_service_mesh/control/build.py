@@ -22,7 +22,7 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severi
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
 from api_gateway_service_mesh.graph.change import reinfer
 from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
-from api_gateway_service_mesh.graph.guarantee import guarantee_findings
+from api_gateway_service_mesh.graph.guarantee import exempt_from_authentication, guarantee_findings, guarded_hosts
 from api_gateway_service_mesh.graph.inheritance import Places
 from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.revalidate import revalidate
@@ -42,6 +42,7 @@ from api_gateway_service_mesh.routing import (
     explain,
     render_table,
 )
+from api_gateway_service_mesh.routing.exposure import exposure_findings
 from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
@@ -208,6 +209,8 @@ def inspect(
     else:
         if report.conforms:
             report = _with(report, (*table.findings, *_nothing_to_serve(mesh)), inferred)
+            exempted = exempt_from_authentication(inferred, mesh.exemptions, day)
+            report = _with(report, exposure_findings(table, guarded_hosts(inferred), exempted), inferred)
     return Inspection(source, inferred, validated, rows, mesh, table, report, asked, results)
 
 

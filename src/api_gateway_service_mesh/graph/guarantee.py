@@ -6,6 +6,8 @@ Rules of this module, which the ontology marks with ``agw:guarantee true``:
   be replaced by a weaker mode.
 - One *policy* that is a guarantee may not be replaced either: it counts for all that would inherit it.
 - Two places of one rank that hand down different policies of a guaranteed kind leave open which holds: refused.
+- A route that belongs to no virtual service, and answers for a host name of one that demands authentication, passes
+  that by without a word; which routes do so only the routing table knows (`routing.exposure`).
 - An exemption lets an override stand that it names, up to and including its last day; its last 14 days warn.
 """
 
@@ -26,10 +28,11 @@ from .rules import GATEWAY, VIRTUAL_SERVICE, WITHOUT
 from .tbox import SUB_CLASS
 from .terms import AGW, RDF_TYPE, Resource, lexical
 
-__all__ = ["Taken", "guarantee_findings", "taken_guarantees"]
+__all__ = ["Taken", "exempt_from_authentication", "guarantee_findings", "guarded_hosts", "taken_guarantees"]
 
 GUARANTEE = NamedNode(AGW + "guarantee")
 AUTHENTICATION = NamedNode(AGW + "hasAuthentication")
+_HOSTNAME = NamedNode(AGW + "hostname")
 _MTLS, _MODE = NamedNode(AGW + "hasMutualTLS"), NamedNode(AGW + "mtlsMode")
 _TRUE = frozenset(("true", "1"))
 _NOTICE = timedelta(days=14)
@@ -75,6 +78,28 @@ def guarantee_findings(graph: InferredGraph, exemptions: Sequence[Exemption], to
         for (by, demanded, value, ended), members in refused.items()
     )
     return tuple(dict.fromkeys(found))
+
+
+def guarded_hosts(graph: InferredGraph) -> dict[str, str]:
+    """The host names for which a virtual service demands authentication, and the IRI of that virtual service."""
+    index = graph.index
+    return {
+        lexical(name): lexical(service)
+        for service in index.instances(VIRTUAL_SERVICE)
+        if index.values(service, AUTHENTICATION)
+        for name in index.values(service, _HOSTNAME)
+    }
+
+
+def exempt_from_authentication(graph: InferredGraph, exemptions: Sequence[Exemption], today: date) -> frozenset[str]:
+    """The routes that a valid exemption lets do without authentication, named themselves or by their class."""
+    found: set[str] = set()
+    for each in exemptions:
+        if AUTHENTICATION.value in each.policies and date.fromisoformat(each.valid_until) >= today:
+            for name in each.exempted:
+                found.add(name)
+                found.update(lexical(member) for member in graph.index.instances(NamedNode(name)))
+    return frozenset(found)
 
 
 def _declined(places: Places) -> Iterator[Taken]:
