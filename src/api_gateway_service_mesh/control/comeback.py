@@ -10,7 +10,7 @@ from __future__ import annotations
 __all__ = ["Comeback"]
 
 FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 15.0
+LONGEST_PAUSE = 5.0
 LONGEST_PAUSE_SERVED = 1.0
 STEADY_SECONDS = 10.0
 MANY = 3

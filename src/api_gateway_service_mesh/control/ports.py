@@ -1,8 +1,8 @@
 """Finding out whether a port can be had before workers share it, who has it if not, and keeping it.
 
-Workers open their ports with SO_REUSEPORT, and the kernel would let two gateways of one user share a port in silence:
-so the control process first opens it alone. Then it keeps a socket bound to it that never listens, which holds the
-port (and a free one that port 0 found) through crashes of workers without taking connections.
+Workers share a port by SO_REUSEPORT (`control.doors`), and the kernel would let two gateways of one user do so in
+silence: so the control process first opens it alone. Then it keeps a socket bound to it that never listens, which holds
+the port (and a free one that port 0 found) until the configuration that wants it is live.
 """
 
 from __future__ import annotations
