@@ -95,7 +95,7 @@ async def test_a_busy_endpoint_is_passed_over(algorithm: Algorithm) -> None:
             while not one.heads:  # until one is under way there
                 waiting.append(asyncio.create_task(ask(gateway)))
                 await asyncio.sleep(0.02)
-            if algorithm is not Algorithm.EWMA:  # which weighs a busy one's past against the other's, and that is not ours
+            if algorithm is not Algorithm.EWMA:  # what that thinks of a busy one depends on how quick the other was
                 assert await ask(gateway, 20) == {(200, b"quick"): 20}
             else:
                 await asyncio.sleep(0.5)
