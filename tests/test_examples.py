@@ -221,3 +221,27 @@ def test_mtls_holds_on_both_sides(vault: tuple[Path, int]) -> None:
     assert (status, body) == (200, "/accounts/7/balance for spiffe://vault.example/gateway")
     with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
         _ask(certs, port, certificate=None)
+
+
+def test_the_house_says_whose_rule_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copied("house", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(agw, ["effective", "examples/house/gateway.ttl", "ex:refund"], catch_exceptions=False)
+    assert told.exit_code == 0
+    for stated in (
+        "agw:hasAuthentication: ex:partner", "by virtual service ex:payHost (examples/house/gateway.ttl:22:27)",
+        "agw:hasTimeout: ex:longer", "overrides class ex:Payment: ex:brisk", "overrides gateway ex:gateway: ex:patience",
+    ):  # fmt: skip
+        assert stated in told.output
+    gateway = folder / "gateway.ttl"
+    without = gateway.read_text().replace("agw:exempts ex:status", "agw:exempts ex:pay")
+    gateway.write_text(without)
+    refused = CliRunner().invoke(agw, ["validate", "examples/house/gateway.ttl"], catch_exceptions=False)
+    assert "refused" in refused.output and "ex:status" in refused.output and "agw:Exemption" in refused.output
+    unowned = without.replace("agw:exempts ex:pay", "agw:exempts ex:status").replace(
+        'agw:owner "shop@house.example"', "agw:priority 1"
+    )
+    gateway.write_text(unowned)
+    assert CliRunner().invoke(agw, ["validate", "examples/house/gateway.ttl"]).output.startswith("ok: ")
+    pack = ["validate", "examples/house/gateway.ttl", "--policy", "owners"]
+    assert "Nobody answers for this route" in CliRunner().invoke(agw, pack, catch_exceptions=False).output
