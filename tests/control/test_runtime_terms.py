@@ -275,6 +275,7 @@ EVENTS = (
             ("gateway", "loadedAt", some),
             ("gateway", "workerCount", is_("1")),
             ("certificate", "certificateExpiry", some),
+            ("certificate", "certificateDaysLeft", some),
             ("canary", "canaryPhase", is_("PROGRESSING")),
             ("canary", "currentStep", is_("1")),
             ("canary", "currentWeight", least(50)),

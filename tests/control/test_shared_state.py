@@ -70,9 +70,11 @@ async def ask(gateway: Serving) -> int:
     """The status of one request on a connection of its own, which any worker may take; 0: it broke off."""
     connector = aiohttp.TCPConnector(force_close=True)
     try:
-        async with aiohttp.ClientSession(connector=connector) as session, session.get(gateway.url + "/x") as got:
-            await got.read()
-            return got.status
+        async with aiohttp.ClientSession(connector=connector) as session:
+            session._retry_connection = False  # what a killed worker held is lost, and not asked again by the client
+            async with session.get(gateway.url + "/x") as got:
+                await got.read()
+                return got.status
     except (aiohttp.ClientError, OSError):
         return 0
 
