@@ -78,7 +78,9 @@ def request(path: str = "/", fields: str = "", *, line: str = "") -> bytes:
 
 
 def token(**more: object) -> str:
-    return f"Authorization: Bearer {ISSUES.token(claims(time.time(), **more)).decode()}\r\n"
+    # The cases are made when they are collected, and may be run an hour later.
+    lasting = claims(time.time(), **{"exp": int(time.time()) + 86_400, **more})
+    return f"Authorization: Bearer {ISSUES.token(lasting).decode()}\r\n"
 
 
 def limit(**more: object) -> RateLimit:
