@@ -53,17 +53,20 @@ def test_adding_one_of_n_moves_about_one_in_n(make: Make, between_others: float,
 
 @both
 def test_only_keys_of_who_is_away_move_and_they_are_spread(make: Make) -> None:
-    table, left = make(of(5)), frozenset({0, 1, 3, 4})
-    orphans = []
-    for key in KEYS:
-        owner, now = table.owner(key), table.owner_of(key, left)
-        if owner == 2:
-            orphans.append(now)
-        else:
-            assert now == owner
-    shares = Counter(orphans)
-    assert set(shares) == left
-    assert all(count / len(orphans) == pytest.approx(0.25, abs=0.2) for count in shares.values())
+    left = frozenset({0, 1, 3, 4})
+    shares: dict[int, list[float]] = {place: [] for place in left}
+    for kind in range(12):  # one ring deals unevenly (a standard deviation of 0.06 was seen); many do not
+        table, orphans = make(tuple((f"ex:{kind}:{number}", 1) for number in range(5))), Counter[int]()
+        for key in KEYS:
+            owner, now = table.owner(key), table.owner_of(key, left)
+            if owner == 2:
+                orphans[now] += 1
+            else:
+                assert now == owner
+        assert set(orphans) == left
+        for place in left:
+            shares[place].append(orphans[place] / orphans.total())
+    assert all(sum(each) / 12 == pytest.approx(0.25, abs=0.05) for each in shares.values())
 
 
 @both

@@ -110,10 +110,10 @@ def test_what_people_write_is_let_through(text: str) -> None:
 
 
 def test_every_shipped_query_is_let_through() -> None:
-    for kind in ("report", "project", "infer", "doctor"):
-        for file in queries(kind).glob("*.rq"):
-            if kind in ("report", "project", "doctor"):
-                check_query(file.read_text(encoding="utf-8"))
+    shipped = [file for kind in ("report", "project", "doctor") for file in queries(kind).glob("*.rq")]
+    assert len(shipped) > 40
+    for file in shipped:
+        check_query(file.read_text(encoding="utf-8"))  # raises, when it is not
 
 
 def test_limits_are_exact() -> None:
