@@ -22,7 +22,7 @@ __all__ = ["CHROMIUM", "Page", "browser"]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 _KEYS = {
     "Enter": (13, "\r"), "Escape": (27, ""), "Tab": (9, ""), " ": (32, " "), "ArrowDown": (40, ""),
-    "ArrowRight": (39, ""), "ArrowLeft": (37, ""), "ArrowUp": (38, ""), "Backspace": (8, ""),
+    "ArrowRight": (39, ""), "ArrowLeft": (37, ""), "ArrowUp": (38, ""), "Backspace": (8, ""), "End": (35, ""),
 }  # fmt: skip
 
 
