@@ -107,6 +107,7 @@ HELD_BY = {
     "control/worker.py": "control/test_serve.py",
     "control/workers.py": "control/test_serve.py",
     "graph/allowed.py": "graph/test_findings.py",
+    "control/follow.py": "control/test_reload.py",
     "graph/excerpt.py": "graph/test_report.py",
     "proxy/answer_writer.py": "proxy/test_forwarding.py",
     "proxy/answering.py": "proxy/test_failures.py",

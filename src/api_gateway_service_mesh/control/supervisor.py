@@ -29,6 +29,7 @@ from .dataplane import DataPlane
 from .delta import between
 from .differences import differences
 from .feed import Feed
+from .follow import Follower
 from .gate import Gate
 from .history import Author, History, Revision
 from .live import Live, certificates
@@ -36,7 +37,6 @@ from .metrics import ControlCounters
 from .open_ports import OpenPorts
 from .options import ServeOptions
 from .packs import load_packs
-from .reload import changes, fingerprint
 from .rollout import Rollouts
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
@@ -77,11 +77,10 @@ class Supervisor:
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._ports = OpenPorts(plane.pool, options.host, options.port)
         self._loading = asyncio.Lock()
-        self._wanted = asyncio.Event()
         self._gate = Gate(options.gateway, load_packs(options.policies))
         self._keeper = Keeper(self.store.compiled, options.gateway, self._gate.policies)
         self._feed = Feed()
-        self._seen = fingerprint(self.store.watched)
+        self._follower = Follower(self.store, options, self.reload, self._files)
         self._number = 0
         self._reloads = self._rejected = 0
 
@@ -171,41 +170,19 @@ class Supervisor:
 
     def request_reload(self) -> None:
         """Ask for a load, soon; several requests are one. Safe in a signal handler of the loop."""
-        self._wanted.set()
+        self._follower.request()
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Load again whenever a file changes (if so asked) or `request_reload` is called, until `stop`."""
-        watching = asyncio.create_task(self._watch(stop)) if self.options.watch and self.store.watched else None
         keeping = asyncio.create_task(self._keeper.run())
-        polling = asyncio.create_task(self._poll(self.store.poll_seconds)) if self.store.poll_seconds else None
         try:
-            while not stop.is_set():
-                await self._wanted.wait()
-                self._wanted.clear()
-                await self.reload()
+            await self._follower.run(stop)
         finally:
-            for task in (watching, polling, keeping):
-                if task is not None:
-                    task.cancel()
-
-    async def _poll(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await self.reload(renew=False)
-
-    async def _watch(self, stop: asyncio.Event) -> None:
-        try:
-            async for _ in changes(self._files, self._seen, stop, self.store.written):
-                self._wanted.set()
-        except Exception:
-            _log.exception("the files cannot be watched any more; SIGHUP still loads them again")
+            keeping.cancel()
 
     def _files(self) -> Iterator[Path]:
-        """What a change of is a reason to load again: the configuration, and the certificates it names."""
-        yield from self.store.watched
-        if self.build is None:
-            return
-        for certificate in certificates(self.build.mesh):
+        """What a change of is a reason to load again, besides the configuration's own files: certificates."""
+        for certificate in certificates(self.build.mesh) if self.build is not None else ():
             key = certificate.private_key_ref or ""
             names = (certificate.certificate_file, certificate.trust_bundle_file, key.partition("file:")[2])
             yield from (Path(name) for name in names if name)
