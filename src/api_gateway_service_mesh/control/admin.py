@@ -35,6 +35,7 @@ from .metrics import metric_families
 from .ports import port_holder
 from .problems import problems
 from .questions import bound, question, questions
+from .reference_http import reference_paths, reference_routes
 from .shapes_http import ShapesEndpoint
 from .sparql.dataset import NAMED_GRAPHS
 from .sparql.formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
@@ -63,7 +64,8 @@ class NotReady(AgwError):
 def admin_application(supervisor: Supervisor, token: str | None) -> web.Application:
     """The application; `token` None restricts it to requests for loopback names."""
     app = web.Application(
-        middlewares=[problems, guard(token, read_token(), CONSOLE_PATHS)], client_max_size=_BODY_BYTES
+        middlewares=[problems, guard(token, read_token(), CONSOLE_PATHS | reference_paths())],
+        client_max_size=_BODY_BYTES,
     )
     app[_SUPERVISOR] = supervisor
     app[_SHAPES] = ShapesEndpoint()
@@ -88,6 +90,7 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.post("/reload", _reload),
             web.post("/shacl", _shacl),
             web.get("/.well-known/void", _void),
+            *reference_routes(),
             *console_routes(),
             web.get("/", _index),
         ]
