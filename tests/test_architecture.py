@@ -111,6 +111,7 @@ HELD_BY = {
     "graph/excerpt.py": "graph/test_report.py",
     "proxy/answer_writer.py": "proxy/test_forwarding.py",
     "proxy/answering.py": "proxy/test_failures.py",
+    "proxy/backend_side.py": "proxy/test_failures.py",
     "proxy/client_side.py": "proxy/test_forwarding.py",
     "proxy/core.py": "proxy/test_engine.py",
     "proxy/downstream.py": "proxy/test_forwarding.py",

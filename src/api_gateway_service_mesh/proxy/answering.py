@@ -22,6 +22,7 @@ from .tunnel import Tunnel
 if TYPE_CHECKING:
     from api_gateway_service_mesh.security.identity import Identity
 
+    from .backend_side import BackendSide
     from .core import Core, Generation
     from .exchange import Exchange
     from .hedge import Hedge
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .pool import EndpointPool
     from .redis import Verdict
     from .target import Target
-    from .upstream import UpstreamConnection
 
 __all__ = ["REPLAY_BYTES", "Answering"]
 
@@ -128,7 +128,7 @@ class Answering(Asker):
         self.committed = self.over = self.body_paused = False
         self.watched = False
         """Among the core's deadlines."""
-        self.connection: UpstreamConnection | None = None
+        self.connection: BackendSide | None = None
         self.pool: EndpointPool | None = None
         self.target: Target | None = None
         self.endpoint_counters: EndpointCounters | None = None
@@ -142,7 +142,7 @@ class Answering(Asker):
         self.deadline_name: bytes | None = None
         """The field in which backends are told how much time is left."""
         self.replay: list[bytes] | None = []
-        """The request's body as it goes on the wire, or None when it is no longer kept whole."""
+        """The request's body, or None when it is no longer kept whole."""
         self.waiting: list[bytes] = []
         """What of the body has not been given to a connection yet."""
 
@@ -163,7 +163,7 @@ class Answering(Asker):
 
     # -- from the backend's side
 
-    def answered(self, connection: UpstreamConnection, head: AnswerHead, payload: bytes, raw: bytes) -> None:
+    def answered(self, connection: BackendSide, head: AnswerHead, payload: bytes, raw: bytes) -> None:
         """The whole answer at once."""
         status = head.status
         if status >= 400 and self._retry_status(connection, head, whole=True):
@@ -181,7 +181,7 @@ class Answering(Asker):
             self.down.respond(self, head, payload, raw if head.unchanged else None)
         self._answer_over(connection)
 
-    def answer_begins(self, connection: UpstreamConnection, head: AnswerHead) -> bool:
+    def answer_begins(self, connection: BackendSide, head: AnswerHead) -> bool:
         """The head of an answer whose body follows; False when this answer is not wanted."""
         if head.status >= 400 and self._retry_status(connection, head, whole=False):
             return False
@@ -194,7 +194,7 @@ class Answering(Asker):
         self.down.begin(self, head.with_fields(self.answer_fields) if self.answer_fields else head)
         return True
 
-    def _retry_status(self, connection: UpstreamConnection, head: AnswerHead, *, whole: bool) -> bool:
+    def _retry_status(self, connection: BackendSide, head: AnswerHead, *, whole: bool) -> bool:
         status = head.status
         if status >= 500 and self.hedge is not None:
             said = "the backend answered with an error, and the second attempt failed too"
@@ -216,14 +216,14 @@ class Answering(Asker):
         self.bytes_out += len(payload)
         self.down.more(payload)
 
-    def answer_ends(self, connection: UpstreamConnection) -> None:
+    def answer_ends(self, connection: BackendSide) -> None:
         """The body ended exactly where it should."""
         if self.attempt_started and not self.over:
             self._tell_attempt(self.status, None)
         self.down.end()
         self._answer_over(connection)
 
-    def _answer_over(self, connection: UpstreamConnection) -> None:
+    def _answer_over(self, connection: BackendSide) -> None:
         if self.over:
             return
         now = monotonic()
@@ -240,7 +240,7 @@ class Answering(Asker):
         if not self.committed:
             self.down.interim(head)
 
-    def upgraded(self, connection: UpstreamConnection, head: AnswerHead, rest: bytes) -> None:
+    def upgraded(self, connection: BackendSide, head: AnswerHead, rest: bytes) -> None:
         """101 as asked for: from now on it is a tunnel. The exchange ends when the tunnel does."""
         self.status = 101
         self.committed = True

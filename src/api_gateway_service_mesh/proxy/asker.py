@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .answer import AnswerHead
 
 if TYPE_CHECKING:
-    from .upstream import UpstreamConnection
+    from .backend_side import BackendSide
 
 __all__ = ["Asker"]
 
@@ -23,7 +23,7 @@ class Asker:
         """The client asks for a WebSocket."""
         raise NotImplementedError
 
-    def connected(self, connection: UpstreamConnection) -> None:
+    def connected(self, connection: BackendSide) -> None:
         """Here is a connection."""
         raise NotImplementedError
 
@@ -31,15 +31,15 @@ class Asker:
         """There will be none."""
         raise NotImplementedError
 
-    def lost(self, connection: UpstreamConnection, detail: str, malformed: bool = False) -> None:
+    def lost(self, connection: BackendSide, detail: str, malformed: bool = False) -> None:
         """The connection broke, or what came on it cannot be understood."""
         raise NotImplementedError
 
-    def answered(self, connection: UpstreamConnection, head: AnswerHead, payload: bytes, raw: bytes) -> None:
+    def answered(self, connection: BackendSide, head: AnswerHead, payload: bytes, raw: bytes) -> None:
         """The whole answer at once."""
         raise NotImplementedError
 
-    def answer_begins(self, connection: UpstreamConnection, head: AnswerHead) -> bool:
+    def answer_begins(self, connection: BackendSide, head: AnswerHead) -> bool:
         """The head of an answer whose body follows; False when this answer is not wanted."""
         raise NotImplementedError
 
@@ -47,7 +47,7 @@ class Asker:
         """A piece of the answer's body."""
         raise NotImplementedError
 
-    def answer_ends(self, connection: UpstreamConnection) -> None:
+    def answer_ends(self, connection: BackendSide) -> None:
         """The body ended exactly where it should."""
         raise NotImplementedError
 
@@ -55,7 +55,7 @@ class Asker:
         """A 1xx answer other than 101."""
         raise NotImplementedError
 
-    def upgraded(self, connection: UpstreamConnection, head: AnswerHead, rest: bytes) -> None:
+    def upgraded(self, connection: BackendSide, head: AnswerHead, rest: bytes) -> None:
         """101 as asked for."""
         raise NotImplementedError
 

@@ -18,16 +18,14 @@ from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure, Overf
 from .answer import AnswerHead
 from .answering import REPLAY_BYTES, Answering
 from .bulkhead import overflow
-from .chunked import encode_chunk
-from .deadline import left_field
 from .problem import WAIT, Refusal
 from .retry import retry_delay
 
 if TYPE_CHECKING:
+    from .backend_side import BackendSide
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
     from .target import Target
-    from .upstream import UpstreamConnection
 
 __all__ = ["REPLAY_BYTES", "Exchange"]
 
@@ -49,13 +47,13 @@ class Exchange(Answering):
             raise AssertionError("an exchange without a route can only be refused")
         self._pass(handler, handler.gates)
 
-    def resend(self, wire: list[bytes]) -> None:
-        """Go, with a body that is there in whole, as it goes on the wire."""
+    def resend(self, body: list[bytes]) -> None:
+        """Go, with a body that is there in whole."""
         handler = self.handler
         if handler is None:
             raise AssertionError("an exchange without a route can only be refused")
-        self.waiting = list(wire)
-        self.replay = list(wire)
+        self.waiting = list(body)
+        self.replay = list(body)
         self._pass(handler, handler.gates)
 
     def proceed(self) -> None:
@@ -99,23 +97,18 @@ class Exchange(Answering):
             self.down.pause_body()
 
     def _keep(self, payload: bytes, done: bool) -> None:
-        if payload:
-            self.bytes_in += len(payload)
-            wire = encode_chunk(payload) if self.block.marks.chunked else payload
-        else:
-            wire = b""
         if done:
             self.body_done = True
-            if self.block.marks.chunked:
-                wire += b"0\r\n\r\n"
-        if wire:
-            self.waiting.append(wire)
+        if payload:
+            size = len(payload)
+            self.bytes_in += size
+            self.waiting.append(payload)
             if self.replay is not None:
-                self.kept += len(wire)
+                self.kept += size
                 if self.kept > (REPLAY_BYTES if self.handler is None else self.handler.replay_bytes):
                     self.replay = None
                 else:
-                    self.replay.append(wire)
+                    self.replay.append(payload)
 
     def client_gone(self) -> None:
         """The client left before the end."""
@@ -209,55 +202,32 @@ class Exchange(Answering):
         self.refuse(overflow(target, Overflow.REQUESTS, pool.authority))
         return False
 
-    def connected(self, connection: UpstreamConnection) -> None:
+    def connected(self, connection: BackendSide) -> None:
         """A connection for this attempt."""
         self.connection = connection
-        connection.begin(self)
-        head = b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
-            self.method.encode(),
-            self.target_bytes,
-            self.fields if self.deadline_name is None else self.fields + left_field(self),
-            self.request_id,
-        )
+        paused, self.body_paused = self.body_paused, False
+        self.sent = connection.ask(self, self, self.waiting)
         if self.waiting:
-            head += b"".join(self.waiting)
             self.waiting.clear()
-        self.sent = len(head)
         if self.down.writing_paused:
             connection.pause()
-        if not self.body_paused:
-            connection.write(head)
-            return
-        self.body_paused = False
-        connection.write(head)
-        if not self.body_paused:  # unless the write has filled the transport
+        if paused and not self.body_paused:  # unless that has filled the transport
             self.down.resume_body()
-
-    def request_head(self) -> bytes:
-        """The head as it goes to a backend once more, beside an attempt that is under way."""
-        return b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
-            self.method.encode(),
-            self.target_bytes,
-            self.fields if self.deadline_name is None else self.fields + left_field(self),
-            self.request_id,
-        )
 
     def attempt_failed(self, failure: Failure | None, status: int) -> None:
         """Count the attempt that is the exchange's now as failed, without a consequence for the request."""
         self._attempt_over(ok=False, failure=failure, status=status)
 
-    def _send_waiting(self, connection: UpstreamConnection) -> None:
-        for piece in self.waiting:
-            self.sent += len(piece)
-            connection.write(piece)
-        self.waiting.clear()
+    def _send_waiting(self, connection: BackendSide) -> None:
+        pieces, self.waiting = self.waiting, []
+        self.sent += connection.more(self, pieces)
 
     def connect_failed(self, detail: str) -> None:
         """There will be no connection. Where to is for the operator to know (CWE-209)."""
         said = "no connection to the backend could be made"
         self._failed(Failure.CONNECT, Refusal(502, "upstream-connect-failure", said, failure=True, reason=detail))
 
-    def lost(self, connection: UpstreamConnection, detail: str, malformed: bool = False) -> None:
+    def lost(self, connection: BackendSide, detail: str, malformed: bool = False) -> None:
         """The connection broke, or what came on it cannot be understood."""
         if self.over:
             return

@@ -24,12 +24,12 @@ from .asker import Asker
 from .problem import Refusal
 
 if TYPE_CHECKING:
+    from .backend_side import BackendSide
     from .core import Core, Generation
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
     from .target import Target
-    from .upstream import UpstreamConnection
 
 __all__ = ["Hedge", "hedge_gates"]
 
@@ -82,7 +82,7 @@ class Hedge(Asker):
         self.won = False
         self._counters = counters
         self._pool: EndpointPool | None = None
-        self._connection: UpstreamConnection | None = None
+        self._connection: BackendSide | None = None
         self._endpoint_counters: EndpointCounters | None = None
         self._started = 0.0
         self._head_at = 0.0
@@ -180,26 +180,25 @@ class Hedge(Asker):
         """Never: an upgrade is not hedged."""
         return False
 
-    def connected(self, connection: UpstreamConnection) -> None:
+    def connected(self, connection: BackendSide) -> None:
         """Send the request again, as it was kept."""
         exchange = self.exchange
         self._connection = connection
-        connection.begin(self)
-        connection.write(exchange.request_head() + b"".join(exchange.replay or ()))
+        connection.ask(self, exchange, exchange.replay or [])
 
     def connect_failed(self, detail: str) -> None:
         """No connection: the first attempt goes on alone."""
         if self.exchange.hedge is self:
             self._failed(Failure.CONNECT)
 
-    def lost(self, connection: UpstreamConnection, detail: str, malformed: bool = False) -> None:
+    def lost(self, connection: BackendSide, detail: str, malformed: bool = False) -> None:
         """The connection broke."""
         if self.won:
             self.exchange.lost(connection, detail, malformed)
         elif self.exchange.hedge is self:
             self._failed(Failure.RESET)
 
-    def _wanted(self, connection: UpstreamConnection, status: int, *, whole: bool) -> bool:
+    def _wanted(self, connection: BackendSide, status: int, *, whole: bool) -> bool:
         """Whether this answer is the client's: it is good, or there will be no better one."""
         exchange = self.exchange
         if exchange.hedge is not self:
@@ -220,12 +219,12 @@ class Hedge(Asker):
         self._failed(None, status)
         return False
 
-    def answered(self, connection: UpstreamConnection, head: AnswerHead, payload: bytes, raw: bytes) -> None:
+    def answered(self, connection: BackendSide, head: AnswerHead, payload: bytes, raw: bytes) -> None:
         """The whole answer at once."""
         if self.won or self._wanted(connection, head.status, whole=True):
             self.exchange.answered(connection, head, payload, raw)
 
-    def answer_begins(self, connection: UpstreamConnection, head: AnswerHead) -> bool:
+    def answer_begins(self, connection: BackendSide, head: AnswerHead) -> bool:
         """The head of an answer whose body follows."""
         if self.won or self._wanted(connection, head.status, whole=False):
             return self.exchange.answer_begins(connection, head)
@@ -236,7 +235,7 @@ class Hedge(Asker):
         if self.won:
             self.exchange.answer_body(payload)
 
-    def answer_ends(self, connection: UpstreamConnection) -> None:
+    def answer_ends(self, connection: BackendSide) -> None:
         """The end of the answer that won."""
         if self.won:
             self.exchange.answer_ends(connection)
@@ -244,7 +243,7 @@ class Hedge(Asker):
     def interim(self, head: AnswerHead) -> None:
         """Those of a second attempt do not reach the client."""
 
-    def upgraded(self, connection: UpstreamConnection, head: AnswerHead, rest: bytes) -> None:
+    def upgraded(self, connection: BackendSide, head: AnswerHead, rest: bytes) -> None:
         """Not asked for, so the connection refuses it before it comes here."""
         connection.abort()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from .answering import Answering
-    from .upstream import UpstreamConnection
+    from .backend_side import BackendSide
 
 __all__ = ["Tunnel"]
 
@@ -19,7 +19,7 @@ class Tunnel:
 
     __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_early", "_ended", "_exchange", "_over", "_written", "client")
 
-    def __init__(self, exchange: Answering, connection: UpstreamConnection) -> None:
+    def __init__(self, exchange: Answering, connection: BackendSide) -> None:
         self._exchange = exchange
         self._backend: asyncio.Transport = connection.transport
         self.client: asyncio.Transport | None = None

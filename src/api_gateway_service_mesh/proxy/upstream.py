@@ -10,12 +10,14 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from .answer import MAX_ANSWER_HEAD_BYTES, AnswerError, AnswerHead, AnswerReader
-from .chunked import ChunkDecoder, ChunkError
+from .backend_side import BackendSide
+from .chunked import ChunkDecoder, ChunkError, encode_chunk
+from .deadline import left_field
 
 if TYPE_CHECKING:
     from .asker import Asker
+    from .exchange import Exchange
     from .pool import EndpointPool
-    from .tunnel import Tunnel
 
 __all__ = ["UpstreamConnection"]
 
@@ -23,28 +25,16 @@ MAX_INTERIM_ANSWERS = 16
 REMEMBERED_BYTES = 2048
 
 
-class UpstreamConnection:
-    """The `asyncio.Protocol` of one backend connection (by its methods, as `downstream.ClientConnection` is one).
-    ``exchange`` is whom it works for; None while it is idle."""
+class UpstreamConnection(BackendSide):
+    """The `asyncio.Protocol` of one backend connection (by its methods, as `downstream.ClientConnection` is one)."""
 
     __slots__ = (
         "_buffer", "_decoder", "_head", "_in_body", "_interims", "_keep_alive", "_left", "_paused", "_raw", "_reader",
-        "age", "closed", "exchange", "idle_since", "pool", "served", "started", "transport", "tunnel", "write",
+        "write",
     )  # fmt: skip
 
     def __init__(self, pool: EndpointPool, reader: AnswerReader) -> None:
-        self.pool = pool
-        self.exchange: Asker | None = None
-        self.tunnel: Tunnel | None = None
-        self.transport: asyncio.Transport
-        self.closed = False
-        self.served = 0
-        """Answers read to their end on this connection."""
-        self.idle_since = 0.0
-        self.age = pool.age
-        """The pool's when this was made."""
-        self.started = False
-        """Something of the current answer has arrived."""
+        super().__init__(pool)
         self._reader = reader
         self._raw = b""
         self._head: AnswerHead | None = None
@@ -224,13 +214,32 @@ class UpstreamConnection:
 
     # -- for the exchange
 
-    def begin(self, exchange: Asker) -> None:
-        """Work for `exchange` from now on."""
-        self.exchange = exchange
+    def ask(self, asker: Asker, exchange: Exchange, pieces: list[bytes]) -> int:
+        """Head and pieces in one write."""
+        self.exchange = asker
         self.started = False
         self._in_body = False
         self._decoder = None
         self._interims = 0
+        head = b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
+            exchange.method.encode(),
+            exchange.target_bytes,
+            exchange.fields if exchange.deadline_name is None else exchange.fields + left_field(exchange),
+            exchange.request_id,
+        )
+        if exchange.block.marks.chunked:
+            head += _chunks(exchange, pieces)
+        elif pieces:
+            head += b"".join(pieces)
+        self.write(head)
+        return len(head)
+
+    def more(self, exchange: Exchange, pieces: list[bytes]) -> int:
+        """The pieces as they came, or as chunks."""
+        wire = _chunks(exchange, pieces) if exchange.block.marks.chunked else b"".join(pieces)
+        if wire:
+            self.write(wire)
+        return len(wire)
 
     def finish(self, request_sent: bool, now: float) -> None:
         """The answer has ended: back to the pool, or closed."""
@@ -265,10 +274,6 @@ class UpstreamConnection:
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    def detach(self) -> None:
-        """Whatever still happens here is no longer the exchange's matter."""
-        self.exchange = None
-
     def close(self) -> None:
         """Close after what is written has left."""
         self.closed = True
@@ -278,3 +283,8 @@ class UpstreamConnection:
         """Close now."""
         self.closed = True
         self.transport.abort()
+
+
+def _chunks(exchange: Exchange, pieces: list[bytes]) -> bytes:
+    wire = b"".join(map(encode_chunk, pieces))
+    return wire + b"0\r\n\r\n" if exchange.body_done else wire
