@@ -21,7 +21,14 @@ from tests.peers.client import Client
 from tests.support.certs import new_authority
 from tests.support.serving import Serving, turtle
 
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS = dict.fromkeys(
+    (
+        "examinedAt", "uptimeSeconds", "connectState", "connectFault", "connectSeconds", "handshakeState",
+        "handshakeFault", "expectedName", "peerName", "peerCertificateExpiry", "clockSkewSeconds",
+        "certificateValidFrom", "chainFault", "probeFault", "shadowedBy", "slowTotal",
+    ),
+    "what an examination finds: tests/control/test_doctor.py",
+)  # fmt: skip
 """Runtime terms that nothing below provokes, and why not."""
 
 EX = "http://example.org/"
@@ -283,8 +290,16 @@ EVENTS = (
             ("wellService", "healthState", some),
         ),
     ),
-    Event("a request is served", _asks("/well"), (("well", "requestTotal", least(1)),)),
-    Event("a backend fails", _asks("/broken"), (("broken", "errorTotal", least(1)),)),
+    Event(
+        "a request is served",
+        _asks("/well"),
+        (("well", "requestTotal", least(1)), ("wellService", "attemptTotal", least(1))),
+    ),
+    Event(
+        "a backend fails",
+        _asks("/broken"),
+        (("broken", "errorTotal", least(1)), ("brokenService", "attemptFailedTotal", least(1))),
+    ),
     Event(
         "requests are under way",
         _busy,
@@ -343,7 +358,11 @@ EVENTS = (
     Event(
         "a probe fails",
         _ill,
-        (("illService", "healthState", is_("UNHEALTHY")), ("illService", "failingProbe", is_("readiness"))),
+        (
+            ("illService", "healthState", is_("UNHEALTHY")),
+            ("illService", "failingProbe", is_("readiness")),
+            ("illService", "everHealthy", is_("false")),
+        ),
     ),
     Event("it is closed", _asks("/closed"), (("works", "turnedAwayTotal", is_("1")),)),
     Event("somebody gets by", _asks("/closed", fields="X-Tester: yes\r\n"), (("works", "bypassedTotal", is_("1")),)),

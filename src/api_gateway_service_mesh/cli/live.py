@@ -32,6 +32,7 @@ def ask(
     content_type: str = "",
     method: str | None = None,
     fields: Mapping[str, str] | None = None,
+    seconds: float = 30,
 ) -> LiveAnswer:
     """One request to the admin port at `admin` (``http://127.0.0.1:9901``). ``AGW_ADMIN_TOKEN`` goes along when set.
 
@@ -47,7 +48,7 @@ def ask(
     if token := os.environ.get("AGW_ADMIN_TOKEN"):
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
             return LiveAnswer(answer.headers.get_content_type(), answer.read(), answer.headers)
     except urllib.error.HTTPError as error:
         raise _refused(error) from None

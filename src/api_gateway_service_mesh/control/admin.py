@@ -27,6 +27,7 @@ from .as_of import refuse_past, wanted_revision
 from .build import Build
 from .console import CONSOLE_PATHS, console_routes, harden
 from .delta import Delta
+from .doctor_http import doctor_routes
 from .explain_http import explain_routes
 from .graph_store import graph_store
 from .history_http import revision_routes
@@ -83,6 +84,7 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
             web.get("/queries/{name}", _question),
             web.get("/routes", _routes),
             *explain_routes(_served, lambda request: request.app[_SUPERVISOR].as_of),
+            *doctor_routes(_served, lambda request: request.app[_SUPERVISOR].doctor),
             web.get("/config", _config),
             *revision_routes(lambda request: request.app[_SUPERVISOR]),
             web.route("*", "/data", _data),

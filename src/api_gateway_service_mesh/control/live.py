@@ -57,6 +57,7 @@ from api_gateway_service_mesh.policies import (
     read_ejection,
     read_endpoint,
     read_events,
+    read_ever_healthy,
     read_failing,
     read_health,
     read_hedge,
@@ -263,6 +264,12 @@ class Live:
         for iri, endpoint in watched.items():
             until, times = read_ejection(self.cells.view, self.slots["health", iri])
             yield endpoint, max(0.0, until - now), times
+
+    def probed(self) -> Iterator[tuple[Endpoint, bool]]:
+        """Every endpoint that is probed, and whether it has ever been HEALTHY."""
+        for upstream in self.mesh.upstreams:
+            for endpoint in upstream.endpoints if upstream.checks else ():
+                yield endpoint, read_ever_healthy(self.cells.view, self.slots["health", endpoint.iri])
 
     def failing(self) -> Iterator[tuple[Endpoint, Purpose]]:
         """The endpoints that a probe has found ill, and what that probe is for."""

@@ -83,10 +83,15 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for endpoint, totals, health in live.endpoints():
         yield endpoint.iri, AGW.healthState, f'"{health.name}"'
         yield endpoint.iri, AGW.activeRequests, _integer(totals.active)
+        if totals.requests:
+            yield endpoint.iri, AGW.attemptTotal, _integer(totals.requests)
+            yield endpoint.iri, AGW.attemptFailedTotal, _integer(totals.failures)
     for endpoint, seconds, times in live.ejections():
         yield endpoint.iri, AGW.ejectionsTotal, _integer(times)
         if seconds:
             yield endpoint.iri, AGW.ejectedUntil, _moment(datetime.now(UTC) + timedelta(seconds=seconds))
+    for endpoint, ever in live.probed():
+        yield endpoint.iri, AGW.everHealthy, f'"{str(ever).lower()}"^^<{XSD.boolean}>'
     for endpoint, purpose in live.failing():
         yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
     for certificate, end in live.certificates():

@@ -28,6 +28,7 @@ from .build import Build
 from .dataplane import DataPlane
 from .delta import between
 from .differences import differences
+from .doctor import Doctor
 from .feed import Feed
 from .follow import Follower
 from .gate import Gate
@@ -74,6 +75,7 @@ class Supervisor:
         self._pool = plane.pool
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self._prober = HealthProber(plane.cells, lock=plane.lock)
+        self.doctor = Doctor(self.sparql, self._prober.failures)
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._ports = OpenPorts(plane.pool, options.host, options.port)
         self._loading = asyncio.Lock()
@@ -350,7 +352,7 @@ class Supervisor:
         quads, changes = self._feed.next(made, tuple(self.history.revisions()))
         previous = number - 1 if changes is not None else -1
         dataset = Dataset(number, quads, DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes, previous, changes)
-        self.sparql.use(dataset, lambda: runtime_ntriples(live))
+        self.sparql.use(dataset, lambda: runtime_ntriples(live) + self.doctor.facts(number))
         if made.report.findings and not keep:
             self._say(render_report(made.report, colour=self.options.colour, width=self.options.width).rstrip("\n"))
         if before is not None:

@@ -47,7 +47,7 @@ from .counters import (
 )
 from .event import EventCounters, read_events
 from .fault import FAULT_ABORTED, FAULT_DELAYED, FaultPolicy
-from .health import EndpointHealth, HealthState, read_ejection, read_failing, read_health
+from .health import EndpointHealth, HealthState, read_ejection, read_ever_healthy, read_failing, read_health
 from .hedge import HedgeCounters, HedgeTotals, may_hedge, read_hedge
 from .key import key_hash
 from .latency import PeakLatency
@@ -139,6 +139,7 @@ __all__ = [
     "read_ejection",
     "read_endpoint",
     "read_events",
+    "read_ever_healthy",
     "read_failing",
     "read_health",
     "read_hedge",

@@ -33,6 +33,7 @@ __all__ = [
     "EndpointHealth",
     "HealthState",
     "read_ejection",
+    "read_ever_healthy",
     "read_failing",
     "read_health",
 ]
@@ -50,6 +51,7 @@ class HealthState(IntEnum):
 HEALTH_CELLS = 16
 # The first line is what a balancer reads; runs and verdicts of the three purposes follow from RUNS on, two cells each.
 STATE, EJECTED_UNTIL, AVAILABLE_SINCE, JOINED, SINCE, FAILING, EJECTIONS, EJECTION_ROUND, RUNS = range(9)
+_EVER = HEALTH_CELLS - 1
 
 GOOD, BAD = 1.0, -1.0
 
@@ -57,6 +59,11 @@ GOOD, BAD = 1.0, -1.0
 def read_health(view: memoryview[float], base: int) -> HealthState:
     """The state in an endpoint's health cells."""
     return HealthState(int(view[base]))
+
+
+def read_ever_healthy(view: memoryview[float], base: int) -> bool:
+    """Whether the endpoint has been HEALTHY at any time."""
+    return bool(view[base + _EVER])
 
 
 def read_failing(view: memoryview[float], base: int) -> Purpose | None:
@@ -166,6 +173,8 @@ class EndpointHealth:
             return False
         if state is HealthState.HEALTHY and view[base] != HealthState.UNKNOWN:
             view[base + AVAILABLE_SINCE] = now
+        if state is HealthState.HEALTHY:
+            view[base + _EVER] = 1.0
         view[base + SINCE] = now
         view[base] = float(state)
         self._move_on()

@@ -78,6 +78,12 @@ class SparqlService:
         self._runtime_text = (0.0, b"")
         self._spawn(self._preload())
 
+    def refresh(self) -> None:
+        """The live state is another one now: no query that comes from here on is answered from what was known."""
+        self._runtime_text = (0.0, b"")
+        for child in self._children:
+            child.refreshed = 0.0
+
     async def query(
         self,
         text: str,
