@@ -1,0 +1,93 @@
+"""The one translation: from the model to all that Envoy is told, for a file and for a fleet alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api_gateway_service_mesh.errors import Report
+from api_gateway_service_mesh.manifests.gap import lost
+from api_gateway_service_mesh.model import Listener, Mesh
+from api_gateway_service_mesh.routing import ANY_HOST, HostKey, RoutingTable, compile_table, host_text
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .authentication import key_clusters
+from .context import Context
+from .listener import listener, listener_name, rds
+from .match import PATH_FIELD, virtual_host_matcher
+from .refusal import problem_route
+from .resources import Resources
+from .route import Routes
+from .secret import secrets
+from .typed import Json
+from .upstream import cluster, is_static, load_assignment
+
+__all__ = ["ROUTES", "resources"]
+
+ROUTES: Final = "agw"
+"""The name of the route configuration."""
+
+_DEFAULT_PORT: Final = 8080
+
+
+def resources(mesh: Mesh, *, table: RoutingTable | None = None, dynamic: bool = True) -> Resources:
+    """All resources of a gateway.
+
+    `table`: the compiled routes of `mesh`, where they are at hand. `dynamic`: resources refer to each other over ADS
+    (EDS, RDS, SDS); else they stand in one file and nothing is asked for.
+
+    Raises ConfigError for routes that do not compile.
+    """
+    context = Context(mesh, compile_table(mesh) if table is None else table, dynamic)
+    routes = _route_configuration(context)
+    where: Json = rds(ROUTES) if dynamic else {"route_config": routes}
+    stated = mesh.listeners or (Listener(mesh.iri, _DEFAULT_PORT),)
+    listeners = {listener_name(each): listener(context, each, where) for each in stated}
+    clusters = {name: cluster(context, name, use) for name, use in sorted(context.uses.items())}
+    clusters |= key_clusters(context)
+    endpoints = {
+        name: load_assignment(name, use) for name, use in sorted(context.uses.items()) if dynamic and is_static(use)
+    }
+    _report(context)
+    return Resources(
+        secrets=secrets(context),
+        clusters=dict(sorted(clusters.items())),
+        endpoints=endpoints,
+        listeners=listeners,
+        routes={ROUTES: routes} if dynamic else {},
+        report=Report().merged(context.findings),
+    )
+
+
+def _route_configuration(context: Context) -> Json:
+    variants = Routes(context)
+    refused = problem_route(
+        400, "malformed-target", "the path holds a dot segment, a backslash, %00 or a broken escape"
+    )
+    hosts = [
+        {
+            "name": host_text(chain[0].host),
+            "domains": _domains(chain[0].host),
+            "matcher": virtual_host_matcher(chain, variants, refused),
+        }
+        for chain in context.table.chains
+    ]
+    return {
+        "name": ROUTES,
+        "virtual_hosts": hosts,
+        "request_headers_to_remove": [PATH_FIELD, "proxy-authorization"],
+        "ignore_port_in_host_matching": True,
+        "validate_clusters": False,
+    }
+
+
+def _domains(host: HostKey) -> list[str]:
+    """A host, and the same with the root's dot."""
+    text = host_text(host)
+    return [text] if host == ANY_HOST or text.endswith("]") else [text, f"{text}."]
+
+
+def _report(context: Context) -> None:
+    mesh = context.mesh
+    if mesh.overload is not None:
+        message = "Envoy's overload manager stands in its bootstrap and knows no loop lag; the guard is left out"
+        context.say(lost(mesh.overload.iri, AGW.hasOverloadGuard, message, "state an overload_manager by hand"))
