@@ -1,4 +1,4 @@
-"""The last stage of the golden chain: ``model.json`` of each accepted case → ``manifests/``, for both targets.
+"""The last stage of the golden chain: ``model.json`` of each accepted case → ``manifests/``, for every target.
 
 The manifests are made from the agreed model, not from this run's Turtle; ``gaps.txt`` holds what a target cannot say.
 """
@@ -45,7 +45,7 @@ def test_model_to_manifests(case: str, update_golden: bool) -> None:
 
 
 @pytest.mark.skipif(not _CHECKER.is_file(), reason="the schemas of the official CRDs are not beside this checkout")
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", sorted(TARGETS.keys() - {"envoy"}))
 def test_the_official_schemas_accept_everything(target: str, tmp_path: Path) -> None:
     config = {"config": "@prefix ex: <https://example.org/> .\n"} if target == "kubernetes" else {}
     renderings = {case: rendered(case, target) for case in _CASES}

@@ -18,7 +18,7 @@ __all__ = ["command"]
 @click.command("manifests")
 @files_argument
 @gateway_option
-@click.option("--target", type=click.Choice(("istio", "kubernetes")), required=True, help="Whose manifests.")
+@click.option("--target", type=click.Choice(("envoy", "istio", "kubernetes")), required=True, help="Whose manifests.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--namespace", help="Kubernetes namespace (default: the service mesh's).")
 @click.option("--image", help="kubernetes: the gateway's container image.")

@@ -16,12 +16,17 @@ from api_gateway_service_mesh.errors import AgwError, Origin
 from api_gateway_service_mesh.model import Mesh
 
 from .document import Manifest, Rendering
+from .envoy import render_envoy
 from .istio import render_istio
 from .kubernetes import render_kubernetes
 
 __all__ = ["TARGETS", "Manifest", "Rendering", "UnknownTargetError", "render"]
 
-TARGETS: dict[str, Callable[..., Rendering]] = {"istio": render_istio, "kubernetes": render_kubernetes}
+TARGETS: dict[str, Callable[..., Rendering]] = {
+    "envoy": render_envoy,
+    "istio": render_istio,
+    "kubernetes": render_kubernetes,
+}
 
 
 class UnknownTargetError(AgwError):
@@ -33,7 +38,7 @@ class UnknownTargetError(AgwError):
 
 
 def render(mesh: Mesh, target: str, **options: Any) -> Rendering:
-    """Render `mesh` for ``istio`` or ``kubernetes``; options are those of `render_istio` and `render_kubernetes`.
+    """Render `mesh` for one of `TARGETS`; options are those of `render_envoy`, `render_istio`, `render_kubernetes`.
 
     The rendering is a tuple of `Manifest`, with a ``report``. Raises UnknownTargetError for another target, TypeError
     for an unknown option, ConfigError for routes that do not compile.

@@ -9,9 +9,9 @@ from api_gateway_service_mesh.model import Listener, MtlsMode
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .authentication import authentication_filters
+from .condition import cidr_ranges, early_fields
 from .context import Context
 from .fault import fault_filters
-from .match import PATH_FIELD
 from .rate_limit import ADDRESS_STAGE, STAGE, limit_filter
 from .refusal import local_replies
 from .secret import ADS, downstream_tls
@@ -71,7 +71,7 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "server_header_transformation": "PASS_THROUGH",
-        "early_header_mutation_extensions": [_early(trusted=bool(trusted))],
+        "early_header_mutation_extensions": [_early(context)],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "local_reply_config": local_replies(),
         "request_headers_timeout": seconds(bounds.header_timeout_seconds),
@@ -87,23 +87,24 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
         "access_log": [_access_log()] if context.mesh.access_log else [],
     }
     if trusted:
-        blocks = [block.partition("/") for block in trusted]
-        ranges = [
-            {"address_prefix": address, "prefix_len": int(length or (128 if ":" in address else 32))}
-            for address, _, length in blocks
-        ]
         kind = f"{EXTENSION}.http.original_ip_detection.xff.v3.XffConfig"
-        found = extension("envoy.http.original_ip_detection.xff", kind, xff_trusted_cidrs={"cidrs": ranges})
+        found = extension(
+            "envoy.http.original_ip_detection.xff", kind, xff_trusted_cidrs={"cidrs": cidr_ranges(trusted)}
+        )
         fields["original_ip_detection_extensions"] = [found]
         message = "Envoy keeps what strangers say in X-Forwarded fields once it is told of a trusted proxy"
         context.say(differs(context.mesh.iri, AGW.trustedProxy, message))
     return extension("http", f"{NETWORK}.http_connection_manager.v3.HttpConnectionManager", **fields)
 
 
-def _early(*, trusted: bool) -> Json:
-    """What is done to a request before it is routed: `match` needs its path; strangers' claims are dropped."""
-    field = {"header": {"key": PATH_FIELD, "value": "%PATH(NQ)%/"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-    mutations: list[Json] = [{"append": field}]
+def _early(context: Context) -> Json:
+    """What is done to a request before it is routed: what routes ask for is put into fields; what strangers claim is
+    dropped."""
+    mutations: list[Json] = [
+        {"append": {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+        for name, value in early_fields(context.routes).items()
+    ]
+    trusted = bool(context.mesh.trusted_proxies)
     if not trusted:
         mutations += [{"remove": name} for name in ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")]
         mutations += [{"remove": "forwarded"}, {"remove": "x-request-id"}]

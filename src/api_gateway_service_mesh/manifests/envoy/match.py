@@ -8,10 +8,9 @@ A virtual host's tree asks, and when a branch comes to nothing Envoy goes on wit
 3. regular expressions, one after the other;
 4. then the same for each wider host that holds too (``agw``'s order goes on to it, Envoy's virtual hosts do not).
 
-Envoy's only input with a path has the query in it, and its maps know no segments. So each request gets a field
+What Envoy knows as the path has the query in it, and its maps know no segments. So each request gets a field
 `PATH_FIELD` before it is routed: its path without query, and one more slash. ``/a`` is a prefix of ``/a`` and of
-``/a/b`` and not of ``/ab`` exactly when ``/a/`` is a beginning of what the field says. What a client writes there is
-overwritten, and no backend sees it.
+``/a/b`` and not of ``/ab`` exactly when ``/a/`` is a beginning of what the field says.
 
 The order is that of `routing.precedence`. The trie prefers the longer literal beginning, which is the better route but
 in one case: a longer shape with a parameter where the other has text (``/a/{x}/c`` before ``/a/b/*``). Such shapes
@@ -29,13 +28,10 @@ from api_gateway_service_mesh.routing import HostGroup, Leaf, RouteEntry
 from api_gateway_service_mesh.routing.index import methods_of
 from api_gateway_service_mesh.routing.path import ANY_SEGMENT
 
-from .condition import all_of, header_input, is_in, predicate, regex_predicate
+from .condition import PATH_FIELD, all_of, header_input, is_in, predicate, regex_predicate
 from .typed import Json, typed
 
-__all__ = ["PATH_FIELD", "Variant", "Variants", "action", "shape_expression", "virtual_host_matcher"]
-
-PATH_FIELD: Final = "x-agw-path"
-"""What paths are matched by; see the module."""
+__all__ = ["Variant", "Variants", "action", "shape_expression", "virtual_host_matcher"]
 
 #: Further predicates, and the route that takes what they hold for. The last of several has none.
 Variant: TypeAlias = tuple[Sequence[Json], Json]

@@ -18,7 +18,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 from .answer import direct_response, redirect
 from .authentication import route_authentication
 from .balancer import hash_policy
-from .condition import all_of, predicate
+from .condition import all_of, from_addresses, predicate
 from .context import Context
 from .fault import route_faults
 from .match import Variant
@@ -27,12 +27,10 @@ from .refusal import problem_route
 from .retry import retry_flavours
 from .rewrite import rewrite
 from .sticky import route_stickiness
-from .typed import ANY_REQUEST, Json, seconds, typed
+from .typed import ANY_REQUEST, Json, seconds
 
 __all__ = ["Routes"]
 
-_IP_MATCHER: Final = "envoy.extensions.matching.input_matchers.ip.v3.Ip"
-_SOURCE_IP: Final = "envoy.extensions.matching.common_inputs.network.v3.SourceIPInput"
 _NOBODY: Final = "agw.nobody"
 """A cluster that is not there: what is sent to it is answered 503."""
 
@@ -184,14 +182,7 @@ def _passes(mode: Maintenance) -> list[Json]:
     if mode.bypassed_by:
         found.append(all_of([predicate(condition) for condition in mode.bypassed_by]))
     if mode.bypass_addresses:
-        blocks = [block.partition("/") for block in mode.bypass_addresses]
-        ranges = [
-            {"address_prefix": address, "prefix_len": int(length or (128 if ":" in address else 32))}
-            for address, _, length in blocks
-        ]
-        matcher = {"name": "ip", "typed_config": typed(_IP_MATCHER, cidr_ranges=ranges, stat_prefix="bypass")}
-        source = {"name": "source", "typed_config": typed(_SOURCE_IP)}
-        found.append({"single_predicate": {"input": source, "custom_match": matcher}})
+        found.append(from_addresses(mode.bypass_addresses))
     return found
 
 

@@ -11,9 +11,10 @@ from api_gateway_service_mesh.routing import ANY_HOST, HostKey, RoutingTable, co
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .authentication import key_clusters
+from .condition import early_fields
 from .context import Context
 from .listener import listener, listener_name, rds
-from .match import PATH_FIELD, virtual_host_matcher
+from .match import virtual_host_matcher
 from .refusal import problem_route
 from .resources import Resources
 from .route import Routes
@@ -74,7 +75,7 @@ def _route_configuration(context: Context) -> Json:
     return {
         "name": ROUTES,
         "virtual_hosts": hosts,
-        "request_headers_to_remove": [PATH_FIELD, "proxy-authorization"],
+        "request_headers_to_remove": [*early_fields(context.routes), "proxy-authorization"],
         "ignore_port_in_host_matching": True,
         "validate_clusters": False,
     }
