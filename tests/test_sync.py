@@ -149,7 +149,7 @@ def test_every_runtime_term_is_written_by_the_gateway() -> None:
 
 
 def test_what_only_documents_is_never_projected_and_says_so_in_shapes_when_it_could_mislead() -> None:
-    security = {"OAuth2", "AuthorizationPolicy"}
+    security = {"OAuth2"}
     shapes = _graph("shapes")
     for name in security:
         warned = {shapes.value(shape, SH.severity) for shape in shapes.subjects(SH.targetClass, NS[name])}

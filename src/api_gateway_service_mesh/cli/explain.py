@@ -26,6 +26,14 @@ __all__ = ["command"]
 @click.option(
     "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header; several allowed."
 )
+@click.option(
+    "--as",
+    "caller",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Who would be calling, for the route's rules: issuer, sub, scope, claim:NAME, key-owner, spiffe-id, dns, "
+    "address, at; several allowed.",
+)
 @click.option("--live", metavar="ADMIN_URL", help="Ask a running gateway instead of files.")
 @click.option("--as-of", metavar="REV|INSTANT", help="With --live: as it was in a revision, or then.")
 @click.option("--why-not", metavar="ROUTE", help="Why this route does not take it, and the smallest edit for that.")
@@ -34,6 +42,7 @@ __all__ = ["command"]
 def command(
     arguments: tuple[str, ...],
     headers: tuple[str, ...],
+    caller: tuple[str, ...],
     live: str | None,
     as_of: str | None,
     why_not: str | None,
@@ -53,16 +62,18 @@ def command(
     if live:
         if names:
             raise click.UsageError("files and --live exclude each other")
-        return _live(live, method, url, headers, as_of, why_not, form)
+        return _live(live, method, url, headers, caller, as_of, why_not, form)
     parts = urlsplit(url)
     if not parts.path.startswith("/"):
         raise click.UsageError(f"{url!r} is no URL: write http://host/path, or /path for any host")
 
+    from ..control.judged import asked_by
     from ..routing import ExplainRequest, explanation_json, render_explanation
 
     built = build_files(tuple(Path(name) for name in names), gateway)
     print_report(built.report)
     request = ExplainRequest(method.upper(), parts.hostname or "", parts.path, parts.query, dict(map(_header, headers)))
+    request = asked_by(request, caller)
     if why_not is not None:
         return _why_not(built, request, why_not, form)
     explanation = built.explain(request)
@@ -74,9 +85,17 @@ def command(
 
 
 def _live(
-    admin: str, method: str, url: str, headers: tuple[str, ...], as_of: str | None, why_not: str | None, form: str
+    admin: str,
+    method: str,
+    url: str,
+    headers: tuple[str, ...],
+    caller: tuple[str, ...],
+    as_of: str | None,
+    why_not: str | None,
+    form: str,
 ) -> int:
     asked = [("method", method.upper()), ("url", url), *(("header", header) for header in headers)]
+    asked += [("as", said) for said in caller]
     more = [(name, value) for name, value in (("revision", as_of), ("why_not", why_not)) if value is not None]
     query = urllib.parse.urlencode([*asked, *more])
     told = json.loads(ask(admin, f"/explain?{query}", accept="application/json").body)

@@ -48,6 +48,7 @@ from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
 from .change_gates import try_queries
 from .facts import judged_facts
+from .judged import judged
 from .packs import Packs
 from .proof import proven
 
@@ -75,8 +76,8 @@ class Build:
 
     def explain(self, request: ExplainRequest, weights: Mapping[str, float] | None = None) -> Explanation:
         """Which route takes a request, and why; the triples cited are spelt as the graph has them, and
-        what was inherited is cited of the place that states it. `weights`: as
-        `routing.explain` takes them."""
+        what was inherited is cited of the place that states it; with a caller, what the route's rules say
+        of it. `weights`: as `routing.explain` takes them."""
         index = self.inferred.index
 
         def states(subject: str, predicate: str) -> list[str]:
@@ -84,7 +85,7 @@ class Build:
             return [value.value for value in held if not isinstance(value, Triple)]
 
         places = Places(self.inferred)
-        return proven(self, as_stated(explain(self.table, request, weights), states, places.stating))
+        return judged(proven(self, as_stated(explain(self.table, request, weights), states, places.stating)))
 
 
 @dataclass(frozen=True, eq=False)

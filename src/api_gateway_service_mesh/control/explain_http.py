@@ -17,6 +17,7 @@ from api_gateway_service_mesh.routing.why_not import render_why_not, why_not, wh
 from .as_of import AsOf, wanted_revision
 from .build import Build
 from .effective import effective, render_effective, route_named
+from .judged import asked_by
 from .live import Live
 from .sparql.formats import choose
 
@@ -52,6 +53,7 @@ def explain_routes(
                 raise ClientError(f"{field[:100]!r} is no header: write 'Name: value'")
             headers[name.strip()] = value.strip()
         asked = ExplainRequest(query.get("method", "GET").upper(), url.hostname or "", url.path, url.query, headers)
+        asked = asked_by(asked, query.getall("as", []))
         past = query.get("revision")
         revision: int | None = live.revision
         weights: dict[str, float] | None = None

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import (
+    Authorization,
+    AuthorizationPolicy,
+    AuthorizationRule,
     Breaker,
     Certificate,
     DirectResponse,
@@ -80,7 +83,7 @@ __all__ = ["BreakerStatus", "Counted", "Live", "certificates"]
 _BAD = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 
 
-Counted = Maintenance | Fault | Redirect | DirectResponse | Rewrite | Mirror
+Counted = Maintenance | AuthorizationPolicy | AuthorizationRule | Fault | Redirect | DirectResponse | Rewrite | Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ class Live:
         for route in self.mesh.routes:
             for policy in (
                 route.maintenance,
+                *(route.authorization.policies if route.authorization is not None else ()),
+                *(_rules(route.authorization) if route.authorization is not None else ()),
                 *route.faults,
                 route.redirect,
                 route.direct,
@@ -299,6 +304,11 @@ class Live:
         except (OSError, AgwError):
             return None
         return known[1]
+
+
+def _rules(authorization: Authorization) -> Iterator[AuthorizationRule]:
+    for policy in authorization.policies:
+        yield from policy.rules
 
 
 def certificates(mesh: Mesh) -> tuple[Certificate, ...]:

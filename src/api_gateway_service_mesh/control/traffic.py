@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.model import DirectResponse, Fault, Maintenance, Mirror, Redirect, Rewrite
+from api_gateway_service_mesh.model import (
+    AuthorizationPolicy,
+    AuthorizationRule,
+    DirectResponse,
+    Fault,
+    Maintenance,
+    Mirror,
+    Redirect,
+    Rewrite,
+)
 from api_gateway_service_mesh.policies import SHARE_BOUNDS, CanaryPhase
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
 from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE, XSD
@@ -22,6 +31,12 @@ _PROV = PREFIXES["prov"]
 # What the kinds of `policies.event` are, policy by policy: the runtime term, and the word in metrics.
 _DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
     Maintenance: ((AGW.turnedAwayTotal, "turned-away"), (AGW.bypassedTotal, "bypassed")),
+    AuthorizationPolicy: (
+        (AGW.allowedTotal, "allowed"),
+        (AGW.deniedTotal, "denied"),
+        (AGW.auditedTotal, "audited"),
+    ),
+    AuthorizationRule: ((AGW.matchedTotal, "matched"),),
     Fault: ((AGW.delayedTotal, "delayed"), (AGW.abortedTotal, "aborted")),
     Redirect: ((AGW.redirectedTotal, "redirected"),),
     DirectResponse: ((AGW.answeredTotal, "answered"),),

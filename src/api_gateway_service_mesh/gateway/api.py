@@ -245,17 +245,20 @@ class ApiGateway:
             return b""
         return self._state.runtime(self._built.mesh, self._slots, self._installs)
 
-    def explain(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Explained:
+    def explain(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, *, caller: Iterable[str] = ()
+    ) -> Explained:
         """Which route takes a request, why, and the triples behind it with file and line; ``print`` it.
 
         Args:
             url: ``http://host/path?query``, or ``/path?query`` for a request that names no host.
+            caller: who would be calling, for the route's rules: ``NAME=VALUE`` each, as ``agw explain --as`` takes them.
 
         Raises:
-            ClientError: `url` is neither.
+            ClientError: `url` is neither, or `caller` says what no caller has.
             ConfigError: the configuration is refused.
         """
-        return explain_url(self.build, method, url, headers)
+        return explain_url(self.build, method, url, headers, caller)
 
     # -- serving
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from api_gateway_service_mesh.control.build import Build
+from api_gateway_service_mesh.control.judged import asked_by
 from api_gateway_service_mesh.errors import ClientError, Location
 from api_gateway_service_mesh.routing import (
     ExplainRequest,
@@ -61,8 +62,12 @@ class Explained:
         return f"<Explained {self.explanation.request}: {self.route or self.status}>"
 
 
-def explain_url(build: Build, method: str, url: str, headers: Mapping[str, str] | None = None) -> Explained:
+def explain_url(
+    build: Build, method: str, url: str, headers: Mapping[str, str] | None = None, caller: Iterable[str] = ()
+) -> Explained:
     """Explain `method` on `url` (``http://host/path?query``, or ``/path?query`` for a request without host).
+
+    `caller` tells who would be calling, as ``NAME=VALUE`` each (`control.judged`).
 
     Raises:
         ClientError: `url` is neither.
@@ -76,7 +81,7 @@ def explain_url(build: Build, method: str, url: str, headers: Mapping[str, str] 
     if not path.startswith("/"):
         raise ClientError(f"{url!r} is no URL", remedy="give http://host/path, or /path for any host")
     request = ExplainRequest(method.upper(), host, path, parts.query, dict(headers or {}))
-    found = build.explain(request)
+    found = build.explain(asked_by(request, caller))
     citations = tuple(
         LocatedCitation(
             citation.subject, citation.predicate, citation.object, locate_citation(citation, build.inferred.locate)

@@ -7,10 +7,13 @@ Defaults here are the defaults of the ontology (each property's comment states i
 
 from .api_key import ApiKey
 from .authentication import Authentication
+from .authorization import Authorization, AuthorizationPolicy, AuthorizationRule, Enforcement, RuleAction, TimeWindow
 from .balancer import Algorithm, Balancer, HashAlgorithm, SameSite, StickyCookie
 from .breaker import Breaker, BreakerScope
+from .caller import Caller
 from .canary import Canary, CanaryStep
 from .certificate import Certificate
+from .claim import claim_says, claim_text, claim_values
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
 from .direct import DirectResponse
@@ -43,9 +46,13 @@ __all__ = [
     "Algorithm",
     "ApiKey",
     "Authentication",
+    "Authorization",
+    "AuthorizationPolicy",
+    "AuthorizationRule",
     "Balancer",
     "Breaker",
     "BreakerScope",
+    "Caller",
     "Canary",
     "CanaryStep",
     "Certificate",
@@ -55,6 +62,7 @@ __all__ = [
     "DeadlineTrust",
     "DirectResponse",
     "Endpoint",
+    "Enforcement",
     "Exemption",
     "FailureMode",
     "Fault",
@@ -91,12 +99,17 @@ __all__ = [
     "Rewrite",
     "Route",
     "RouteMatch",
+    "RuleAction",
     "SameSite",
     "ServiceMesh",
     "SplitTarget",
     "StickyCookie",
+    "TimeWindow",
     "Timeout",
     "Upstream",
     "UpstreamTls",
     "ValueKind",
+    "claim_says",
+    "claim_text",
+    "claim_values",
 ]

@@ -43,6 +43,6 @@ class JwtAuthentication:
     @staticmethod
     def claim_header(claim: str) -> str:
         """The header field that tells a backend of a claim: ``email_verified`` goes as
-        ``X-Jwt-Claim-Email-Verified``."""
-        words = "".join(char if char.isascii() and char.isalnum() else "-" for char in claim).split("-")
+        ``X-Jwt-Claim-Email-Verified``, ``/realm_access/roles`` as ``X-Jwt-Claim-Realm-Access-Roles``."""
+        words = "".join(char if char.isascii() and char.isalnum() else "-" for char in claim.strip("/")).split("-")
         return "X-Jwt-Claim-" + "-".join(word[:1].upper() + word[1:] for word in words)

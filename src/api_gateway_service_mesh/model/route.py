@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .authentication import Authentication
+from .authorization import Authorization
 from .balancer import Balancer
 from .breaker import Breaker
 from .concurrency import AdaptiveConcurrency, RequestPriority
@@ -31,7 +32,8 @@ class Route:
 
     A route with neither is legal (the published vocabulary allows it) and answers 503.
     ``rate_limits`` are all asked; each must admit the request. ``authentication`` None: anybody may call; what a
-    gateway demands of all its routes stands in each of them. ``request_cost`` is what a request takes from each limit;
+    gateway demands of all its routes stands in each of them. ``authorization`` None: whoever may call may do
+    all of it. ``request_cost`` is what a request takes from each limit;
     ``request_priority`` None is NORMAL.
     ``split_key`` or ``split_cookie`` (a cookie that the gateway sets) keeps a caller on one side of ``splits``.
     ``subset``: labels that an endpoint must all have to take this route's requests; a split may select by its own.
@@ -62,6 +64,7 @@ class Route:
     direct: DirectResponse | None = None
     rewrite: Rewrite | None = None
     mirrors: tuple[Mirror, ...] = ()
+    authorization: Authorization | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

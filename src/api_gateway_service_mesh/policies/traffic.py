@@ -16,12 +16,17 @@ __all__ = ["traffic_slots"]
 
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
-    (Maintenance, Fault, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``mirror`` (Mirror: the counters of a
-    route)."""
+    (Maintenance, AuthorizationPolicy and its rules, Fault, Redirect, DirectResponse, Rewrite, Mirror; per worker),
+    ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
             yield "canary", split.iri, CANARY_CELLS
+    if route.authorization is not None:
+        for stated in route.authorization.policies:
+            yield "event", stated.iri, EVENT_CELLS * workers
+            for rule in stated.rules:
+                yield "event", rule.iri, EVENT_CELLS * workers
     for policy in (route.maintenance, *route.faults, route.redirect, route.direct, route.rewrite, *route.mirrors):
         if policy is not None:
             yield "event", policy.iri, EVENT_CELLS * workers

@@ -28,6 +28,7 @@ class ApiKeyRow:
     query_parameter: str | None
     owner: str | None
     expiry: str | None
+    scope: str | None
 
 
 def api_keys(rows: Iterable[ApiKeyRow], reading: Reading) -> dict[str, ApiKey]:
@@ -40,6 +41,8 @@ def api_keys(rows: Iterable[ApiKeyRow], reading: Reading) -> dict[str, ApiKey]:
         hashed = _hash(row, reading)
         if hashed is not None and hashed not in key.hashes:
             key = replace(key, hashes=tuple(sorted((*key.hashes, hashed))))
+        if row.scope is not None and row.scope not in key.scopes:
+            key = replace(key, scopes=tuple(sorted((*key.scopes, row.scope))))
         found[row.api_key] = key
     return found
 

@@ -13,6 +13,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .api_key import api_keys
 from .authentication import authentications, demanded, refuse_unvouched_keys
+from .authorization import authorized
 from .balancer import balancers
 from .breaker import breakers
 from .canary import canaries
@@ -111,6 +112,7 @@ def assemble(
         with_subset(route, selected, services, reading) for route in _served(every_route, rows, chosen, shared, reading)
     )
     served = _authenticated(served, rows, chosen, reading)
+    served = authorized(served, rows, chosen, reading)
     served = with_traffic(served, rows, services, conditions, reading)
     for route in served:
         warn_without_target(route, services, reading)

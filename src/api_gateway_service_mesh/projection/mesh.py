@@ -32,6 +32,7 @@ class GatewayRow:
     service_mesh: str | None
     access_log: str | None
     zone: str | None
+    default_decision: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def choose_gateway(rows: Iterable[GatewayRow], wanted: str | None, reading: Read
         )
     if wanted in gateways:
         return gateways[wanted], shared
-    return next(iter(gateways.values()), GatewayRow(IMPLIED_GATEWAY, None, None, None)), shared
+    return next(iter(gateways.values()), GatewayRow(IMPLIED_GATEWAY, None, None, None, None)), shared
 
 
 def service_meshes(

@@ -11,6 +11,13 @@ from typing import Any, get_args, get_type_hints
 
 from .api_key import ApiKeyRow
 from .authentication import AuthenticationRow
+from .authorization import (
+    AuthorizationRow,
+    AuthorizationRuleRow,
+    AuthorizationValueRow,
+    AuthorizationWindowRow,
+    RouteScopeRow,
+)
 from .balancer import BalancerRow
 from .breaker import BreakerRow, BreakerStatusRow
 from .canary import CanaryRow, CanaryStepRow
@@ -61,6 +68,11 @@ class ProjectedRows:
     jwt: tuple[JwtRow, ...] = ()
     jwt_value: tuple[JwtValueRow, ...] = ()
     api_key: tuple[ApiKeyRow, ...] = ()
+    authorization: tuple[AuthorizationRow, ...] = ()
+    authorization_rule: tuple[AuthorizationRuleRow, ...] = ()
+    authorization_value: tuple[AuthorizationValueRow, ...] = ()
+    authorization_window: tuple[AuthorizationWindowRow, ...] = ()
+    route_scope: tuple[RouteScopeRow, ...] = ()
     route: tuple[RouteRow, ...] = ()
     route_hostname: tuple[RouteHostnameRow, ...] = ()
     route_method: tuple[RouteMethodRow, ...] = ()

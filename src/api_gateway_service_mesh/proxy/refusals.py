@@ -38,6 +38,7 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "invalid-credentials": RefusalKind("UAEX", "what the caller showed is not accepted"),
         "insufficient-scope": RefusalKind("UAEX", "the token lacks a scope"),
         "forbidden": RefusalKind("UAEX", "the caller lacks a claim"),
+        "access-denied": RefusalKind("UAEX", "a rule denies it, or none allows it"),
         "authentication-unavailable": RefusalKind("UAEX", "keys to check the caller with are not there yet"),
         "fault-injected": RefusalKind("FI", "a fault is injected on purpose"),
         "overloaded": RefusalKind("shed", "the overload guard or adaptive concurrency sheds load"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from api_gateway_service_mesh.model import PathKind, ValueKind
+from api_gateway_service_mesh.model import Caller, PathKind, ValueKind
 
 from .condition import ValueTest, first_parameters
 from .entry import RouteEntry
@@ -22,13 +22,19 @@ __all__ = ["ExplainRequest", "Verdict", "path_text", "reason", "rung", "verdicts
 
 @dataclass(frozen=True, slots=True)
 class ExplainRequest:
-    """A request as the table sees it: host without port, `path` and `query` as sent. Header names in any case."""
+    """A request as the table sees it: host without port, `path` and `query` as sent. Header names in any case.
+
+    Routes are not chosen by who is calling, from where and when; what they may do is: ``caller`` (None: not told),
+    ``address`` and ``at`` (seconds since 1970; None: now)."""
 
     method: str
     host: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller | None = None
+    address: str = ""
+    at: float | None = None
 
     @property
     def fields(self) -> dict[str, str]:

@@ -23,6 +23,7 @@ from api_gateway_service_mesh.model import (
     Upstream,
 )
 
+from .authorization import authorization_parts
 from .balance import balancer_part, health_parts, subset_part
 from .concurrency import concurrency_parts, overload_parts
 from .decision import ExplainRequest
@@ -51,6 +52,7 @@ def effects(
         parts.append(maintenance_part(route.maintenance))
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
     parts += _authentication(route)
+    parts += authorization_parts(route)
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]
     parts += concurrency_parts(route)
     parts += [fault_part(route, fault) for fault in route.faults]
@@ -128,6 +130,7 @@ def _api_key(demander: str, key: ApiKey) -> Part:
         cited.append(_cite(key.iri, "keyQueryParameter", key.query_parameter))
     if key.owner is not None:
         cited.append(_cite(key.iri, "keyOwner", key.owner))
+    cited += [_cite(key.iri, "keyScope", scope) for scope in key.scopes]
     header = "X-API-Key" if key.header == standard.header else key.header
     owner = f" of {key.owner}" if key.owner is not None else ""
     return Part("authentication", key.iri, f"the key{owner} in {header}", tuple(cited))

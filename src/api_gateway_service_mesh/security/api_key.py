@@ -72,4 +72,4 @@ def _identity(key: ApiKey) -> Identity:
     if key.owner is not None:
         fields = f"{OWNER_HEADER}: {header_text(key.owner)}\r\n".encode("ascii")
     until = float("inf") if key.expires is None else key.expires
-    return Identity(key.iri, fields, api_key=key.iri, until=until)
+    return Identity(key.iri, fields, api_key=key.iri, until=until, scopes=frozenset(key.scopes), owner=key.owner or "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from api_gateway_service_mesh.model import claim_text
 
 __all__ = ["Denial", "Denied", "Identity", "claim_text", "header_text"]
 
@@ -40,7 +41,8 @@ class Identity:
     """A caller that was accepted.
 
     ``fields`` are the header lines, each with CR LF, that tell the backend. `key` is what limits and balancers know
-    the caller by. ``since`` and ``until`` bound, in seconds since 1970, when this may be remembered.
+    the caller by. ``since`` and ``until`` bound, in seconds since 1970, when this may be remembered. ``scopes`` are
+    what the token or key carries, ``owner`` whose the key is.
     """
 
     authentication: str
@@ -50,18 +52,13 @@ class Identity:
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     since: float = 0.0
     until: float = float("inf")
+    scopes: frozenset[str] = frozenset()
+    owner: str = ""
 
     def claim_key(self, name: str) -> str:
         """One text for each issuer and value of a claim; empty when the caller has no such claim."""
         value = self.claims.get(name)
         return "" if value is None else f"{self.issuer}\0{claim_text(value)}"
-
-
-def claim_text(value: Any) -> str:
-    """A claim's value as text: texts as they are, everything else as JSON."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
 
 
 def header_text(text: str) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from api_gateway_service_mesh.model import JwtAlgorithm, JwtAuthentication
+from api_gateway_service_mesh.model import JwtAlgorithm, JwtAuthentication, claim_says, claim_text, claim_values
 
-from .identity import Denial, Denied, Identity, claim_text, header_text
+from .identity import Denial, Denied, Identity, header_text
 from .jwks import KeySource
 from .token import Token
 
@@ -107,18 +107,20 @@ class JwtVerifier:
                 since = max(since, begins - skew)
         if "sub" in claims and not isinstance(claims["sub"], str):
             return self._denied(Denial.INVALID, "sub is no text")
-        missing = set(config.required_scopes) - _scopes(claims)
+        scopes = frozenset(_scopes(claims))
+        missing = set(config.required_scopes) - scopes
         if missing:
             return self._denied(Denial.SCOPE, f"{len(missing)} of the demanded scopes are missing")
         for name, value in self._claims:
-            if not _says(claims.get(name), value):
+            if not claim_says(claims, name, value):
                 return self._denied(Denial.CLAIM, f"the claim {name} is missing or another")
-        return Identity(config.iri, self._fields(claims), "", config.issuer, claims, since, expires)
+        return Identity(config.iri, self._fields(claims), "", config.issuer, claims, since, expires, scopes)
 
     def _fields(self, claims: dict[str, Any]) -> bytes:
         lines = []
         for claim, header in self._headers:
-            value = claims.get(claim)
+            found = claim_values(claims, claim)
+            value = found[0] if found else None
             if value is not None:
                 lines.append(b"%b: %b\r\n" % (header, header_text(claim_text(value)).encode("ascii")))
         return b"".join(lines)
@@ -170,12 +172,3 @@ def _scopes(claims: dict[str, Any]) -> set[str]:
 def _claim_demand(text: str) -> tuple[str, str | None]:
     name, equals, value = text.partition("=")
     return name, value if equals else None
-
-
-def _says(claim: Any, wanted: str | None) -> bool:
-    if claim is None:
-        return False
-    if wanted is None:
-        return True
-    values = claim if isinstance(claim, list) else [claim]
-    return any(claim_text(value) == wanted for value in values)
