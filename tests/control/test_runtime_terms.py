@@ -74,7 +74,7 @@ CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
-    ex:copiedAway , ex:split , ex:secured .
+    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
     agw:maximumLoopLag "PT60S"^^xsd:dayTimeDuration .
 ex:well a agw:Route ; agw:routePath "/well" ; agw:hasBackendService ex:wellService .
@@ -114,6 +114,11 @@ ex:slowed a agw:Route ; agw:routePath "/slowed" ; agw:hasBackendService ex:wellS
 ex:delay a agw:FaultInjection ; agw:delayDuration "PT0.01S"^^xsd:dayTimeDuration .
 ex:aborted a agw:Route ; agw:routePath "/aborted" ; agw:hasBackendService ex:wellService ; agw:hasFaultInjection ex:abort .
 ex:abort a agw:FaultInjection ; agw:abortStatus 503 ; agw:abortPercent 100 .
+ex:ruled a agw:Route ; agw:routePath "/ruled" ; agw:hasBackendService ex:wellService ; agw:hasAuthorization ex:rules .
+ex:rules a agw:AuthorizationPolicy ; agw:hasRule ex:readers .
+ex:readers a agw:AuthorizationRule ; agw:onMethod "GET" .
+ex:tried a agw:Route ; agw:routePath "/tried" ; agw:hasBackendService ex:wellService ; agw:hasAuthorization ex:trial .
+ex:trial a agw:AuthorizationPolicy ; agw:enforcement "audit" .
 ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
 ex:redirect a agw:Redirect ; agw:redirectHost "new.example" .
 ex:direct a agw:Route ; agw:routePath "/direct" ; agw:hasDirectResponse ex:answer .
@@ -245,6 +250,12 @@ async def _narrow(gateway: Gateway) -> None:
     gateway.held += waiting
 
 
+async def _ruled(gateway: Gateway) -> None:
+    assert await gateway.get("/ruled") == 200
+    assert await gateway.get("/ruled", method="PUT") == 403
+    assert await gateway.get("/tried") == 200
+
+
 async def _ill(gateway: Gateway) -> None:
     await gateway.backends["ill"].asked(1)
 
@@ -304,6 +315,16 @@ EVENTS = (
         "requests are under way",
         _busy,
         (("busyService", "activeRequests", is_("3")), ("guard", "overloadPressure", least(0.4))),
+    ),
+    Event(
+        "rules decide",
+        _ruled,
+        (
+            ("rules", "allowedTotal", is_("1")),
+            ("rules", "deniedTotal", is_("1")),
+            ("readers", "matchedTotal", is_("1")),
+            ("trial", "auditedTotal", is_("1")),
+        ),
     ),
     Event(
         "a limit is reached",

@@ -14,6 +14,8 @@ from api_gateway_service_mesh.model import (
     AdaptiveConcurrency,
     ApiKey,
     Authentication,
+    Authorization,
+    AuthorizationPolicy,
     Breaker,
     ConnectionPool,
     FailureMode,
@@ -140,6 +142,11 @@ CASES: dict[str, Case] = {
     ),
     "insufficient-scope": Case(403, request(fields=token()), jwt={"required_scopes": ("write",)}, policy=POLICY),
     "forbidden": Case(403, request(fields=token()), jwt={"required_claims": ("role=admin",)}, policy=POLICY),
+    "access-denied": Case(
+        403,
+        route={"authorization": Authorization("urn:test:route", (AuthorizationPolicy(POLICY),))},
+        policy=POLICY,
+    ),
     "authentication-unavailable": Case(
         503, request(fields=token()), jwt={"jwks_uri": "http://127.0.0.1:1/"}, policy=POLICY
     ),

@@ -252,7 +252,7 @@ class ApiGateway:
 
         Args:
             url: ``http://host/path?query``, or ``/path?query`` for a request that names no host.
-            caller: who would be calling, for the route's rules: ``NAME=VALUE`` each, as ``agw explain --as`` takes them.
+            caller: who would be calling, for the route's rules: ``NAME=VALUE`` each, as for ``agw explain --as``.
 
         Raises:
             ClientError: `url` is neither, or `caller` says what no caller has.

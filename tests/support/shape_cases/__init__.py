@@ -7,6 +7,7 @@ none must pass in silence.
 from __future__ import annotations
 
 from .authentication import AUTHENTICATION
+from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
 from .edge import EDGE
 from .inheritance import INHERITANCE
@@ -25,6 +26,7 @@ CASES: tuple[Case, ...] = (
     *SERVICES,
     *EDGE,
     *AUTHENTICATION,
+    *AUTHORIZATION,
     *LIMITS,
     *LOAD,
     *TRAFFIC,

@@ -56,7 +56,7 @@ AUTHENTICATION = [
         (f'{JWT} ; agw:requiredScope "a b" .', "without spaces"),
         (f'{JWT} ; agw:requiredClaim "=x" .', "NAME=VALUE"),
         (f'{JWT} ; agw:forwardClaim "sub ject" .', "name of a claim"),
-        (f'{JWT} . ex:service agw:requiredScope "a" .', "belong to an agw:JWTAuthentication"),
+        (f'{JWT} . ex:service agw:requiredScope "a" .', "nobody would be asked for it"),
         (f"{KEYED} .", "has no hash"),
         (f'{KEYED} ; agw:keyHash "hunter2" .', "never the key itself"),
         (f'{KEYED} ; agw:keyHash "{HASH[:-1]}" .', "never the key itself"),

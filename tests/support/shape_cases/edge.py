@@ -109,7 +109,6 @@ EDGE = [
         (f'{CERTIFICATE} ; agw:certificateExpiry "soon" .', "must be one time"),
         ('ex:web agw:certificateFile "a.pem" .', "belong to an agw:Certificate"),
     ),
-    Case("authorization policy", "ex:p a agw:AuthorizationPolicy .", (), ("not enforced by this version",)),
     Case("sampling rate", "ex:t a agw:DistributedTracing ; agw:samplingRate 1.5 .", ("from 0 to 1",)),
     *right(
         "tracing",

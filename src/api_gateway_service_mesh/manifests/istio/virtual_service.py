@@ -173,6 +173,11 @@ def _report(context: Context, route: Route) -> None:
         message = f"{route.name}: who calls is not checked by these manifests: applied as they are, they let anybody in"
         remedy = "keep agw in front, or add a RequestAuthentication and an AuthorizationPolicy by hand first"
         found.append(lost(route.iri, AGW.hasAuthentication, message, remedy))
+    if route.authorization is not None:
+        message = (
+            f"{route.name}: what callers may do is not checked by these manifests: applied as they are, all may do all"
+        )
+        found.append(lost(route.iri, AGW.hasAuthorization, message, "keep agw in front"))
     for limit in route.rate_limits:
         message = f"{route.name}: its rate limit of {limit.requests_per_second:g}/s is missing; Istio's API has none"
         found.append(lost(route.iri, AGW.hasRateLimiter, message, "keep agw in front, or add an EnvoyFilter by hand"))
