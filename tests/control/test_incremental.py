@@ -51,12 +51,20 @@ def test_random_edits(batch: int) -> None:
     source = SourceGraph.parse(BASE if batch % 4 else some_routes(12))
     previous = build(source)
     rng = random.Random(f"edits {batch}")
-    followed = accepted = 0
+    followed = accepted = partly = 0
     for number in range(EDITS // BATCHES):
         rows, names = edited(previous.source.rows, rng)
-        changed = SourceGraph.of(triples(rows))
+        if number % 2:
+            changed = SourceGraph.of(triples(rows))
+        else:  # as an update comes: a difference to the graph before
+            before, after = set(previous.source.rows), set(rows)
+            changed = previous.source.changed(
+                (row for row in previous.source.rows if row not in after), (row for row in rows if row not in before)
+            )
+            assert changed.digest == SourceGraph.of(triples(rows)).digest
         followed += reinfer(changed, previous.inferred) is not None
-        made, whole = inspect(changed, previous=previous), inspect(changed)
+        made, whole = inspect(changed, previous=previous), inspect(SourceGraph.of(changed.triples))
+        partly += made.assembly is not None and made.assembly.links is not None
         try:
             assert_same(made, whole)
         except AssertionError as error:
@@ -69,6 +77,7 @@ def test_random_edits(batch: int) -> None:
             previous = build(source)
     assert followed * 3 > EDITS // BATCHES, "hardly any edit went the short way"
     assert accepted
+    assert partly * 8 > EDITS // BATCHES, "hardly any model was put together from the one before"
 
 
 def _chain(texts: list[str]) -> Build:

@@ -20,7 +20,7 @@ from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
-from api_gateway_service_mesh.graph.change import reinfer
+from api_gateway_service_mesh.graph.change import Change, reinfer
 from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
 from api_gateway_service_mesh.graph.guarantee import exempt_from_authentication, guarantee_findings, guarded_hosts
 from api_gateway_service_mesh.graph.inheritance import Places
@@ -32,7 +32,9 @@ from api_gateway_service_mesh.graph.validate import InvalidGraph
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.model.codec import shown
 from api_gateway_service_mesh.projection import ProjectedRows, assemble, project, render_rows
+from api_gateway_service_mesh.projection.assemble import Assembly
 from api_gateway_service_mesh.projection.project import Question, questions, reproject
+from api_gateway_service_mesh.projection.reassemble import reassemble
 from api_gateway_service_mesh.routing import (
     ExplainRequest,
     Explanation,
@@ -73,6 +75,13 @@ class Build:
     report: Report = field(repr=False)
     questions: Mapping[str, Question] = field(default_factory=dict, repr=False)
     """The queries that ``rows`` answers."""
+    assembly: Assembly | None = field(default=None, repr=False)
+    assembled: object = field(default=None, repr=False)
+    """With which gateway and folders the model was put together."""
+    change: Change | None = field(default=None, repr=False)
+    """What is different from the build that this one was made from, whose source had the identity ``since``; None
+    where everything was gone through."""
+    since: object = field(default=None, repr=False)
 
     def explain(self, request: ExplainRequest, weights: Mapping[str, float] | None = None) -> Explanation:
         """Which route takes a request, and why; the triples cited are spelt as the graph has them, and
@@ -102,6 +111,9 @@ class Inspection:
     questions: Mapping[str, Question] = field(default_factory=dict, repr=False)
     results: tuple[ValidationResult, ...] = field(default=(), repr=False)
     """What the shapes said of a configuration they refuse."""
+    assembly: Assembly | None = field(default=None, repr=False)
+    assembled: object = field(default=None, repr=False)
+    change: Change | None = field(default=None, repr=False)
 
 
 class BuildRefused(ConfigError):
@@ -149,7 +161,18 @@ def build(
     if found.validated is None or found.table is None or not found.report.conforms:
         raise BuildRefused(found.report, found.results)
     return Build(
-        source, found.inferred, found.validated, found.rows, found.mesh, found.table, found.report, found.questions
+        source,
+        found.inferred,
+        found.validated,
+        found.rows,
+        found.mesh,
+        found.table,
+        found.report,
+        found.questions,
+        found.assembly,
+        found.assembled,
+        found.change,
+        previous.source.identity if previous is not None and found.change is not None else None,
     )
 
 
@@ -187,10 +210,16 @@ def inspect(
         results = refused.results if isinstance(refused, InvalidGraph) else ()
     asked = questions(queries)
     if known is not None and step is not None:
-        rows = reproject(inferred, asked, known.rows, known.questions, step[1])
+        rows, touched = reproject(inferred, asked, known.rows, known.questions, step[1])
     else:
-        rows = project(inferred, queries)
-    assembly = assemble(rows, inferred, gateway, allowed_folders)
+        rows, touched = project(inferred, queries), None
+    assembled = (gateway, tuple(allowed_folders))
+    if known is not None and known.assembly is not None and touched is not None and known.assembled == assembled:
+        assembly = reassemble(
+            rows, inferred, gateway, allowed_folders, known.assembly, known.rows, known.inferred, touched
+        )
+    else:
+        assembly = assemble(rows, inferred, gateway, allowed_folders)
     mesh = assembly.mesh
     blamed = {node.value for result in results for node in (result.focus, result.value) if isinstance(node, NamedNode)}
     # What the shapes have blamed a node for is not said of it once more, in other words, as a whole.
@@ -212,7 +241,10 @@ def inspect(
             report = _with(report, (*table.findings, *_nothing_to_serve(mesh)), inferred)
             exempted = exempt_from_authentication(inferred, mesh.exemptions, day)
             report = _with(report, exposure_findings(table, guarded_hosts(inferred), exempted), inferred)
-    return Inspection(source, inferred, validated, rows, mesh, table, report, asked, results)
+    change = step[1] if step is not None else None
+    return Inspection(
+        source, inferred, validated, rows, mesh, table, report, asked, results, assembly, assembled, change
+    )
 
 
 @contextmanager

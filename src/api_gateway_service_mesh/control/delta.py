@@ -41,6 +41,13 @@ def between(old: SourceGraph | None, new: SourceGraph) -> Delta:
     """What makes `new` of `old` (None: of nothing), in the order of the sources."""
     if old is None:
         return Delta(new.triples)
+    step = new.step
+    if step is not None and step.parent is old.identity:
+        again = set(step.removed).intersection(step.added)
+        return Delta(
+            tuple(ox.Triple(*row) for row in step.added if row not in again),
+            tuple(ox.Triple(*row) for row in step.removed if row not in again),
+        )
     before, after = set(old.rows), set(new.rows)
     return Delta(
         tuple(triple for row, triple in zip(new.rows, new.triples, strict=True) if row not in before),
@@ -49,30 +56,8 @@ def between(old: SourceGraph | None, new: SourceGraph) -> Delta:
 
 
 def applied(source: SourceGraph, delta: Delta, prefixes: Mapping[str, str] | None = None) -> SourceGraph:
-    """`source` with `delta`. New triples stand behind those of their subject, so that what follows from the difference
-    is found by looking at little. It has no documents: nothing of it stands in a text any more."""
-    gone = {_row(triple) for triple in delta.removed}
-    known = set(source.rows) if delta.added else set()
-    come: dict[ox.NamedNode | ox.BlankNode, list[ox.Triple]] = {}
-    for triple in dict.fromkeys(delta.added):
-        if _row(triple) not in known or _row(triple) in gone:
-            come.setdefault(triple.subject, []).append(triple)  # type: ignore[arg-type]
-    last = {row[0]: index for index, row in enumerate(source.rows) if row[0] in come} if come else {}
-    at = {index: subject for subject, index in last.items()}
-    rows: list[Row] = []
-    triples: list[ox.Triple] = []
-    for index, row in enumerate(source.rows):
-        if row not in gone:
-            rows.append(row)
-            triples.append(source.triples[index])
-        if index in at:
-            for triple in come.pop(at[index]):
-                rows.append(_row(triple))
-                triples.append(triple)
-    for rest in come.values():
-        rows += map(_row, rest)
-        triples += rest
-    return SourceGraph(tuple(rows), tuple(triples), (), {**source.prefixes, **(prefixes or {})})
+    """`source` with `delta` (`SourceGraph.changed`)."""
+    return source.changed(map(_row, delta.removed), map(_row, delta.added), prefixes)
 
 
 def fresh(source: SourceGraph, added: Iterable[ox.Triple], removed: Iterable[ox.Triple] = ()) -> Delta:
@@ -81,15 +66,12 @@ def fresh(source: SourceGraph, added: Iterable[ox.Triple], removed: Iterable[ox.
     rows = [_row(triple) for triple in triples]
     names = skolem_names(rows)
     if names:
-        taken = {row[0].value for row in source.rows if row[0].value.startswith(GENID)}
-        taken.update(
-            row[2].value for row in source.rows if type(row[2]) is ox.NamedNode and row[2].value.startswith(GENID)
-        )
+        taken: set[str] = set()
         for triple in triples:
             taken.update(part.value for part in (triple.subject, triple.object) if type(part) is ox.NamedNode)
         for node, name in names.items():
             iri, number = name.value, 1
-            while iri in taken:
+            while iri in taken or iri in source.generated:
                 number += 1
                 iri = f"{name.value}.{number}"
             taken.add(iri)

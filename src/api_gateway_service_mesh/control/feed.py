@@ -8,7 +8,7 @@ import pyoxigraph as ox
 
 from api_gateway_service_mesh.graph.excerpt import secret_properties
 from api_gateway_service_mesh.graph.secrets import is_reference
-from api_gateway_service_mesh.graph.terms import CONFIG_GRAPH, INFERRED_GRAPH
+from api_gateway_service_mesh.graph.terms import CONFIG_GRAPH, INFERRED_GRAPH, Row
 from api_gateway_service_mesh.vocabulary import GRAPH_HISTORY
 
 from .build import Build
@@ -60,14 +60,29 @@ def _difference(old: Build, new: Build) -> tuple[set[ox.Quad], set[ox.Quad]]:
     """The quads of config and inferred that go and come; values that may be secrets are in neither."""
     gone, come = set[ox.Quad](), set[ox.Quad]()
     before, after = old.inferred, new.inferred
+    if new.change is not None and new.since is old.source.identity:
+        for subject in new.change.subjects:
+            for build, quads in ((old, gone), (new, come)):
+                inferred = build.inferred
+                for predicate, values in inferred.index.properties(subject).items():
+                    for value in values:
+                        row: Row = (subject, predicate, value)
+                        follows = row in inferred.because or row in inferred.rules
+                        quads.add(ox.Quad(*row, INFERRED_GRAPH if follows else CONFIG_GRAPH))
+        gone, come = gone - come, come - gone
+        return gone, _told(come, old, new)
     stated = set(before.source.rows), set(after.source.rows)
     follows = {*before.because, *before.rules}, {*after.because, *after.rules}
     for (one, two), graph in ((stated, CONFIG_GRAPH), (follows, INFERRED_GRAPH)):
-        gone.update(ox.Quad(*row, graph) for row in one - two)
-        come.update(ox.Quad(*row, graph) for row in two - one)
-    secret = secret_properties(after) | secret_properties(before)
-    hidden = {quad for quad in come if quad.predicate in secret and not _is_shown(quad.object)}
-    return gone, come - hidden
+        gone.update(ox.Quad(*triple, graph) for triple in one - two)
+        come.update(ox.Quad(*triple, graph) for triple in two - one)
+    return gone, _told(come, old, new)
+
+
+def _told(come: set[ox.Quad], old: Build, new: Build) -> set[ox.Quad]:
+    """`come` without what may be a secret written by mistake."""
+    secret = secret_properties(new.inferred) | secret_properties(old.inferred)
+    return {quad for quad in come if quad.predicate not in secret or _is_shown(quad.object)}
 
 
 def _is_shown(value: object) -> bool:

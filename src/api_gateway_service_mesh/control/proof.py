@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from pyoxigraph import NamedNode, Triple
 
-from api_gateway_service_mesh.graph import SourceGraph, infer
+from api_gateway_service_mesh.graph import infer
 from api_gateway_service_mesh.graph.change import reinfer
-from api_gateway_service_mesh.graph.terms import RDF_TYPE, RDFS, lexical
+from api_gateway_service_mesh.graph.terms import RDF_TYPE, RDFS, Row, lexical
 from api_gateway_service_mesh.model import Mesh, Route, RouteMatch
 from api_gateway_service_mesh.projection import assemble, project
 from api_gateway_service_mesh.projection.project import reproject
@@ -111,9 +111,8 @@ def _without(build: Build, route: str, gone: Triple | None) -> object:
     """What the route does without one triple; None where there is no such route then."""
     source = build.source
     if gone is not None:
-        kept = [(row, triple) for row, triple in zip(source.rows, source.triples, strict=True) if triple != gone]
-        rows, triples = (tuple(part) for part in zip(*kept, strict=True))
-        source = SourceGraph(rows, triples, source.documents, source.prefixes)
+        row: Row = (gone.subject, gone.predicate, gone.object)  # type: ignore[assignment]
+        source = source.changed((row,), ()).restated(documents=source.documents)
     inferred, rows_asked = build.inferred, build.rows
     if gone is not None:
         step = reinfer(source, build.inferred)
@@ -122,7 +121,7 @@ def _without(build: Build, route: str, gone: Triple | None) -> object:
             rows_asked = project(inferred)
         else:
             inferred = step[0]
-            rows_asked = reproject(inferred, build.questions, build.rows, build.questions, step[1])
+            rows_asked, _ = reproject(inferred, build.questions, build.rows, build.questions, step[1])
     mesh = assemble(rows_asked, inferred, build.mesh.iri, ()).mesh
     served = next((each for each in mesh.routes if each.iri == route), None)
     return deeds(mesh, served) if served is not None else None

@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -132,14 +131,14 @@ class JournalStore:
                 source = applied(source, Delta(parse_ntriples(added), parse_ntriples(removed)), head["prefixes"])
             self._number = head["revision"]
             digest = head["digest"]
-        self._source = replace(source, documents=(self._document,))
+        self._source = source.restated(documents=(self._document,))
         if self._source.digest != digest:
             raise _unusable(f"the store {self.folder} does not add up: revision {self._number} has another digest")
         return self._source
 
     def propose(self, source: SourceGraph, delta: Delta) -> SourceGraph:
         """See `ConfigStore`."""
-        return replace(applied(source, delta), documents=(self._document,))
+        return applied(source, delta).restated(documents=(self._document,))
 
     def commit(self, revision: Revision, source: SourceGraph) -> None:
         """See `ConfigStore`."""
@@ -151,7 +150,7 @@ class JournalStore:
         head = {"kind": "revision", **_head(revision), "added_bytes": len(added), "prefixes": dict(source.prefixes)}
         self._journals[-1].append(_written(head, added + removed))
         self._before = (old, self._number)
-        self._source = replace(source, documents=(self._document,))
+        self._source = source.restated(documents=(self._document,))
         self._number = revision.number or 0
 
     def _begin_anew(self, source: SourceGraph) -> None:

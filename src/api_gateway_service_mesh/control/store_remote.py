@@ -103,9 +103,9 @@ class RemoteStore:
         self._has_blank_nodes = any(type(t.subject) is ox.BlankNode or type(t.object) is ox.BlankNode for t in triples)
         found = SourceGraph.of(triples)
         if self._source is None:
-            self._source = replace(found, documents=(self._document,))
+            self._source = found.restated(documents=(self._document,))
         elif delta := between(self._source, found):
-            self._source = replace(applied(self._source, delta), documents=(self._document,))
+            self._source = applied(self._source, delta).restated(documents=(self._document,))
         return self._source
 
     def _empty(self) -> SourceGraph:
@@ -146,7 +146,7 @@ class RemoteStore:
         """See `ConfigStore`."""
         if self._source is not None and source.digest != self._source.digest:
             raise StoreConflict(f"{self._name} holds another configuration than the one that is served")
-        return replace(applied(source, delta), documents=(self._document,))
+        return applied(source, delta).restated(documents=(self._document,))
 
     def commit(self, revision: Revision, source: SourceGraph) -> None:
         """See `ConfigStore`. What was read from the store is there already."""
@@ -184,7 +184,7 @@ class RemoteStore:
         self._has_blank_nodes = self._has_blank_nodes and not whole
         if old is not None:
             self._last = (old, revision)
-        self._source = replace(source, documents=(self._document,))
+        self._source = source.restated(documents=(self._document,))
 
     def retract(self) -> None:
         """See `ConfigStore`."""

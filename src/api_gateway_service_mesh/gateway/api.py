@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,11 +148,13 @@ class ApiGateway:
         more = SourceGraph.of(draft)
         known = set(more.rows).intersection(self._source.rows)
         fresh = [(row, triple) for row, triple in zip(more.rows, more.triples, strict=True) if row not in known]
-        return replace(
-            self._source,
-            rows=(*self._source.rows, *(row for row, _ in fresh)),
-            triples=(*self._source.triples, *(triple for _, triple in fresh)),
-            prefixes={**_PREFIXES, **self._source.prefixes},
+        source = self._source
+        return SourceGraph(
+            (*source.rows, *(row for row, _ in fresh)),
+            (*source.triples, *(triple for _, triple in fresh)),
+            source.documents,
+            {**_PREFIXES, **source.prefixes},
+            source.findings,
         )
 
     @property
@@ -224,7 +225,7 @@ class ApiGateway:
                 raise ClientError(str(error)) from None
             delta = fresh(made.source, parse_ntriples(added), parse_ntriples(removed))
             if delta:
-                self._change(replace(applied(self._source, delta), documents=self._source.documents))
+                self._change(applied(self._source, delta).restated(documents=self._source.documents))
             return delta
 
     def _change(self, source: SourceGraph) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from pyoxigraph import Literal, Triple
 
@@ -100,4 +99,6 @@ class Draft:
                     todo.append(triple.object)
         triples = tuple(dict.fromkeys((*context, *self.triples)))
         # The documents stay: relative file names start at the folder of the file that states them.
-        return replace(self._source, rows=tuple((s, p, o) for s, p, o in triples), triples=triples)
+        source = self._source
+        rows = [(s, p, o) for s, p, o in triples]
+        return SourceGraph(rows, triples, source.documents, source.prefixes, source.findings)

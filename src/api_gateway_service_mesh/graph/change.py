@@ -35,10 +35,12 @@ Sorted = Mapping[NamedNode | None, Sequence[tuple[Read, Owner]]]
 @dataclass(frozen=True, slots=True)
 class Change:
     """What became different: triples that came or went, stated or inferred; all triples of a subject whose triples
-    stand in another order. ``stated`` are the triples that the source now has of the subjects it changed."""
+    stand in another order. ``stated`` are the triples that the source now has of the subjects it changed. All that
+    differs is about ``subjects``, also what was inferred and is stated now, or the other way round."""
 
     rows: Collection[Row]
     stated: Collection[Row]
+    subjects: Collection[Resource] = ()
 
 
 def sorted_reads(reads: Iterable[tuple[Read, Owner]]) -> Sorted[Owner]:
@@ -69,13 +71,13 @@ def affected(index: TripleIndex, reads: Sorted[Owner], rows: Iterable[Row]) -> I
 def reinfer(source: SourceGraph, previous: InferredGraph) -> tuple[InferredGraph, Change] | None:
     """What ``infer(source)`` gives, from what it gave before; None: it has to be asked."""
     tbox, ontology, rules = previous.tbox, previous.ontology, shipped_rules()
-    if not tbox.is_local or not _are_local(rules, ontology) or any(row[1] in AXIOMS for row in previous.because):
+    if not tbox.is_local or not _are_local(rules, ontology) or previous.derives_axioms:
         return None
     touched = _touched(source, previous)
     if touched is None or len(touched) * _LARGEST > len(previous.index.by_subject()) + _SMALLEST:
         return None
     made = _Next(source, previous)
-    made.restate(touched)
+    made.state_anew(touched)
     members = dict.fromkeys(touched)
     for _, member in affected(made.index, _rule_reads(rules), made.changed()):
         if member is None:
@@ -83,7 +85,7 @@ def reinfer(source: SourceGraph, previous: InferredGraph) -> tuple[InferredGraph
         members[member] = None  # type: ignore[index]
     further = [member for member in members if member not in touched and made.index.properties(member)]
     if further:
-        made.restate(_rows_of(source, further))
+        made.state_anew({member: source.stated(member) for member in further})
     sources = Sources.of(made.index, tbox)
     if any(rule.can_fire(sources) for rule in rules):
         run_rules(
@@ -101,7 +103,8 @@ def reinfer(source: SourceGraph, previous: InferredGraph) -> tuple[InferredGraph
             return None  # a place was handed something that it hands on
     stated = [row for new in touched.values() for row in new]
     inferred = InferredGraph(source, made.index, ontology, tbox, made.because, made.by_rule)
-    return inferred, Change(rows, stated)
+    inferred.__dict__["derives_axioms"] = False
+    return inferred, Change(rows, stated, made.restated)
 
 
 def _hands_on(index: TripleIndex, subject: Resource) -> bool:
@@ -119,13 +122,13 @@ class _Next:
         self.by_rule = dict(previous.rules)
         self._previous = previous.index
         self._tbox: Tbox = previous.tbox
-        self._restated: dict[Resource, None] = {}
+        self.restated: dict[Resource, None] = {}
 
-    def restate(self, rows: Mapping[Resource, Sequence[Row]]) -> None:
+    def state_anew(self, rows: Mapping[Resource, Sequence[Row]]) -> None:
         """Replace all that is known of each subject by what is stated of it, and what follows from that by axioms."""
         self.index.without(rows)
         for subject in rows:
-            self._restated[subject] = None
+            self.restated[subject] = None
             for row in _held(self._previous, subject):
                 if self.because.pop(row, None) is None:
                     self.by_rule.pop(row, None)
@@ -136,7 +139,7 @@ class _Next:
     def changed(self) -> dict[Row, None]:
         """The triples of restated subjects that came, went, or stand in another order."""
         found: dict[Row, None] = {}
-        for subject in self._restated:
+        for subject in self.restated:
             old, new = dict.fromkeys(_held(self._previous, subject)), dict.fromkeys(_held(self.index, subject))
             if [row for row in old if row in new] != [row for row in new if row in old]:
                 found.update(old)
@@ -168,18 +171,25 @@ def _touched(source: SourceGraph, previous: InferredGraph) -> dict[Resource, Seq
 
     None: axioms or the ontology's own terms are among them.
     """
+    step = source.step
+    if step is not None and step.parent is previous.source.identity:
+        differing = (*step.removed, *step.added)
+        if any(is_axiom(row) for row in differing):
+            return None
+        touched: dict[Resource, Sequence[Row]] = {row[0]: source.stated(row[0]) for row in differing}
+        return None if any(subject.value.startswith(AGW) for subject in touched) else touched
     old, new = _middles(previous.source.rows, source.rows)
     if [row for row in old if is_axiom(row)] != [row for row in new if is_axiom(row)]:
         return None
     before, after = _grouped(old), _grouped(new)
-    touched: dict[Resource, Sequence[Row]] = {subject: after.get(subject, []) for subject in {**before, **after}}
+    touched = {subject: after.get(subject, []) for subject in {**before, **after}}
     touched = {subject: rows for subject, rows in touched.items() if rows != before.get(subject, [])}
     if any(subject.value.startswith(AGW) for subject in touched):
         return None
     # Of some subjects more is stated before or after the part that differs.
     partly = [s for s in touched if _stated(previous, s) != len(before.get(s, ()))]
     if partly:
-        touched.update(_rows_of(source, partly))
+        touched.update({subject: source.stated(subject) for subject in partly})
     return touched
 
 
@@ -212,14 +222,6 @@ def _grouped(rows: Iterable[Row]) -> dict[Resource, list[Row]]:
             found[row[0]] = [row]
         else:
             held.append(row)
-    return found
-
-
-def _rows_of(source: SourceGraph, subjects: Iterable[Resource]) -> dict[Resource, list[Row]]:
-    found: dict[Resource, list[Row]] = {subject: [] for subject in subjects}
-    for row in source.rows:
-        if row[0] in found:
-            found[row[0]].append(row)
     return found
 
 

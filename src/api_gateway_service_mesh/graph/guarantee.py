@@ -258,8 +258,9 @@ def _ambiguous(places: Places) -> Iterator[Finding]:
     """Guaranteed kinds that two places of one rank hand down differently."""
     graph, short = places.graph, places.short
     index = graph.index
+    shared = dict.fromkeys((*index.users(SUB_CLASS), *index.instances(VIRTUAL_SERVICE)))
     for policy, kinds in places.policies.items():
-        speakers = [place for place in index.users(policy) if _is_shared_place(graph, place)]
+        speakers = [place for place in shared if index.values(place, policy)]
         if len(speakers) < 2 or not _is_guarantee(places, policy):
             continue
         for kind in kinds:
@@ -279,10 +280,6 @@ def _ambiguous(places: Places) -> Iterator[Finding]:
                     remedy=f"state on {short(name)} what is to count",
                     related=tuple(place for place in located if place),
                 )
-
-
-def _is_shared_place(graph: InferredGraph, place: Resource) -> bool:
-    return bool(graph.index.values(place, SUB_CLASS)) or VIRTUAL_SERVICE in graph.index.values(place, RDF_TYPE)
 
 
 def _shared(places: Places) -> Iterator[Finding]:

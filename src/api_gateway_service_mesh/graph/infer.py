@@ -33,7 +33,7 @@ from .ontology import Ontology, agw_ontology
 from .positions import Spot
 from .rules import Rule, Sources, shipped_rules
 from .source import SourceGraph
-from .tbox import Tbox
+from .tbox import AXIOMS, Tbox
 from .terms import CONFIG_GRAPH, INFERRED_GRAPH, ONTOLOGY_GRAPH, RDF_TYPE, Resource, Row, Term, lexical
 
 __all__ = ["InferredGraph", "Premises", "close", "infer", "run_rules"]
@@ -62,6 +62,11 @@ class InferredGraph:
     def inferred(self) -> tuple[Triple, ...]:
         """What follows: by axioms, then by rules."""
         return tuple(Triple(*row) for row in (*self.because, *self.rules))
+
+    @cached_property
+    def derives_axioms(self) -> bool:
+        """Whether something that follows is an axiom itself."""
+        return any(row[1] in AXIOMS for row in self.because)
 
     @cached_property
     def data(self) -> Store:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,34 +15,152 @@ from pyoxigraph import BlankNode, NamedNode, RdfFormat, Triple, serialize
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Location, Report, Severity
 
+from .digest import TripleSetDigest
 from .document import Document, read_document, text_document
 from .load import parse_document
 from .namespace import misspelt_namespaces
 from .positions import PositionIndex, Spot
 from .skolem import rename, skolem_names
-from .terms import AGW, OWL, Row, Term, lexical
+from .terms import AGW, GENID, OWL, Resource, Row, Term, lexical
 
 if TYPE_CHECKING:
     from rdflib import Graph
 
-__all__ = ["SourceGraph"]
+__all__ = ["SourceGraph", "Step"]
 
 _IMPORTS = OWL + "imports"
 _IMPORTS_NODE = NamedNode(_IMPORTS)
 
 
-@dataclass(frozen=True, eq=False)
-class SourceGraph:
-    """All triples of a configuration, blank nodes skolemised (`graph.skolem`).
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What makes a source graph of the one before it (whose ``identity`` is ``parent``)."""
 
-    ``findings`` are the warnings of loading. Two graphs with the same triples have the same ``digest``.
+    parent: object
+    removed: tuple[Row, ...]
+    added: tuple[Row, ...]
+    """Triples that came; one that was removed and added again stands in both, and now behind its neighbours."""
+
+
+class SourceGraph:
+    """All triples of a configuration, blank nodes skolemised (`graph.skolem`). Never changed once made.
+
+    ``findings`` are the warnings of loading. Two graphs with the same triples have the same ``digest``. ``step`` says
+    how this graph came of another one, where `changed` made it; ``identity`` is one object for all graphs with the
+    same triples in the same order that were made of one another.
     """
 
-    rows: tuple[Row, ...] = field(repr=False)
-    triples: tuple[Triple, ...] = field(repr=False)
-    documents: tuple[Document, ...] = ()
-    prefixes: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        triples: Sequence[Triple],
+        documents: Sequence[Document] = (),
+        prefixes: Mapping[str, str] | None = None,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        self.documents: tuple[Document, ...] = tuple(documents)
+        self.prefixes: Mapping[str, str] = prefixes if prefixes is not None else {}
+        self.findings: tuple[Finding, ...] = tuple(findings)
+        self.identity = object()
+        self.step: Step | None = None
+        self._rows: tuple[Row, ...] | None = tuple(rows)
+        self._triples: tuple[Triple, ...] | None = tuple(triples)
+        self._subjects: dict[Resource, tuple[Row, ...]] | None = None
+        self._digest: TripleSetDigest | None = None
+
+    def __repr__(self) -> str:
+        return f"<SourceGraph {', '.join(self.files) or 'of no file'}>"
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The triples, taken apart; those of one subject in the order in which they were stated."""
+        if self._rows is None:
+            assert self._subjects is not None
+            self._rows = tuple(chain.from_iterable(self._subjects.values()))
+        return self._rows
+
+    @property
+    def triples(self) -> tuple[Triple, ...]:
+        """The same as triples, in the same order."""
+        if self._triples is None:
+            self._triples = tuple(Triple(*row) for row in self.rows)
+        return self._triples
+
+    def stated(self, subject: Resource) -> tuple[Row, ...]:
+        """The triples about one subject, in their order."""
+        return self._by_subject().get(subject, ())
+
+    def states(self, row: Row) -> bool:
+        """Whether this graph has a triple."""
+        return row in self.stated(row[0])
+
+    def _by_subject(self) -> dict[Resource, tuple[Row, ...]]:
+        if self._subjects is None:
+            found: dict[Resource, list[Row]] = {}
+            for row in self.rows:
+                held = found.get(row[0])
+                if held is None:
+                    found[row[0]] = [row]
+                else:
+                    held.append(row)
+            self._subjects = {subject: tuple(held) for subject, held in found.items()}
+        return self._subjects
+
+    def changed(
+        self, removed: Iterable[Row], added: Iterable[Row], prefixes: Mapping[str, str] | None = None
+    ) -> SourceGraph:
+        """This graph without the triples `removed`, and then with those `added`, which stand behind the others of their
+        subject. It costs what the change does (and the copying of a table of subjects). It has no documents: nothing of
+        it stands in a text any more."""
+        subjects = self._by_subject().copy()
+        known: dict[Resource, set[Row]] = {}
+
+        def held(subject: Resource) -> set[Row]:
+            if subject not in known:
+                known[subject] = set(subjects.get(subject, ()))
+            return known[subject]
+
+        gone: dict[Row, None] = {}
+        for row in removed:
+            if row in held(row[0]):
+                gone[row] = None
+        for subject in dict.fromkeys(row[0] for row in gone):
+            kept = tuple(row for row in subjects[subject] if row not in gone)
+            known[subject].difference_update(gone)
+            if kept:
+                subjects[subject] = kept
+            else:
+                del subjects[subject]
+        come: dict[Resource, dict[Row, None]] = {}
+        for row in added:
+            if row not in held(row[0]):
+                come.setdefault(row[0], {})[row] = None
+        for subject, rows in come.items():
+            subjects[subject] = (*subjects.get(subject, ()), *rows)
+        made = SourceGraph((), (), (), {**self.prefixes, **(prefixes or {})})
+        made._rows = made._triples = None
+        made._subjects = subjects
+        new = tuple(chain.from_iterable(come.values()))
+        made.step = Step(self.identity, tuple(gone), new)
+        names = self.__dict__.get("generated")
+        if names is not None:
+            names = Counter(names)
+            names.update(name for row in new for name in _generated(row))
+            names.subtract(name for row in gone for name in _generated(row))
+            made.__dict__["generated"] = +names
+        if self._digest is not None:
+            made._digest = self._digest.changed(_lines(gone), _lines(new))
+        return made
+
+    def restated(
+        self, *, documents: Sequence[Document] | None = None, findings: Sequence[Finding] | None = None
+    ) -> SourceGraph:
+        """The same triples, with other documents or findings."""
+        made = copy(self)
+        made.__dict__.pop("positions", None)
+        made.documents = self.documents if documents is None else tuple(documents)
+        made.findings = self.findings if findings is None else tuple(findings)
+        return made
 
     @classmethod
     def load(cls, paths: Sequence[str | Path]) -> SourceGraph:
@@ -115,7 +234,7 @@ class SourceGraph:
         if broken:
             raise ConfigError(Report().merged(broken))
         source = cls._merged(rows, triples, prefixes, documents)
-        return replace(source, findings=(*source.findings, *misspelt)) if misspelt else source
+        return source.restated(findings=(*source.findings, *misspelt)) if misspelt else source
 
     @classmethod
     def _merged(
@@ -134,7 +253,7 @@ class SourceGraph:
         findings = tuple(finding for document in documents for finding in document.findings)
         source = cls(tuple(merged), tuple(merged.values()), tuple(documents), prefixes, findings)
         imports = _imports(source)
-        return replace(source, findings=(*findings, *imports)) if imports else source
+        return source.restated(findings=(*findings, *imports)) if imports else source
 
     @cached_property
     def ntriples(self) -> bytes:
@@ -142,9 +261,16 @@ class SourceGraph:
         return serialize(self.triples, format=RdfFormat.N_TRIPLES) or b""
 
     @cached_property
+    def generated(self) -> Mapping[str, int]:
+        """The names of skolemised blank nodes that occur, with how often they do."""
+        return Counter(name for row in self.rows for name in _generated(row))
+
+    @property
     def digest(self) -> str:
-        """SHA-256 (hex) over the sorted N-Triples: equal exactly when the triples are."""
-        return hashlib.sha256(b"\n".join(sorted(self.ntriples.splitlines()))).hexdigest()
+        """A SHA-256 (hex) over all triples: equal exactly when the triples are (`graph.digest`)."""
+        if self._digest is None:
+            self._digest = TripleSetDigest(self.ntriples.splitlines())
+        return self._digest.hex
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -188,6 +314,17 @@ class SourceGraph:
         from .rdflib_bridge import graph_of
 
         return graph_of(self.rows, self.prefixes)
+
+
+def _generated(row: Row) -> Iterator[str]:
+    for node in (row[0], row[2]):
+        if type(node) is NamedNode and node.value.startswith(GENID):
+            yield node.value
+
+
+def _lines(rows: Iterable[Row]) -> list[bytes]:
+    text = serialize((Triple(*row) for row in rows), format=RdfFormat.N_TRIPLES) or b""
+    return text.splitlines()
 
 
 def _named(row: Row, names: dict[BlankNode, NamedNode]) -> Row:

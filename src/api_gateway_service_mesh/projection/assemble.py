@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,15 +46,19 @@ from .upstream import connection_pools, upstreams
 if TYPE_CHECKING:
     from api_gateway_service_mesh.graph import InferredGraph
 
+    from .reassemble import Links
+
 __all__ = ["Assembly", "assemble"]
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The model, and what was found while making it. With a violation among them it must not be served."""
+    """The model, and what was found while making it. With a violation among them it must not be served. ``links`` are
+    who names whom in the rows, where that was needed (`projection.reassemble`)."""
 
     mesh: Mesh
     findings: tuple[Finding, ...]
+    links: Links | None = field(default=None, compare=False, repr=False)
 
     def accepted(self) -> Mesh:
         """The model, when nothing refuses it.

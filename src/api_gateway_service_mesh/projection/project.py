@@ -64,8 +64,9 @@ def reproject(
     previous: ProjectedRows,
     previously: Mapping[str, Question],
     change: Change,
-) -> ProjectedRows:
-    """What `project` gives for the questions `asked`, from what it gave for those of before (`previously`).
+) -> tuple[ProjectedRows, Mapping[str, frozenset[str]] | None]:
+    """What `project` gives for the questions `asked`, from what it gave for those of before (`previously`); and the
+    first columns of the rows that are different, by query (None: that cannot be told).
 
     A query is asked about the things whose rows a changed triple can reach, and shown only what it may look at for
     them; where that cannot be told from its text, it is asked about everything.
@@ -75,29 +76,34 @@ def reproject(
     """
     from api_gateway_service_mesh.graph.change import affected
 
+    from .reassemble import spliced, touched_rows
+
+    again: dict[str, list[str]] = {}
+    wholly: list[str] = []
+
     def rows_of(stem: str, question: Question, row_type: type[Any]) -> tuple[Any, ...] | Finding:
         plan = _plan(question.text, next(iter(row_type.__dataclass_fields__)))
         if plan is None or previously.get(stem) != question:
+            wholly.append(stem)
             return _answer(graph.data, question, row_type)
         roots = dict.fromkeys(root for _, root in affected(graph.index, plan.reads, change.rows))
         if None in roots:
+            wholly.append(stem)
             return _answer(graph.data, question, row_type)
         before: tuple[Any, ...] = getattr(previous, stem)
         if not roots:
             return before
         store = Store()
         store.extend(Quad(*row, _CONFIG) for row in plan.footprint.gather(graph.index, roots))  # type: ignore[arg-type]
-        again = {root.value for root in roots if isinstance(root, NamedNode)}
+        names = again[stem] = [root.value for root in roots if isinstance(root, NamedNode)]
         answers = _answer(store, question, row_type)
         if isinstance(answers, Finding):
             return answers
-        fresh = [row for row in answers if plan.key(row) in again]
-        kept = [row for row in before if plan.key(row) not in again]
-        if not fresh and len(kept) == len(before):
-            return before
-        return tuple(sorted((*kept, *fresh), key=plan.key))
+        wanted = set(names)
+        return spliced(before, plan.key, names, (row for row in answers if plan.key(row) in wanted))
 
-    return _projected(asked, rows_of)
+    rows = _projected(asked, rows_of)
+    return rows, None if wholly else touched_rows(previous, rows, again)
 
 
 @dataclass(frozen=True, slots=True)
