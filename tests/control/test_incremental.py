@@ -63,7 +63,7 @@ def test_random_edits(batch: int) -> None:
             )
             assert changed.digest == SourceGraph.of(triples(rows)).digest
         followed += reinfer(changed, previous.inferred) is not None
-        made, whole = inspect(changed, previous=previous), inspect(SourceGraph.of(changed.triples))
+        made, whole = inspect(changed, previous=previous), inspect(SourceGraph.of(changed.triples, changed.prefixes))
         partly += made.assembly is not None and made.assembly.links is not None
         try:
             assert_same(made, whole)

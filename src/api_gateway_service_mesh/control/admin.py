@@ -236,12 +236,12 @@ async def _routes(request: web.Request) -> web.Response:
     def rows() -> list[dict[str, Any]]:
         totals = {route.iri: counted for route, counted in live.routes()}
         found = []
-        for entry in build.table.entries:
+        for place, entry in enumerate(build.table.entries):
             route = entry.route
             counted = totals[route.iri]
             found.append(
                 {
-                    "index": entry.index,
+                    "index": place,
                     "iri": route.iri,
                     "name": route.name,
                     "path": route.match.path.text,

@@ -42,6 +42,7 @@ from api_gateway_service_mesh.routing import (
     as_stated,
     compile_table,
     explain,
+    recompile_table,
     render_table,
 )
 from api_gateway_service_mesh.routing.exposure import exposure_findings
@@ -233,7 +234,7 @@ def inspect(
         report, results = report.merged(findings), (*results, *of_facts)
     table: RoutingTable | None
     try:
-        table = compile_table(mesh)
+        table = compile_table(mesh) if known is None else recompile_table(known.table, mesh)
     except ConfigError as refused:
         table, report = None, _with(report, refused.report.findings, inferred)
     else:

@@ -72,8 +72,8 @@ def _difference(old: Build, new: Build) -> tuple[set[ox.Quad], set[ox.Quad]]:
         gone, come = gone - come, come - gone
         return gone, _told(come, old, new)
     stated = set(before.source.rows), set(after.source.rows)
-    follows = {*before.because, *before.rules}, {*after.because, *after.rules}
-    for (one, two), graph in ((stated, CONFIG_GRAPH), (follows, INFERRED_GRAPH)):
+    follow = {*before.because, *before.rules}, {*after.because, *after.rules}
+    for (one, two), graph in ((stated, CONFIG_GRAPH), (follow, INFERRED_GRAPH)):
         gone.update(ox.Quad(*triple, graph) for triple in one - two)
         come.update(ox.Quad(*triple, graph) for triple in two - one)
     return gone, _told(come, old, new)

@@ -131,7 +131,7 @@ class Generation:
         """What of an access-log line depends on route and endpoint alone."""
         self.proxies = TrustedProxies(mesh.trusted_proxies)
         self.behind_proxies = bool(mesh.trusted_proxies)
-        self.handlers: list[RouteHandler | None] = [None] * len(table.entries)
+        self.handlers: list[RouteHandler | None] = [None] * table.width
         self.needs_headers = any(entry.route.match.headers for entry in table.entries)
         self.refusals: RefusalCounters | None = None
         """None for requests that nobody sent, such as copies: what becomes of them is no refusal."""

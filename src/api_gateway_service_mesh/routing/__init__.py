@@ -17,7 +17,7 @@ from .redirect import Locate, locator
 from .render import explanation_json, locate_citation, render_explanation, render_table, table_rows
 from .rewrite import PathChange, normal_path, path_change
 from .stated import States, as_stated
-from .table import RoutingTable, compile_table
+from .table import RoutingTable, compile_table, recompile_table
 
 __all__ = [
     "ANY_HOST",
@@ -48,6 +48,7 @@ __all__ = [
     "locator",
     "normal_path",
     "path_change",
+    "recompile_table",
     "render_explanation",
     "render_table",
     "table_rows",

@@ -81,7 +81,7 @@ def behaviour(old: RoutingTable, new: RoutingTable) -> tuple[DecisionClass, ...]
             if (one, other) in found or (one == other and one.route not in acting):
                 continue
             found[one, other] = DecisionClass(_how(one, other), one, other, request)
-    order = {iri: entry.index for iri, entry in (*before.items(), *after.items())}
+    order = {entry.route.iri: place for table in (old, new) for place, entry in enumerate(table.entries)}
     return tuple(sorted(found.values(), key=lambda item: (
         order.get(item.after.route or "", len(order)), order.get(item.before.route or "", len(order)), str(item)
     )))  # fmt: skip

@@ -22,7 +22,7 @@ def tail_of(route: Route) -> Tail:
 
 
 class RouteEntry:
-    """A route with its place: ``index`` counts from 0 in table order. The rest is the route's match, compiled."""
+    """A route as tables have it: ``index`` is its own number there. The rest is the route's match, compiled."""
 
     __slots__ = ("conditions", "hosts", "index", "methods", "path", "path_key", "route")
 

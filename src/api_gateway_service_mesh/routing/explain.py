@@ -32,6 +32,9 @@ class Candidate:
         """Whether all its predicates held."""
         return self.rung is not None
 
+    place: int = -1
+    """Where the route stands in the table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -53,6 +56,8 @@ class Explanation:
     parts: tuple[Part, ...]
     citations: tuple[Citation, ...]
     omitted: int = 0
+    place: int | None = None
+    """Where the winner stands in the table."""
 
 
 def explain(table: RoutingTable, request: ExplainRequest, weights: Mapping[str, float] | None = None) -> Explanation:
@@ -78,23 +83,24 @@ def explain(table: RoutingTable, request: ExplainRequest, weights: Mapping[str, 
         parts=parts,
         citations=tuple(dict.fromkeys(cited)),
         omitted=omitted,
+        place=table.place(winner) if winner is not None else None,
     )
 
 
 def _candidates(table: RoutingTable, request: ExplainRequest) -> tuple[tuple[Candidate, ...], int]:
     holding: list[tuple[Precedence, Candidate]] = []
     near: list[tuple[int, int, RouteEntry]] = []
-    for entry in table.entries:
+    for place, entry in enumerate(table.entries):
         key = rung(entry, request)
         if key is not None:
-            holding.append((key, Candidate(entry, verdicts(entry, request), key)))
+            holding.append((key, Candidate(entry, verdicts(entry, request), key, place)))
         elif (distance := _distance(entry, request)) is not None:
-            near.append((distance, entry.index, entry))
+            near.append((distance, place, entry))
     holding.sort(key=lambda pair: pair[0])
     near.sort(key=lambda triple: triple[:2])
     shown = [candidate for _, candidate in holding[:MOST_CANDIDATES]]
     room = MOST_CANDIDATES - len(shown)
-    shown += [Candidate(entry, verdicts(entry, request), None) for _, _, entry in near[:room]]
+    shown += [Candidate(entry, verdicts(entry, request), None, place) for _, place, entry in near[:room]]
     return tuple(shown), len(holding) + len(near) - len(shown)
 
 

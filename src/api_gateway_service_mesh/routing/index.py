@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from api_gateway_service_mesh.model import PathKind
-
 from .entry import RouteEntry
 from .host import HostKey
 from .pattern import PatternSet
@@ -31,12 +29,14 @@ _by_order = attrgetter("order")
 class Leaf(dict[str, Candidates]):
     """The routes of one host and one path, by method. ``leaf[method]`` answers for every method."""
 
-    __slots__ = ("entries", "order", "otherwise", "single", "switches")
+    __slots__ = ("entries", "judged", "order", "otherwise", "single", "switches")
 
-    def __init__(self, entries: Sequence[RouteEntry], order: int) -> None:
+    def __init__(self, entries: Sequence[RouteEntry], order: PathKey) -> None:
         super().__init__()
         self.entries = tuple(entries)
         self.order = order
+        #: What `routing.shadow` found out about these routes.
+        self.judged: object = None
         self.otherwise: Candidates = _reachable([entry for entry in entries if not entry.methods])
         for method in methods_of(entries):
             self[method] = _reachable(ranked(entries, method))
@@ -97,38 +97,95 @@ def _reachable(entries: Sequence[RouteEntry]) -> Candidates:
 
 
 class HostGroup:
-    """All routes of one stated host."""
+    """All routes of one stated host. Never changed once made: `changed` makes another one."""
 
-    __slots__ = ("_expressions", "_patterns", "_shapes", "_tree", "exact", "has_expressions", "has_shapes", "host")
+    __slots__ = (
+        "_expressions",
+        "_patterns",
+        "_shapes",
+        "_tree",
+        "crowded",
+        "exact",
+        "has_expressions",
+        "has_shapes",
+        "host",
+    )
 
-    def __init__(self, host: HostKey, by_path: dict[PathKey, list[RouteEntry]]) -> None:
+    def __init__(self, host: HostKey, by_path: Mapping[PathKey, Sequence[RouteEntry]]) -> None:
         self.host = host
         self.exact: dict[str, Leaf] = {}
         self._tree: PathTree[Leaf] = PathTree()
         self._patterns: PatternSet | None = None
-        self._shapes: list[Leaf] = []
+        self._shapes: dict[PathKey, Leaf] = {}
         self._expressions: list[Leaf] = []
-        shaped: list[PathKey] = []
+        self.crowded: dict[PathKey, Leaf] = {}
+        """The leaves where routes may stand in each other's way: several on one path, or an expression."""
         for key, entries in by_path.items():
-            if key[0] == 0:
-                self.exact[key[4]] = Leaf(entries, 0)
-            else:
-                shaped.append(key)
-        shaped.sort()
-        for order, key in enumerate(shaped):
-            entries = by_path[key]
-            leaf = Leaf(entries, order)
-            if entries[0].path.kind is PathKind.REGULAR_EXPRESSION:
-                self._expressions.append(leaf)
-            else:
-                self._shapes.append(leaf)
+            leaf = self._leaf(key, entries)
+            if key[0] == 1:
                 self._tree.add(leaf, entries[0].path.segments, open_ended=key[3])
         self._tree.fold()
+        self._settle(True)
+
+    def _leaf(self, key: PathKey, entries: Sequence[RouteEntry]) -> Leaf:
+        """A new leaf, put where it belongs, but not into the tree."""
+        leaf = Leaf(entries, key)
+        if key[0] == 0:
+            self.exact[key[4]] = leaf
+        elif key[0] == 1:
+            self._shapes[key] = leaf
+        else:
+            self._expressions.append(leaf)
+        if len(entries) > 1 or key[0] == 2:
+            self.crowded[key] = leaf
+        return leaf
+
+    def _settle(self, expressions: bool) -> None:
         self.has_shapes = bool(self._shapes)
         """Whether templates or prefixes stand here."""
         self.has_expressions = bool(self._expressions)
-        if self._expressions:
-            self._patterns = PatternSet([leaf.entries[0].path.text for leaf in self._expressions])
+        if expressions:
+            self._expressions.sort(key=_by_order)
+            self._patterns = None
+            if self._expressions:
+                self._patterns = PatternSet([leaf.entries[0].path.text for leaf in self._expressions])
+
+    def leaf_at(self, key: PathKey) -> Leaf | None:
+        """The leaf of a path."""
+        if key[0] == 0:
+            return self.exact.get(key[4])
+        if key[0] == 1:
+            return self._shapes.get(key)
+        for leaf in self._expressions:
+            if leaf.order == key:
+                return leaf
+        return None
+
+    def changed(self, by_path: Mapping[PathKey, Sequence[RouteEntry]]) -> HostGroup | None:
+        """This group with other routes at some paths (none: the path goes); None when nothing is left."""
+        made = HostGroup(self.host, {})
+        made.exact, made._shapes = self.exact.copy(), self._shapes.copy()
+        made._expressions, made._patterns = self._expressions.copy(), self._patterns
+        made.crowded, made._tree = self.crowded.copy(), self._tree
+        expressions = False
+        for key, entries in by_path.items():
+            before = made.leaf_at(key)
+            if before is not None:
+                made.crowded.pop(key, None)
+                if key[0] == 0:
+                    del made.exact[key[4]]
+                elif key[0] == 1:
+                    del made._shapes[key]
+                else:
+                    made._expressions = [leaf for leaf in made._expressions if leaf is not before]
+            leaf = made._leaf(key, entries) if entries else None
+            if key[0] == 1:
+                path = (entries or (before.entries if before is not None else ()))[0].path
+                made._tree = made._tree.changed(path.segments, leaf, open_ended=key[3])
+            elif key[0] == 2:
+                expressions = True
+        made._settle(expressions)
+        return made if made.exact or made._shapes or made._expressions else None
 
     def shaped(self, path: str) -> list[Leaf]:
         """The templates and prefixes that hold for `path`, best first."""
@@ -152,7 +209,8 @@ class HostGroup:
         """Every leaf of this host, in precedence order."""
         for _, leaf in sorted(self.exact.items()):
             yield leaf
-        yield from self._shapes
+        for _, leaf in sorted(self._shapes.items()):
+            yield leaf
         yield from self._expressions
 
     def leaves(self, path: str) -> list[Leaf]:

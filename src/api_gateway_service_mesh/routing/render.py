@@ -34,11 +34,11 @@ def render_table(table: RoutingTable) -> str:
 def table_rows(table: RoutingTable) -> list[tuple[str, ...]]:
     """The cells of `render_table`, the header first; control characters are escaped."""
     names = {upstream.iri: upstream.name for upstream in table.mesh.upstreams}
-    rows = [_HEADER, *(_row(entry, names) for entry in table.entries)]
+    rows = [_HEADER, *(_row(place, entry, names) for place, entry in enumerate(table.entries))]
     return [tuple(_one_line(cell) for cell in row) for row in rows]
 
 
-def _row(entry: RouteEntry, names: dict[str, str]) -> tuple[str, ...]:
+def _row(place: int, entry: RouteEntry, names: dict[str, str]) -> tuple[str, ...]:
     route = entry.route
     match = route.match
     predicates = [
@@ -58,7 +58,7 @@ def _row(entry: RouteEntry, names: dict[str, str]) -> tuple[str, ...]:
     if not targets:
         targets = [names.get(route.upstream, route.upstream) if route.upstream else "-"]
     return (
-        str(entry.index),
+        str(place),
         ",".join(host_text(host) for host in entry.hosts),
         path_text(entry),
         entry.route.match.path.kind.value,
@@ -183,7 +183,7 @@ def explanation_json(explanation: Explanation, locate: Locate | None = None) -> 
             "query": request.query,
             "headers": dict(request.headers),
         },
-        "winner": {"iri": winner.route.iri, "name": winner.route.name, "index": winner.index} if winner else None,
+        "winner": {"iri": winner.route.iri, "name": winner.route.name, "index": explanation.place} if winner else None,
         "why": explanation.why,
         "status": explanation.status,
         "allow": list(explanation.allow),
@@ -192,7 +192,7 @@ def explanation_json(explanation: Explanation, locate: Locate | None = None) -> 
             {
                 "iri": candidate.entry.route.iri,
                 "name": candidate.entry.route.name,
-                "index": candidate.entry.index,
+                "index": candidate.place,
                 "held": candidate.held,
                 "verdicts": [
                     {

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from operator import is_not
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.errors import Finding, Severity
@@ -38,41 +39,68 @@ _MOST_WEAKENED = 4  # predicates of one route; beyond, only equal predicates are
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of the routes while the rungs are walked."""
+    """What one leaf says of its routes. ``alive``: those that some request can reach here; ``ties`` and ``shadows``
+    (loser: winner) with an example of a method. ``covers`` are the leaves that were held against it."""
 
-    alive: set[int] = field(default_factory=set)
-    ties: dict[tuple[int, int], tuple[HostKey, str]] = field(default_factory=dict)
-    shadows: dict[int, tuple[RouteEntry, HostKey, str]] = field(default_factory=dict)
+    covers: tuple[Leaf, ...] = ()
+    alive: set[RouteEntry] = field(default_factory=set)
+    ties: dict[tuple[RouteEntry, RouteEntry], str] = field(default_factory=dict)
+    shadows: dict[RouteEntry, tuple[RouteEntry, str]] = field(default_factory=dict)
 
 
 def table_findings(table: RoutingTable) -> tuple[Finding, ...]:
-    """All warnings about the routes of `table`, in table order."""
-    seen = _Seen()
+    """All warnings about the routes of `table`, in table order. Only paths with several routes, and expressions, are
+    looked at; those that a table shares with the one it was made of keep what was found there."""
+    ties: dict[tuple[RouteEntry, RouteEntry], tuple[HostKey, str]] = {}
+    shadows: dict[RouteEntry, tuple[RouteEntry, HostKey, str]] = {}
     for group in (chain[0] for chain in table.chains):
-        for leaf in group.all_leaves():
-            covers = _covers(group, leaf) if leaf.entries[0].path.kind is PathKind.REGULAR_EXPRESSION else []
-            if len(leaf.entries) == 1 and not covers:
-                seen.alive.add(leaf.entries[0].index)
-            else:
-                _walk(group.host, leaf, covers, seen)
-    contradictions = {entry.index: names for entry in table.entries if (names := _contradiction(entry))}
-    tied = {loser for _, loser in seen.ties}
+        for _, leaf in sorted(group.crowded.items()):
+            seen = _seen(group, leaf)
+            for pair, method in seen.ties.items():
+                ties.setdefault(pair, (group.host, method))
+            for entry, (winner, method) in seen.shadows.items():
+                shadows.setdefault(entry, (winner, group.host, method))
+    contradictions = {entry: names for entry in table.entries if (names := _contradiction(entry))}
+    tied = {loser for _, loser in ties}
     found: list[tuple[int, Finding]] = []
-    for index, name in contradictions.items():
-        found.append((index, _unsatisfiable(table.entries[index], name)))
-    for (winner, loser), (host, method) in seen.ties.items():
+    for entry, name in contradictions.items():
+        found.append((table.place(entry), _unsatisfiable(entry, name)))
+    for (winner, loser), (host, method) in ties.items():
         if loser not in contradictions:
-            dead = loser not in seen.alive
-            found.append((loser, _tied(table, table.entries[winner], table.entries[loser], host, method, dead=dead)))
-    for index, (winner_entry, host, method) in seen.shadows.items():
-        if index not in seen.alive and index not in tied and index not in contradictions:
-            found.append((index, _shadowed(table, winner_entry, table.entries[index], host, method)))
+            dead = not _is_alive(table, loser)
+            found.append((table.place(loser), _tied(table, winner, loser, host, method, dead=dead)))
+    for entry, (winner, host, method) in shadows.items():
+        if entry not in tied and entry not in contradictions and not _is_alive(table, entry):
+            found.append((table.place(entry), _shadowed(table, winner, entry, host, method)))
     found.sort(key=lambda pair: (pair[0], pair[1].code, pair[1].message))
     return tuple(finding for _, finding in found)
 
 
-def _walk(host: HostKey, leaf: Leaf, covers: Sequence[Leaf], seen: _Seen) -> None:
-    tests = {entry.index: _tests(entry) for entry in (*leaf.entries, *(e for cover in covers for e in cover.entries))}
+def _is_alive(table: RoutingTable, entry: RouteEntry) -> bool:
+    """Whether some request can reach a route, by some host."""
+    for host in entry.hosts:
+        group = table.host_groups[host]
+        leaf = group.crowded.get(entry.path_key)
+        if leaf is None or entry in _seen(group, leaf).alive:
+            return True
+    return False
+
+
+def _seen(group: HostGroup, leaf: Leaf) -> _Seen:
+    is_expression = leaf.entries[0].path.kind is PathKind.REGULAR_EXPRESSION
+    covers = tuple(_covers(group, leaf)) if is_expression else ()
+    seen = leaf.judged
+    if not isinstance(seen, _Seen) or len(seen.covers) != len(covers) or any(map(is_not, seen.covers, covers)):
+        seen = leaf.judged = _Seen(covers)
+        if len(leaf.entries) == 1 and not covers:
+            seen.alive.add(leaf.entries[0])
+        else:
+            _walk(leaf, covers, seen)
+    return seen
+
+
+def _walk(leaf: Leaf, covers: Sequence[Leaf], seen: _Seen) -> None:
+    tests = {entry: _tests(entry) for entry in (*leaf.entries, *(e for cover in covers for e in cover.entries))}
     methods = methods_of(leaf.entries)
     anywhere = any(not entry.methods for entry in leaf.entries)
     if anywhere and covers:
@@ -82,19 +110,19 @@ def _walk(host: HostKey, leaf: Leaf, covers: Sequence[Leaf], seen: _Seen) -> Non
         before: dict[_Tests, RouteEntry] = {}
         for cover in covers:
             for entry in cover[method]:
-                before.setdefault(tests[entry.index], entry)
+                before.setdefault(tests[entry], entry)
         same_leaf: dict[tuple[_Tests, int, int], RouteEntry] = {}
         for entry in ranked(leaf.entries, method):
-            mine = tests[entry.index]
+            mine = tests[entry]
             above = _first_covering(before, mine)
             if above is None:
-                seen.alive.add(entry.index)
+                seen.alive.add(entry)
             else:
-                seen.shadows.setdefault(entry.index, (above, host, method))
+                seen.shadows.setdefault(entry, (above, method))
             rank = entry.method_rank(method)
             twin = same_leaf.setdefault((mine, int(rank or 0), entry.route.match.priority), entry)
             if twin is not entry:
-                seen.ties.setdefault((twin.index, entry.index), (host, method))
+                seen.ties.setdefault((twin, entry), method)
             before.setdefault(mine, entry)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import insort
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
-from api_gateway_service_mesh.model import Mesh
+from api_gateway_service_mesh.model import Mesh, Route
 
 from .condition import condition_findings
-from .entry import RouteEntry, tail_of
+from .entry import RouteEntry, Tail, tail_of
 from .host import ANY_HOST, HostKey, host_findings
 from .index import HostGroup
 from .path import path_findings
 from .precedence import PathKey
 from .rewrite import rewrite_findings
 
-__all__ = ["RoutingTable", "compile_table"]
+__all__ = ["RoutingTable", "compile_table", "recompile_table"]
+
+_MANY = 4  # where more than one route in four is another one, everything is compiled
+_DEEPEST = 200  # segments; the tree of a table is changed by walking down recursively
 
 _Chain = tuple[HostGroup, ...]
 
@@ -26,15 +30,45 @@ class RoutingTable:
 
     ``entries`` stand in precedence order (`routing.precedence`); ``mesh`` is what the table was compiled from. A table
     holds compiled expressions and is not pickled: workers compile theirs from the mesh.
+
+    Tables made of one another (`recompile_table`) share the entries of routes that did not change, so an entry's
+    ``index`` is its own in a table, below ``width``, and says nothing about its place (`place`) there.
     """
 
-    __slots__ = ("__dict__", "_any", "_exact", "_only", "_reach", "_warnings", "_wildcards", "entries", "mesh")
+    __slots__ = (
+        "__dict__",
+        "_any",
+        "_exact",
+        "_only",
+        "_reach",
+        "_wildcards",
+        "entries",
+        "free",
+        "host_groups",
+        "mesh",
+        "warnings",
+        "width",
+    )
 
-    def __init__(self, mesh: Mesh, entries: tuple[RouteEntry, ...], warnings: tuple[Finding, ...]) -> None:
+    def __init__(
+        self,
+        mesh: Mesh,
+        entries: tuple[RouteEntry, ...],
+        warnings: tuple[Finding, ...],
+        groups: dict[HostKey, HostGroup] | None = None,
+        width: int = -1,
+        free: tuple[int, ...] = (),
+    ) -> None:
         self.mesh = mesh
         self.entries = entries
-        self._warnings = warnings
-        groups = {host: HostGroup(host, by_path) for host, by_path in sorted(grouped(entries).items())}
+        self.warnings = warnings
+        """What was found in single routes."""
+        self.width = len(entries) if width < 0 else width
+        self.free = free
+        """Indices below ``width`` that no entry has."""
+        if groups is None:
+            groups = {host: HostGroup(host, by_path) for host, by_path in sorted(grouped(entries).items())}
+        self.host_groups = groups
         anywhere = groups.get(ANY_HOST)
         self._any: _Chain = () if anywhere is None else (anywhere,)
         self._wildcards: dict[str, _Chain] = {}
@@ -111,12 +145,20 @@ class RoutingTable:
         found = (*self._exact.values(), *self._wildcards.values(), *((self._any,) if self._any else ()))
         return tuple(sorted(found, key=lambda chain: chain[0].host))
 
+    def place(self, entry: RouteEntry) -> int:
+        """Where an entry stands, counted from 0."""
+        return self._places[entry]
+
+    @cached_property
+    def _places(self) -> dict[RouteEntry, int]:
+        return {entry: place for place, entry in enumerate(self.entries)}
+
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Warnings: routes that never answer, and pairs that only their IRI orders, each with a witness request."""
         from .shadow import table_findings
 
-        return (*self._warnings, *table_findings(self))
+        return (*self.warnings, *table_findings(self))
 
     def _chain(self, host: str) -> _Chain:
         if host[-1:] == ".":
@@ -142,7 +184,7 @@ class RoutingTable:
 def grouped(entries: tuple[RouteEntry, ...]) -> dict[HostKey, dict[PathKey, list[RouteEntry]]]:
     """The rungs of all entries by host and path, each list in the order of the entries' tails."""
     groups: dict[HostKey, dict[PathKey, list[RouteEntry]]] = {}
-    for entry in sorted(entries, key=lambda entry: tail_of(entry.route)):
+    for entry in sorted(entries, key=_tail):
         for host in entry.hosts:
             groups.setdefault(host, {}).setdefault(entry.path_key, []).append(entry)
     return groups
@@ -153,15 +195,91 @@ def compile_table(mesh: Mesh) -> RoutingTable:
 
     Raises ConfigError with one violation for each malformed path, template, host or RE2 expression.
     """
-    found: list[Finding] = []
+    found = _judged(mesh.routes)
+    entries = sorted((RouteEntry(route) for route in mesh.routes), key=RouteEntry.best)
+    for index, entry in enumerate(entries):
+        entry.index = index
+    return RoutingTable(mesh, tuple(entries), _sorted(found))
+
+
+def recompile_table(table: RoutingTable, mesh: Mesh) -> RoutingTable:
+    """What `compile_table` makes of `mesh`, from the table of a mesh that has most of its routes.
+
+    Raises:
+        ConfigError: as `compile_table`.
+    """
+    known = {entry.route.iri: entry for entry in table.entries}
+    fresh: list[Route] = []
     for route in mesh.routes:
+        entry = known.get(route.iri)
+        if entry is not None and (entry.route is route or entry.route == route):
+            del known[route.iri]
+        else:
+            fresh.append(route)
+    if (len(fresh) + len(known)) * _MANY > len(mesh.routes):
+        return compile_table(mesh)
+    if not fresh and not known:
+        return RoutingTable(mesh, table.entries, table.warnings, table.host_groups, table.width, table.free)
+    found = _judged(fresh)
+    gone = {entry.index for entry in known.values()}
+    entries = [entry for entry in table.entries if entry.index not in gone]
+    free, width = [*table.free, *gone], table.width
+    touched: dict[HostKey, set[PathKey]] = {}
+    made: list[RouteEntry] = []
+    for route in fresh:
+        entry = RouteEntry(route)
+        if len(entry.path.segments) > _DEEPEST:
+            return compile_table(mesh)
+        if free:
+            entry.index = free.pop()
+        else:
+            entry.index, width = width, width + 1
+        made.append(entry)
+        insort(entries, entry, key=RouteEntry.best)
+    for entry in (*known.values(), *made):
+        for host in entry.hosts:
+            touched.setdefault(host, set()).add(entry.path_key)
+    groups = table.host_groups.copy()
+    for host, keys in touched.items():
+        group = groups.pop(host, None) or HostGroup(host, {})
+        by_path: dict[PathKey, list[RouteEntry]] = {}
+        for key in keys:
+            leaf = group.leaf_at(key)
+            by_path[key] = (
+                [] if leaf is None else [entry for entry in leaf.entries if known.get(entry.route.iri) is not entry]
+            )
+            by_path[key] += [entry for entry in made if entry.path_key == key and host in entry.hosts]
+            by_path[key].sort(key=_tail)
+        changed = group.changed(by_path)
+        if changed is not None:
+            groups[host] = changed
+    if len(groups) != len(table.host_groups) or groups.keys() != table.host_groups.keys():
+        groups = dict(sorted(groups.items()))
+    again = {route.iri for route in fresh} | known.keys()
+    warnings = [finding for finding in table.warnings if finding.subject not in again]
+    return RoutingTable(mesh, tuple(entries), _sorted([*warnings, *found]), groups, width, tuple(free))
+
+
+def _tail(entry: RouteEntry) -> Tail:
+    return tail_of(entry.route)
+
+
+def _judged(routes: Iterable[Route]) -> list[Finding]:
+    """Warnings about single routes.
+
+    Raises:
+        ConfigError: there are violations.
+    """
+    found: list[Finding] = []
+    for route in routes:
         found += path_findings(route)
         found += host_findings(route)
         found += condition_findings(route)
         found += rewrite_findings(route)
     if any(finding.severity is Severity.VIOLATION for finding in found):
         raise ConfigError(Report().merged(found))
-    entries = sorted((RouteEntry(route) for route in mesh.routes), key=RouteEntry.best)
-    for index, entry in enumerate(entries):
-        entry.index = index
-    return RoutingTable(mesh, tuple(entries), tuple(sorted(found, key=lambda f: (f.subject or "", f.code))))
+    return found
+
+
+def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda f: (f.subject or "", f.code)))

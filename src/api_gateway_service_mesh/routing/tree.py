@@ -85,6 +85,14 @@ class PathTree(Generic[T]):
             if node.parameter is not None:
                 todo.append(node.parameter)
 
+    def changed(self, segments: Sequence[str], thing: T | None, *, open_ended: bool) -> PathTree[T]:
+        """This (folded) tree with `thing` at a place, or nothing there. What does not lie on the way is shared."""
+        made: PathTree[T] = PathTree()
+        made._depth = max(self._depth, len(segments))
+        wanted = tuple([intern(segment) for segment in segments])
+        made._root = _placed(self._root, wanted, thing, open_ended) or _Node()
+        return made
+
     def holding(self, path: str) -> list[T]:
         """What holds for `path` (its text, with its leading slash), in no order."""
         if path[:1] != "/":
@@ -138,6 +146,82 @@ class PathTree(Generic[T]):
             if not parted:
                 return found
             node, at = parted.pop()
+
+
+def _placed(node: _Node[T] | None, segments: tuple[str, ...], thing: T | None, open_ended: bool) -> _Node[T] | None:
+    """A folded node like `node`, with `thing` at `segments` from where its chain begins; None: nothing is left."""
+    if node is None:
+        if thing is None:
+            return None
+        made: _Node[T] = _Node()
+        made.chain = segments
+        _put(made, thing, open_ended)
+        return made
+    chain = node.chain
+    common = 0
+    while common < len(chain) and common < len(segments) and chain[common] == segments[common]:
+        common += 1
+    if common < len(chain):  # the ways part within the chain
+        if thing is None:
+            return node
+        upper: _Node[T] = _Node()
+        upper.chain = chain[:common]
+        lower = _copied(node)
+        lower.chain = chain[common + 1 :]
+        _attach(upper, chain[common], lower)
+        if common == len(segments):
+            _put(upper, thing, open_ended)
+        else:
+            _attach(upper, segments[common], _placed(None, segments[common + 1 :], thing, open_ended))
+        return upper
+    made = _copied(node)
+    if common == len(segments):
+        _put(made, thing, open_ended)
+    else:
+        segment, rest = segments[common], segments[common + 1 :]
+        if segment == ANY_SEGMENT:
+            _attach(made, segment, _placed(node.parameter, rest, thing, open_ended))
+        else:
+            child = node.literals.get(segment) if node.literals is not None else None
+            _attach(made, segment, _placed(child, rest, thing, open_ended))
+    if made.here is not None or made.below is not None:
+        return made
+    if made.parameter is None and not made.literals:
+        return None
+    only = _only_child(made)
+    if only is not None:
+        merged = _copied(only[1])
+        merged.chain = (*made.chain, only[0], *only[1].chain)
+        return merged
+    return made
+
+
+def _put(node: _Node[T], thing: T | None, open_ended: bool) -> None:
+    if open_ended:
+        node.below = thing
+    else:
+        node.here = thing
+
+
+def _attach(node: _Node[T], segment: str, child: _Node[T] | None) -> None:
+    """`child` as the way on from `node` by `segment`; None: none. `node` is a copy that nobody has yet."""
+    if segment == ANY_SEGMENT:
+        node.parameter = child
+        return
+    literals = dict(node.literals) if node.literals is not None else {}
+    if child is None:
+        literals.pop(segment, None)
+    else:
+        literals[segment] = child
+    node.literals = literals or None
+
+
+def _copied(node: _Node[T]) -> _Node[T]:
+    made: _Node[T] = _Node()
+    made.chain = node.chain
+    made.literals, made.parameter = node.literals, node.parameter
+    made.here, made.below = node.here, node.below
+    return made
 
 
 def _only_child(node: _Node[T]) -> tuple[str, _Node[T]] | None:
