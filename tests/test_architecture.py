@@ -110,6 +110,8 @@ HELD_BY = {
     "control/doctor_http.py": "control/test_doctor.py",
     "control/examination.py": "control/test_doctor.py",
     "control/remedy.py": "control/test_doctor.py",
+    "projection/expectation.py": "control/test_expectations.py",
+    "routing/outcome.py": "control/test_expectations.py",
     "control/follow.py": "control/test_reload.py",
     "graph/excerpt.py": "graph/test_report.py",
     "proxy/answer_writer.py": "proxy/test_forwarding.py",

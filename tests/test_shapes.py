@@ -173,6 +173,7 @@ def test_every_published_class_may_stand_alone() -> None:
         "HeaderMatch",
         "QueryParameterMatch",
         "Exemption",
+        "Expectation",
         "RedisStore",
         "CookieMatch",
         "CanaryStep",

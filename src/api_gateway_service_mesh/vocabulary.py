@@ -495,6 +495,21 @@ class AGW(metaclass=_Closed):
     # transform
     RequestTransformation: Final = f"{NAMESPACE}RequestTransformation"
     ResponseTransformation: Final = f"{NAMESPACE}ResponseTransformation"
+    # expectation
+    Expectation: Final = f"{NAMESPACE}Expectation"
+    requestUrl: Final = f"{NAMESPACE}requestUrl"
+    requestMethod: Final = f"{NAMESPACE}requestMethod"
+    requestHeader: Final = f"{NAMESPACE}requestHeader"
+    requestClient: Final = f"{NAMESPACE}requestClient"
+    expectsRoute: Final = f"{NAMESPACE}expectsRoute"
+    expectsNotRoute: Final = f"{NAMESPACE}expectsNotRoute"
+    expectsStatus: Final = f"{NAMESPACE}expectsStatus"
+    expectsRefusal: Final = f"{NAMESPACE}expectsRefusal"
+    expectsService: Final = f"{NAMESPACE}expectsService"
+    expectsPolicy: Final = f"{NAMESPACE}expectsPolicy"
+    expectsNoPolicy: Final = f"{NAMESPACE}expectsNoPolicy"
+    expectsPath: Final = f"{NAMESPACE}expectsPath"
+    expectsLocation: Final = f"{NAMESPACE}expectsLocation"
     # doctor
     examinedAt: Final = f"{NAMESPACE}examinedAt"
     uptimeSeconds: Final = f"{NAMESPACE}uptimeSeconds"

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "The shop example: backends, traffic, limits, a breaker and a canary in 20 seconds.",
     "init": "Write a first gateway.ttl to start from.",
     "validate": "Check configurations; say what is wrong, where, and the remedy.",
+    "test": "Hold a configuration against the expectations that stand in it.",
     "serve": "Serve a configuration, and reload it when its files change.",
     "routes": "List the routes in the order in which they are tried.",
     "explain": "Say which route takes a request, and why, down to the triple.",

@@ -19,6 +19,7 @@ from .condition import ConditionSource, RequestCondition
 from .direct import DirectResponse
 from .endpoint import Endpoint
 from .exemption import Exemption
+from .expectation import Expectation
 from .fault import Fault
 from .health import CheckProtocol, HealthCheck, Purpose
 from .hedge import Hedging
@@ -64,6 +65,7 @@ __all__ = [
     "Endpoint",
     "Enforcement",
     "Exemption",
+    "Expectation",
     "FailureMode",
     "Fault",
     "HashAlgorithm",

@@ -27,6 +27,7 @@ from .condition import RequestConditionRow
 from .direct import DirectRow
 from .endpoint import EndpointRow
 from .exemption import ExemptionRow
+from .expectation import ExpectationRow, ExpectationValueRow
 from .fault import FaultRow
 from .health import HealthRow, HealthValueRow
 from .hedge import HedgeRow
@@ -112,6 +113,8 @@ class ProjectedRows:
     health_value: tuple[HealthValueRow, ...] = ()
     outlier: tuple[OutlierRow, ...] = ()
     exemption: tuple[ExemptionRow, ...] = ()
+    expectation: tuple[ExpectationRow, ...] = ()
+    expectation_value: tuple[ExpectationValueRow, ...] = ()
 
 
 _SECRETS = {"key_hash": "•••"}

@@ -10,6 +10,7 @@ from .authentication import AUTHENTICATION
 from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
 from .edge import EDGE
+from .expectation import EXPECTATION
 from .inheritance import INHERITANCE
 from .limits import LIMITS
 from .load import LOAD
@@ -31,4 +32,5 @@ CASES: tuple[Case, ...] = (
     *LOAD,
     *TRAFFIC,
     *INHERITANCE,
+    *EXPECTATION,
 )
