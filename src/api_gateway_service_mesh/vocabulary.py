@@ -75,6 +75,8 @@ class AGW(metaclass=_Closed):
     headerTimeout: Final = f"{NAMESPACE}headerTimeout"
     idleTimeout: Final = f"{NAMESPACE}idleTimeout"
     maxConnections: Final = f"{NAMESPACE}maxConnections"
+    defaultCertificate: Final = f"{NAMESPACE}defaultCertificate"
+    minimumTlsVersion: Final = f"{NAMESPACE}minimumTlsVersion"
     # route
     Route: Final = f"{NAMESPACE}Route"
     routePath: Final = f"{NAMESPACE}routePath"
@@ -279,6 +281,9 @@ class AGW(metaclass=_Closed):
     PeerAuthentication: Final = f"{NAMESPACE}PeerAuthentication"
     hasMutualTLS: Final = f"{NAMESPACE}hasMutualTLS"
     mtlsMode: Final = f"{NAMESPACE}mtlsMode"
+    peerSpiffeId: Final = f"{NAMESPACE}peerSpiffeId"
+    peerTrustDomain: Final = f"{NAMESPACE}peerTrustDomain"
+    peerName: Final = f"{NAMESPACE}peerName"
     # certificate
     Certificate: Final = f"{NAMESPACE}Certificate"
     CertificateAuthority: Final = f"{NAMESPACE}CertificateAuthority"
@@ -286,6 +291,7 @@ class AGW(metaclass=_Closed):
     certificateFile: Final = f"{NAMESPACE}certificateFile"
     privateKeyRef: Final = f"{NAMESPACE}privateKeyRef"
     trustBundleFile: Final = f"{NAMESPACE}trustBundleFile"
+    crlFile: Final = f"{NAMESPACE}crlFile"
     rotationPeriod: Final = f"{NAMESPACE}rotationPeriod"
     certificateExpiry: Final = f"{NAMESPACE}certificateExpiry"
     certificateDaysLeft: Final = f"{NAMESPACE}certificateDaysLeft"
@@ -463,6 +469,14 @@ class AGW(metaclass=_Closed):
     responseContentType: Final = f"{NAMESPACE}responseContentType"
     responseField: Final = f"{NAMESPACE}responseField"
     answeredTotal: Final = f"{NAMESPACE}answeredTotal"
+    # client_certificate
+    ClientCertificatePolicy: Final = f"{NAMESPACE}ClientCertificatePolicy"
+    hasClientCertificatePolicy: Final = f"{NAMESPACE}hasClientCertificatePolicy"
+    clientCertificateMode: Final = f"{NAMESPACE}clientCertificateMode"
+    forwardClientCertificate: Final = f"{NAMESPACE}forwardClientCertificate"
+    clientCertificateDetail: Final = f"{NAMESPACE}clientCertificateDetail"
+    certificateAdmittedTotal: Final = f"{NAMESPACE}certificateAdmittedTotal"
+    certificateRefusedTotal: Final = f"{NAMESPACE}certificateRefusedTotal"
     # maintenance
     MaintenanceMode: Final = f"{NAMESPACE}MaintenanceMode"
     hasMaintenance: Final = f"{NAMESPACE}hasMaintenance"

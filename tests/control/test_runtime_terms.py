@@ -73,7 +73,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
     agw:maximumLoopLag "PT60S"^^xsd:dayTimeDuration .
@@ -107,6 +107,12 @@ ex:hedging a agw:Route ; agw:routePath "/hedged" ; agw:hasBackendService ex:hedg
 ex:hedge a agw:Hedging ; agw:hedgeDelay "PT0.05S"^^xsd:dayTimeDuration .
 ex:judgedRoute a agw:Route ; agw:routePath "/judged" ; agw:hasBackendService ex:judgedService .
 ex:illRoute a agw:Route ; agw:routePath "/ill" ; agw:hasBackendService ex:illService .
+ex:certified a agw:Route ; agw:routePath "/certified" ; agw:hasBackendService ex:wellService ;
+    agw:hasClientCertificatePolicy ex:callers .
+ex:callers a agw:ClientCertificatePolicy .
+ex:uncertified a agw:Route ; agw:routePath "/uncertified" ; agw:hasBackendService ex:wellService ;
+    agw:hasClientCertificatePolicy ex:anyone .
+ex:anyone a agw:ClientCertificatePolicy ; agw:clientCertificateMode "DISABLE" .
 ex:closed a agw:Route ; agw:routePath "/closed" ; agw:hasBackendService ex:wellService ; agw:hasMaintenance ex:works .
 ex:works a agw:MaintenanceMode ;
     agw:bypassedBy [ a agw:HeaderMatch ; agw:headerName "X-Tester" ; agw:headerValue "yes" ] .
@@ -385,6 +391,8 @@ EVENTS = (
             ("illService", "everHealthy", is_("false")),
         ),
     ),
+    Event("one without a certificate calls", _asks("/certified"), (("callers", "certificateRefusedTotal", is_("1")),)),
+    Event("where none is asked for", _asks("/uncertified"), (("anyone", "certificateAdmittedTotal", is_("1")),)),
     Event("it is closed", _asks("/closed"), (("works", "turnedAwayTotal", is_("1")),)),
     Event("somebody gets by", _asks("/closed", fields="X-Tester: yes\r\n"), (("works", "bypassedTotal", is_("1")),)),
     Event("a request is delayed", _asks("/slowed"), (("delay", "delayedTotal", is_("1")),)),

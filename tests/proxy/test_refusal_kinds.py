@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from api_gateway_service_mesh.model import (
     Authorization,
     AuthorizationPolicy,
     Breaker,
+    ClientCertificate,
     ConnectionPool,
     FailureMode,
     Fault,
@@ -31,6 +34,7 @@ from api_gateway_service_mesh.model import (
     OverloadGuard,
     PathKind,
     PathMatch,
+    PeerNames,
     RateLimit,
     RedisStore,
     RouteMatch,
@@ -42,6 +46,7 @@ from api_gateway_service_mesh.proxy import Engine
 from api_gateway_service_mesh.proxy.refusals import KINDS, NUMBERS
 from api_gateway_service_mesh.security.api_key import new_key
 from tests.support.backend import Backend, Conversation, Received, Script, answer, backend, says
+from tests.support.certs import new_authority
 from tests.support.gateway import Running, endpoint, mesh_of, raw, route, running, upstream
 from tests.support.tokens import ISSUER, claims, key_server, signer
 
@@ -111,6 +116,9 @@ class Case:
     jwt: dict[str, Any] | None = None
     limits: Limits = Limits()  # noqa: RUF009 - frozen
     head: bool = False
+    certified: bool = False
+    listener: Listener | None = None
+    tls: ssl.SSLContext | None = None
 
 
 def head(status: int, asked: bytes, **more: object) -> Case:
@@ -137,6 +145,15 @@ CASES: dict[str, Case] = {
         policy=POLICY,
     ),
     "authentication-required": Case(401, route={"authentication": KEYS}, policy=POLICY),
+    "client-certificate-required": Case(
+        403, route={"client_certificate": ClientCertificate(POLICY, "urn:test:route")}, policy=POLICY
+    ),
+    "client-certificate-refused": Case(
+        403,
+        route={"client_certificate": ClientCertificate(POLICY, "urn:test:route", peers=PeerNames(names=("nobody",)))},
+        policy=POLICY,
+        certified=True,
+    ),
     "invalid-credentials": Case(
         401, request(fields="X-Api-Key: wrong\r\n"), route={"authentication": KEYS}, policy=POLICY
     ),
@@ -202,8 +219,14 @@ ELSEWHERE = {"not-ready": "below: there is no configuration, so nothing that it 
 
 
 @pytest.mark.parametrize("kind", CASES)
-async def test_a_refusal_says_what_it_is_everywhere(kind: str) -> None:
+async def test_a_refusal_says_what_it_is_everywhere(kind: str, tmp_path: Path) -> None:
     case = CASES[kind]
+    if case.certified:
+        authority = new_authority(tmp_path)
+        shown = authority.issue("shown")
+        tls = ssl.create_default_context(cafile=str(authority.bundle))
+        tls.load_cert_chain(shown.certificate_file, shown.key_file)
+        case = replace(case, listener=Listener("urn:l", 0, "127.0.0.1", shown.model(), MtlsMode.STRICT), tls=tls)
     async with backend(case.script) as behind:
         if case.jwt is None:
             await _refused(kind, case, behind, case.route)
@@ -217,7 +240,7 @@ async def test_a_refusal_says_what_it_is_everywhere(kind: str) -> None:
 async def _refused(kind: str, case: Case, behind: Backend, more: dict[str, Any]) -> None:
     at = () if case.empty else (endpoint(1 if case.gone else behind.port),)
     mesh = mesh_of(route(case.path, **more), upstream(*at, **case.upstream), access_log=True, **case.mesh)
-    async with running(mesh, limits=case.limits) as gateway:
+    async with running(mesh, limits=case.limits, listener=case.listener) as gateway:
         held = [asyncio.create_task(raw(gateway.port, PLAIN, seconds=60)) for _ in range(case.before)]
         if case.held:
             async with asyncio.timeout(20):
@@ -231,7 +254,7 @@ async def _refused(kind: str, case: Case, behind: Backend, more: dict[str, Any])
         else:
             await asyncio.gather(*held)
         logged = len(gateway.log)
-        text = (await raw(gateway.port, case.asked, seconds=20)).decode()
+        text = (await raw(gateway.port, case.asked, seconds=20, tls=case.tls)).decode()
         for task in held:
             task.cancel()
         fields, _, body = text.partition("\r\n\r\n")

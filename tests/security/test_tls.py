@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,17 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from api_gateway_service_mesh.errors import ConfigError, Severity
-from api_gateway_service_mesh.model import Certificate, Endpoint, Listener, Mesh, MtlsMode, Upstream, UpstreamTls
+from api_gateway_service_mesh.model import (
+    Certificate,
+    Endpoint,
+    Listener,
+    Mesh,
+    MtlsMode,
+    PeerNames,
+    TlsVersion,
+    Upstream,
+    UpstreamTls,
+)
 from api_gateway_service_mesh.security.material import inspect_material
 from api_gateway_service_mesh.security.tls import client_context, mesh_findings, server_context, server_name
 from tests.support.certs import Authority, Issued, new_authority
@@ -229,3 +240,111 @@ def test_mesh_findings_tell_expiry_before_it_hurts(authority: Authority, server:
     assert "certificate-expires-soon" in {finding.code for finding in soon}
     early = mesh_findings(mesh, moment=datetime.now(UTC) - timedelta(days=20))
     assert "certificate-not-yet-valid" in {finding.code for finding in early}
+
+
+def shows(secured: ssl.SSLObject) -> set[str]:
+    return {value for _, value in (secured.getpeercert() or {}).get("subjectAltName", ())}
+
+
+def test_of_several_certificates_the_name_asked_for_chooses(authority: Authority, server: Issued) -> None:
+    shop = authority.issue("shop-site", names=("shop.example.com", "www.shop.example.com"))
+    wild = authority.issue("wild", names=("*.example.com",))
+    context = server_context(
+        replace(on(server.model(), MtlsMode.STRICT), more_certificates=(shop.model(trust=False), wild.model()))
+    )
+    assert context is not None
+    trusting = client_context(UpstreamTls(authority.issue("caller").model()))
+    for asked, shown in {
+        "localhost": "localhost",
+        "shop.example.com": "shop.example.com",
+        "SHOP.example.com": "shop.example.com",
+        "www.shop.example.com": "www.shop.example.com",
+        "blog.example.com": "*.example.com",
+    }.items():
+        near, far = handshake(context, trusting, asked)
+        assert shown in shows(near)
+        assert far.getpeercert(), "clients are verified, whichever certificate is shown"
+    trusting.check_hostname = False
+    for asked in ("unknown.org", "a.b.example.com"):
+        assert "localhost" in shows(handshake(context, trusting, asked)[0])
+
+
+def test_revoked_certificates_are_refused_on_both_sides(authority: Authority, server: Issued) -> None:
+    good, bad = authority.issue("good"), authority.issue("bad")
+    listed = authority.crl("list.crl", bad)
+    both = replace(server.model(), crl_file=str(listed))
+    strict = context_of(both, MtlsMode.STRICT)
+    handshake(strict, client_context(UpstreamTls(good.model())))
+    with pytest.raises(ssl.SSLError, match="certificate revoked"):
+        handshake(strict, client_context(UpstreamTls(bad.model())))
+    wary = client_context(UpstreamTls(both))
+    handshake(context_of(good.model()), wary)
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate revoked"):
+        handshake(context_of(bad.model()), wary)
+    der = authority.crl("list.der", bad, der=True)
+    with pytest.raises(ssl.SSLError, match="certificate revoked"):
+        handshake(
+            context_of(replace(both, crl_file=str(der)), MtlsMode.STRICT), client_context(UpstreamTls(bad.model()))
+        )
+
+
+def test_a_list_that_has_ended_accepts_nobody(authority: Authority, server: Issued) -> None:
+    ended = authority.crl("ended.crl", lasts=timedelta(hours=-1))
+    certificate = replace(server.model(), crl_file=str(ended))
+    with pytest.raises(ssl.SSLError, match="CRL has expired"):
+        handshake(context_of(certificate, MtlsMode.STRICT), client_context(UpstreamTls(server.model())))
+    _, findings = inspect_material(certificate)
+    assert [(each.code, each.severity) for each in findings] == [("crl-expired", Severity.WARNING)]
+
+
+def test_a_list_that_is_none_gets_a_sentence(server: Issued) -> None:
+    wrong = replace(server.model(), crl_file=str(server.certificate_file))
+    message = sentence(lambda: server_context(on(wrong, MtlsMode.STRICT)))
+    assert message == f"{server.certificate_file} holds no certificate revocation list."
+
+
+def test_clients_are_asked_when_a_route_wants_to_know(authority: Authority, server: Issued) -> None:
+    listener = on(server.model())
+    assert server_context(listener).verify_mode is ssl.CERT_NONE  # type: ignore[union-attr]
+    asking = server_context(replace(listener, asks_clients=True))
+    assert asking is not None
+    handshake(asking, client_context(UpstreamTls(authority.trust_model())))
+    _, far = handshake(asking, client_context(UpstreamTls(server.model())))
+    assert far.getpeercert()
+    elsewhere = replace(on(server.model(trust=False)), asks_clients=True, client_trust=authority.trust_model())
+    assert server_context(elsewhere).verify_mode is ssl.CERT_OPTIONAL  # type: ignore[union-attr]
+
+
+def test_the_oldest_version_can_be_raised(server: Issued) -> None:
+    context = server_context(replace(on(server.model()), minimum_tls=TlsVersion.TLS_1_3))
+    assert context is not None
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed_with_who_the_client_is(
+    authority: Authority, server: Issued, version: ssl.TLSVersion
+) -> None:
+    strict = context_of(server.model(), MtlsMode.STRICT)
+    client = ssl.create_default_context(cafile=str(authority.bundle))
+    client.maximum_version = version
+    client.load_cert_chain(server.certificate_file, server.key_file)
+    near, _ = handshake(strict, client)
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    again = client.wrap_bio(to_client, to_server, server_hostname="localhost", session=near.session)
+    far = strict.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for end in (again, far):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    assert again.session_reused
+    assert far.getpeercert(), "who the client is is remembered with the session"
+
+
+def test_an_upstream_that_proves_a_spiffe_id_needs_no_name(authority: Authority) -> None:
+    ledger = context_of(authority.issue("ledger", names=(), uris=("spiffe://example.org/ledger",)).model())
+    peers = PeerNames(spiffe_ids=("spiffe://example.org/ledger",))
+    handshake(ledger, client_context(UpstreamTls(authority.trust_model(), peers=peers)), "10.0.0.7")
+    both = UpstreamTls(authority.trust_model(), "ledger.internal", peers)
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        handshake(ledger, client_context(both), "ledger.internal")

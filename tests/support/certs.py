@@ -101,6 +101,23 @@ class Authority:
         issued.key_file.chmod(0o600)
         return issued
 
+    def crl(self, name: str, *revoked: Issued, lasts: timedelta = timedelta(days=1), der: bool = False) -> Path:
+        """A revocation list of this authority with `revoked` on it, which ends `lasts` from now."""
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(now - timedelta(days=2))
+            .next_update(now + lasts)
+        )
+        for each in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number)
+            builder = builder.add_revoked_certificate(entry.revocation_date(now - timedelta(hours=2)).build())
+        place = self.folder / name
+        encoding = serialization.Encoding.DER if der else serialization.Encoding.PEM
+        place.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(encoding))
+        return place
+
     def expired(self, stem: str = "expired", **options: object) -> Issued:
         """A leaf that ended yesterday."""
         return self.issue(stem, starts=timedelta(days=-10), lasts=timedelta(days=9), **options)  # type: ignore[arg-type]

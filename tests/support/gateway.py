@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
@@ -86,8 +87,10 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(mesh: Mesh, *, kind: str = "engine", limits: Limits | None = None) -> AsyncIterator[Running]:
-    """Serve `mesh`; `kind` is ``engine`` (a port of its own) or ``app`` (an aiohttp application)."""
+async def running(
+    mesh: Mesh, *, kind: str = "engine", limits: Limits | None = None, listener: Listener | None = None
+) -> AsyncIterator[Running]:
+    """Serve `mesh`, on `listener` where it is given; `kind` is ``engine`` (a port of its own) or ``app`` (an aiohttp application)."""
     store = CellStore.local(2**20)
     layout = CellLayout(store)
     log = LogLines()
@@ -96,7 +99,7 @@ async def running(mesh: Mesh, *, kind: str = "engine", limits: Limits | None = N
     gateway.install(mesh, "1")
     runner: web.AppRunner | None = None
     if kind == "engine":
-        listener = Listener("urn:test:listener", 0, "127.0.0.1", limits=limits or Limits())
+        listener = listener or Listener("urn:test:listener", 0, "127.0.0.1", limits=limits or Limits())
         gateway.port = await engine.listen(listener, host="127.0.0.1", port=0)
     else:
         runner = web.AppRunner(engine.app(), access_log=None, shutdown_timeout=0.1)
@@ -113,9 +116,17 @@ async def running(mesh: Mesh, *, kind: str = "engine", limits: Limits | None = N
         await asyncio.sleep(0)
 
 
-async def raw(port: int, data: bytes, *, until: Callable[[bytes], bool] | None = None, seconds: float = 5.0) -> bytes:
+async def raw(
+    port: int,
+    data: bytes,
+    *,
+    until: Callable[[bytes], bool] | None = None,
+    seconds: float = 5.0,
+    tls: ssl.SSLContext | None = None,
+) -> bytes:
     """Send `data` and collect what comes back until the other side closes, or `until` says so."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    name = "localhost" if tls is not None else None
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
     collected = b""
     try:
         async with asyncio.timeout(seconds):

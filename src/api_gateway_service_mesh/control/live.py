@@ -19,6 +19,7 @@ from api_gateway_service_mesh.model import (
     AuthorizationRule,
     Breaker,
     Certificate,
+    ClientCertificate,
     DirectResponse,
     Endpoint,
     Fault,
@@ -83,7 +84,17 @@ __all__ = ["BreakerStatus", "Counted", "Live", "certificates"]
 _BAD = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 
 
-Counted = Maintenance | AuthorizationPolicy | AuthorizationRule | Fault | Redirect | DirectResponse | Rewrite | Mirror
+Counted = (
+    Maintenance
+    | ClientCertificate
+    | AuthorizationPolicy
+    | AuthorizationRule
+    | Fault
+    | Redirect
+    | DirectResponse
+    | Rewrite
+    | Mirror
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +183,7 @@ class Live:
                 route.maintenance,
                 *(route.authorization.policies if route.authorization is not None else ()),
                 *(_rules(route.authorization) if route.authorization is not None else ()),
+                route.client_certificate,
                 *route.faults,
                 route.redirect,
                 route.direct,
@@ -313,8 +325,6 @@ def _rules(authorization: Authorization) -> Iterator[AuthorizationRule]:
 
 def certificates(mesh: Mesh) -> tuple[Certificate, ...]:
     """Every certificate that a listener or a service of `mesh` uses, once."""
-    found = {listener.certificate.iri: listener.certificate for listener in mesh.listeners if listener.certificate}
-    for upstream in mesh.upstreams:
-        if upstream.tls is not None and upstream.tls.certificate is not None:
-            found[upstream.tls.certificate.iri] = upstream.tls.certificate
-    return tuple(found.values())
+    used = [each for listener in mesh.listeners for each in (*listener.certificates, listener.client_trust)]
+    used += [upstream.tls.certificate for upstream in mesh.upstreams if upstream.tls is not None]
+    return tuple({each.iri: each for each in reversed(used) if each is not None}.values())[::-1]

@@ -186,7 +186,12 @@ class Supervisor:
         """What a change of is a reason to load again, besides the configuration's own files: certificates."""
         for certificate in certificates(self.build.mesh) if self.build is not None else ():
             key = certificate.private_key_ref or ""
-            names = (certificate.certificate_file, certificate.trust_bundle_file, key.partition("file:")[2])
+            names = (
+                certificate.certificate_file,
+                certificate.trust_bundle_file,
+                certificate.crl_file,
+                key.partition("file:")[2],
+            )
             yield from (Path(name) for name in names if name)
 
     async def reload(self, *, renew: bool = True) -> bool:

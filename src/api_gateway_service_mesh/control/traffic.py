@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.model import (
     AuthorizationPolicy,
     AuthorizationRule,
+    ClientCertificate,
     DirectResponse,
     Fault,
     Maintenance,
@@ -37,6 +38,7 @@ _DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
         (AGW.auditedTotal, "audited"),
     ),
     AuthorizationRule: ((AGW.matchedTotal, "matched"),),
+    ClientCertificate: ((AGW.certificateAdmittedTotal, "admitted"), (AGW.certificateRefusedTotal, "refused")),
     Fault: ((AGW.delayedTotal, "delayed"), (AGW.abortedTotal, "aborted")),
     Redirect: ((AGW.redirectedTotal, "redirected"),),
     DirectResponse: ((AGW.answeredTotal, "answered"),),

@@ -14,6 +14,7 @@ from .caller import Caller
 from .canary import Canary, CanaryStep
 from .certificate import Certificate
 from .claim import claim_says, claim_text, claim_values
+from .client_certificate import CertificateDetail, CertificateForwarding, ClientCertificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
 from .direct import DirectResponse
@@ -25,12 +26,12 @@ from .health import CheckProtocol, HealthCheck, Purpose
 from .hedge import Hedging
 from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
-from .listener import Limits, Listener
+from .listener import Limits, Listener, TlsVersion
 from .maintenance import Maintenance
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
 from .mesh import Mesh, MeshType, ServiceMesh
 from .mirror import Mirror
-from .mtls import MtlsMode, MutualTls
+from .mtls import MtlsMode, MutualTls, PeerNames
 from .outlier import OutlierDetection
 from .overload import OverloadGuard
 from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
@@ -57,7 +58,10 @@ __all__ = [
     "Canary",
     "CanaryStep",
     "Certificate",
+    "CertificateDetail",
+    "CertificateForwarding",
     "CheckProtocol",
+    "ClientCertificate",
     "ConditionSource",
     "ConnectionPool",
     "DeadlineTrust",
@@ -88,6 +92,7 @@ __all__ = [
     "OverloadGuard",
     "PathKind",
     "PathMatch",
+    "PeerNames",
     "Purpose",
     "QueryMatch",
     "RateLimit",
@@ -108,6 +113,7 @@ __all__ = [
     "StickyCookie",
     "TimeWindow",
     "Timeout",
+    "TlsVersion",
     "Upstream",
     "UpstreamTls",
     "ValueKind",

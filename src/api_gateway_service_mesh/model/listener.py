@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .certificate import Certificate
 from .mtls import MtlsMode
 
-__all__ = ["Limits", "Listener"]
+__all__ = ["Limits", "Listener", "TlsVersion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,21 @@ class Limits:
     max_connections: int = 50_000
 
 
+class TlsVersion(StrEnum):
+    """``agw:minimumTlsVersion``."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One port. Without certificate: plain HTTP. ``mtls_mode`` None or DISABLE with a certificate: one-way TLS."""
+    """One port. Without certificate: plain HTTP. ``mtls_mode`` None or DISABLE with a certificate: one-way TLS.
+
+    ``more_certificates`` are shown to clients that ask (SNI) for a name of theirs which ``certificate`` does not have.
+    ``client_trust`` verifies clients where ``certificate`` is not what does. ``asks_clients``: some route wants to know
+    who a client is, so certificates are asked for, if not demanded, where there is something to verify them with.
+    """
 
     iri: str
     port: int
@@ -32,3 +45,17 @@ class Listener:
     certificate: Certificate | None = None
     mtls_mode: MtlsMode | None = None
     limits: Limits = Limits()
+    more_certificates: tuple[Certificate, ...] = ()
+    client_trust: Certificate | None = None
+    asks_clients: bool = False
+    minimum_tls: TlsVersion = TlsVersion.TLS_1_2
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """All that it shows, the one for clients without SNI first."""
+        return () if self.certificate is None else (self.certificate, *self.more_certificates)
+
+    @property
+    def trust(self) -> Certificate | None:
+        """What clients are verified with."""
+        return self.client_trust or self.certificate

@@ -8,6 +8,7 @@ from .authentication import Authentication
 from .authorization import Authorization
 from .balancer import Balancer
 from .breaker import Breaker
+from .client_certificate import ClientCertificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .direct import DirectResponse
 from .fault import Fault
@@ -65,6 +66,7 @@ class Route:
     rewrite: Rewrite | None = None
     mirrors: tuple[Mirror, ...] = ()
     authorization: Authorization | None = None
+    client_certificate: ClientCertificate | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .certificate import Certificate
 from .endpoint import Endpoint
 from .health import HealthCheck, Purpose
-from .mtls import MtlsMode
+from .mtls import ANYBODY, MtlsMode, PeerNames
 from .outlier import OutlierDetection
 
 __all__ = ["ConnectionPool", "Upstream", "UpstreamTls"]
@@ -33,10 +33,17 @@ class ConnectionPool:
 @dataclass(frozen=True, slots=True)
 class UpstreamTls:
     """TLS towards an upstream. ``certificate`` is what agw presents (mTLS) and whose trust bundle it verifies with;
-    None: one-way TLS verified with the system's roots. ``server_name`` overrides SNI and the name that is verified."""
+    None: one-way TLS verified with the system's roots. ``server_name`` overrides SNI and the name that is verified.
+    ``peers`` says who the backend must be; it takes the place of the address's host name, and joins ``server_name``."""
 
     certificate: Certificate | None = None
     server_name: str | None = None
+    peers: PeerNames = ANYBODY
+
+    @property
+    def verifies_name(self) -> bool:
+        """Whether the host name (or ``server_name``) must be among the certificate's names."""
+        return not self.peers or self.server_name is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ __all__ = ["traffic_slots"]
 
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
-    (Maintenance, AuthorizationPolicy and its rules, Fault, Redirect, DirectResponse, Rewrite, Mirror; per worker),
+    (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, Fault, Redirect, DirectResponse, Rewrite, Mirror; per worker),
     ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
@@ -27,7 +27,8 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
             yield "event", stated.iri, EVENT_CELLS * workers
             for rule in stated.rules:
                 yield "event", rule.iri, EVENT_CELLS * workers
-    for policy in (route.maintenance, *route.faults, route.redirect, route.direct, route.rewrite, *route.mirrors):
+    answering = (route.redirect, route.direct, route.rewrite)
+    for policy in (route.maintenance, route.client_certificate, *route.faults, *answering, *route.mirrors):
         if policy is not None:
             yield "event", policy.iri, EVENT_CELLS * workers
     for mirror in route.mirrors:

@@ -18,6 +18,7 @@ from .balancer import balancers
 from .breaker import breakers
 from .canary import canaries
 from .certificate import certificates
+from .client_certificate import asking
 from .concurrency import concurrency_limits
 from .condition import request_conditions
 from .endpoint import endpoints
@@ -28,7 +29,7 @@ from .jwt import jwt_authentications
 from .listener import listeners
 from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
-from .mtls import mtls_settings
+from .mtls import mtls_settings, peer_names
 from .outlier import outlier_detections
 from .overload import overload_guards
 from .rate_limit import rate_limits, refuse_costs_above_limits
@@ -83,7 +84,8 @@ def assemble(
     """
     reading = Reading(graph, allowed_folders)
     keys = certificates(rows.certificate, reading)
-    settings = mtls_settings(rows.mtls, keys, reading)
+    peers = peer_names(rows.peer)
+    settings = mtls_settings(rows.mtls, keys, peers, reading)
     services = upstreams(
         rows.upstream,
         endpoints(rows.endpoint, instance_labels(rows.instance_label), reading),
@@ -117,7 +119,7 @@ def assemble(
     )
     served = _authenticated(served, rows, chosen, reading)
     served = authorized(served, rows, chosen, reading)
-    served = with_traffic(served, rows, services, conditions, reading)
+    served = with_traffic(served, rows, services, conditions, peers, reading)
     for route in served:
         warn_without_target(route, services, reading)
         refuse_unvouched_keys(route, reading)
@@ -131,7 +133,7 @@ def assemble(
         name_of(chosen.gateway),
         routes=served,
         upstreams=tuple(used[iri] for iri in sorted(used)),
-        listeners=listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ()),
+        listeners=asking(listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ()), served, reading),
         trusted_proxies=trusted_proxies(rows.trusted_proxy, reading).get(chosen.gateway, ()),
         service_mesh=_service_mesh(chosen, meshes, reading),
         zone=chosen.zone,

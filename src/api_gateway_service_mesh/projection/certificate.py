@@ -24,6 +24,7 @@ class CertificateRow:
     private_key_ref: str | None
     trust_bundle_file: str | None
     rotation_period: str | None
+    crl_file: str | None
 
 
 def certificates(rows: Iterable[CertificateRow], reading: Reading) -> dict[str, Certificate]:
@@ -38,6 +39,7 @@ def certificates(rows: Iterable[CertificateRow], reading: Reading) -> dict[str, 
                 _key(iri, row.private_key_ref, reading),
                 _file(iri, AGW.trustBundleFile, row.trust_bundle_file, reading),
                 reading.seconds(iri, AGW.rotationPeriod, row.rotation_period, None),
+                _file(iri, AGW.crlFile, row.crl_file, reading),
             )
     return found
 

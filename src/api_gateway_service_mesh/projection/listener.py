@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from api_gateway_service_mesh.model import Certificate, Limits, Listener, MutualTls
+from api_gateway_service_mesh.model import Certificate, Limits, Listener, MutualTls, TlsVersion
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading, name_of
@@ -25,6 +25,8 @@ class ListenerRow:
     bind_address: str | None
     mtls: str | None
     certificate: str | None
+    default_certificate: str | None
+    minimum_tls: str | None
     max_request_line_bytes: str | None
     max_header_bytes: str | None
     max_header_count: str | None
@@ -42,7 +44,9 @@ def listeners(
     """The listeners of each gateway, by gateway IRI; no two of one gateway on the same address and port."""
     found: dict[str, dict[str, Listener]] = defaultdict(dict)
     for row in rows:
-        if row.listener in found[row.gateway]:
+        known = found[row.gateway].get(row.listener)
+        if known is not None:
+            found[row.gateway][row.listener] = _with_certificate(known, row, certificates, reading)
             continue
         listener = _listener(row, settings, certificates, reading)
         for other in found[row.gateway].values():
@@ -66,7 +70,10 @@ def _listener(
 ) -> Listener:
     iri = row.listener
     mtls = reading.known(iri, AGW.hasMutualTLS, row.mtls, settings, "agw:MutualTLS")
-    own = reading.known(iri, AGW.hasCertificate, row.certificate, certificates, "agw:Certificate")
+    first = row.default_certificate or row.certificate
+    term = AGW.hasCertificate if row.default_certificate is None else AGW.defaultCertificate
+    own = reading.known(iri, term, first, certificates, "agw:Certificate")
+    trust = mtls.certificate if mtls else None
     address = row.bind_address or Listener(iri, 0).bind_address
     try:
         address = str(ipaddress.ip_address(address))
@@ -79,14 +86,29 @@ def _listener(
             address,
             allowed='an address of this machine; "0.0.0.0" or "::" for all of them',
         )
-    return Listener(
+    listener = Listener(
         iri,
         reading.integer(iri, AGW.port, row.port, 8080),
         address,
-        own or (mtls.certificate if mtls else None),
+        own or trust,
         mtls.mode if mtls else None,
         _limits(row, reading),
+        client_trust=trust.trust if own and trust and trust != own and trust.trust_bundle_file else None,
+        minimum_tls=reading.choice(
+            iri, AGW.minimumTlsVersion, row.minimum_tls, TlsVersion, Listener("", 0).minimum_tls
+        ),
     )
+    return _with_certificate(listener, row, certificates, reading)
+
+
+def _with_certificate(
+    listener: Listener, row: ListenerRow, certificates: Mapping[str, Certificate], reading: Reading
+) -> Listener:
+    """`listener` with one certificate more, when the row names one that it does not have yet."""
+    more = reading.known(row.listener, AGW.hasCertificate, row.certificate, certificates, "agw:Certificate")
+    if more is None or more in listener.certificates:
+        return listener
+    return replace(listener, more_certificates=(*listener.more_certificates, more))
 
 
 def _limits(row: ListenerRow, reading: Reading) -> Limits:

@@ -22,6 +22,7 @@ from .balancer import BalancerRow
 from .breaker import BreakerRow, BreakerStatusRow
 from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
+from .client_certificate import ClientCertificateRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
 from .direct import DirectRow
@@ -37,7 +38,7 @@ from .maintenance import MaintenanceRow
 from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mirror import MirrorRow
-from .mtls import MtlsRow
+from .mtls import MtlsRow, PeerRow
 from .outlier import OutlierRow
 from .overload import OverloadRow
 from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
@@ -64,6 +65,7 @@ class ProjectedRows:
     listener: tuple[ListenerRow, ...] = ()
     service_mesh: tuple[ServiceMeshRow, ...] = ()
     mtls: tuple[MtlsRow, ...] = ()
+    peer: tuple[PeerRow, ...] = ()
     certificate: tuple[CertificateRow, ...] = ()
     authentication: tuple[AuthenticationRow, ...] = ()
     jwt: tuple[JwtRow, ...] = ()
@@ -99,6 +101,7 @@ class ProjectedRows:
     canary_step: tuple[CanaryStepRow, ...] = ()
     request_condition: tuple[RequestConditionRow, ...] = ()
     maintenance: tuple[MaintenanceRow, ...] = ()
+    client_certificate: tuple[ClientCertificateRow, ...] = ()
     fault: tuple[FaultRow, ...] = ()
     redirect: tuple[RedirectRow, ...] = ()
     direct: tuple[DirectRow, ...] = ()

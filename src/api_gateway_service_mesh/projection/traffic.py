@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from api_gateway_service_mesh.model import RequestCondition, Route, Upstream
+from api_gateway_service_mesh.model import PeerNames, RequestCondition, Route, Upstream
 
+from .client_certificate import client_certificates
 from .direct import direct_responses
 from .fault import faults
 from .maintenance import maintenances
@@ -24,21 +25,24 @@ def with_traffic(
     rows: ProjectedRows,
     upstreams: Mapping[str, Upstream],
     conditions: Mapping[str, tuple[RequestCondition, ...]],
+    peers: Mapping[str, PeerNames],
     reading: Reading,
 ) -> tuple[Route, ...]:
-    """`served` with maintenance, faults, redirect, direct response, rewrite and mirrors."""
+    """`served` with maintenance, client certificates, faults, redirect, direct response, rewrite and mirrors."""
     closed = maintenances(rows.maintenance, conditions, reading)
+    shown = client_certificates(rows.client_certificate, peers, reading)
     harmed = faults(rows.fault, conditions, reading)
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)
     rewritten = rewrites(rows.rewrite)
     copied = mirrors(rows.mirror, upstreams, reading)
-    if not (closed or harmed or moved or answered or rewritten or copied):
+    if not (closed or shown or harmed or moved or answered or rewritten or copied):
         return served
     return tuple(
         replace(
             route,
             maintenance=closed.get(route.iri),
+            client_certificate=shown.get(route.iri),
             faults=harmed.get(route.iri, ()),
             redirect=moved.get(route.iri),
             direct=answered.get(route.iri),

@@ -12,6 +12,7 @@ from api_gateway_service_mesh.model import (
     MtlsMode,
     MutualTls,
     OutlierDetection,
+    PeerNames,
     Purpose,
     Upstream,
     UpstreamTls,
@@ -137,11 +138,12 @@ def _tls(row: UpstreamRow, mtls: MutualTls | None, endpoints: tuple[Endpoint, ..
     """
     mode = mtls.mode if mtls else None
     certificate = mtls.certificate if mtls else None
+    peers = mtls.peers if mtls else PeerNames()
     trust = None
     if certificate and certificate.trust_bundle_file:
         trust = replace(certificate, certificate_file=None, private_key_ref=None)
     if certificate and mode is not MtlsMode.DISABLE and not (mode is MtlsMode.STRICT and certificate == trust):
-        return UpstreamTls(certificate, row.server_name)
+        return UpstreamTls(certificate, row.server_name, peers)
     if any(endpoint.tls for endpoint in endpoints) and mode is not MtlsMode.STRICT:
-        return UpstreamTls(trust, row.server_name)
+        return UpstreamTls(trust, row.server_name, peers)
     return None

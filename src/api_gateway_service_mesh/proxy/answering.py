@@ -21,6 +21,7 @@ from .tunnel import Tunnel
 
 if TYPE_CHECKING:
     from api_gateway_service_mesh.security.identity import Identity
+    from api_gateway_service_mesh.security.peer import PeerCertificate
 
     from .backend_side import BackendSide
     from .core import Core, Generation
@@ -84,6 +85,8 @@ class Answering(Asker):
     reason: str | None = None
     caller: Identity | None = None
     """Who is calling, where the route asks."""
+    certificate: PeerCertificate | None = None
+    """The client's certificate, where it showed one and the handshake verified it."""
     limits_told: tuple[tuple[float, int, float, bytes], ...] = ()
     """What limiters have left for this caller: the share, tokens, seconds until all are back, the limiter's name."""
     holds_place = False

@@ -32,7 +32,11 @@ class ClientTls:
         self._tls = tls
         certificate = tls.certificate
         kind, _, place = (certificate.private_key_ref or "").partition(":") if certificate is not None else ("", "", "")
-        named = (certificate.certificate_file, certificate.trust_bundle_file) if certificate is not None else ()
+        named = (
+            (certificate.certificate_file, certificate.trust_bundle_file, certificate.crl_file)
+            if certificate is not None
+            else ()
+        )
         self._files = tuple(path for path in (*named, place if kind == "file" else None) if path)
         self._variable = place if kind == "env" else None
         self._look: _Look | None = None

@@ -17,6 +17,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from api_gateway_service_mesh.model import Limits
+from api_gateway_service_mesh.security.peer import peer_certificate
 
 from .answer import AnswerHead
 from .answer_writer import AnswerWriter
@@ -92,11 +93,12 @@ class ClientConnection(AnswerWriter):
         self._write = self._transport.write
         peer = transport.get_extra_info("peername")
         local = transport.get_extra_info("sockname")
-        tls = transport.get_extra_info("ssl_object") is not None
+        secured = transport.get_extra_info("ssl_object")
         self._peer = Peer(
             str(peer[0]) if isinstance(peer, tuple) else "unknown",
-            "https" if tls else "http",
+            "http" if secured is None else "https",
             _authority(local),
+            peer_certificate(secured),
         )
         self._core.connections.add(self)
 

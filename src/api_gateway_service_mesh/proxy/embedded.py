@@ -16,6 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from api_gateway_service_mesh.model import Limits
+from api_gateway_service_mesh.security.peer import peer_certificate
 
 from .answer import AnswerHead
 from .core import HOUSEKEEPING_SECONDS, STALL_SECONDS, Core
@@ -117,7 +118,8 @@ class _AppRequest:
         transport = request.transport
         local = transport.get_extra_info("sockname") if transport is not None else None
         authority = f"{local[0]}:{local[1]}".encode() if isinstance(local, tuple) else b"localhost"
-        peer = Peer(request.remote or "unknown", request.scheme, authority)
+        secured = transport.get_extra_info("ssl_object") if transport is not None else None
+        peer = Peer(request.remote or "unknown", request.scheme, authority, peer_certificate(secured))
         trusted = generation.proxies.trusts(peer.address)
         fields = upstream_fields(block, peer, trusted, line.authority, line.minor)
         exchange = self._exchange = open_exchange(

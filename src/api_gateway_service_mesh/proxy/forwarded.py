@@ -1,8 +1,9 @@
 """What agw says about the client to the backend, and what it believes of what the client says.
 
 ``X-Forwarded-For``, ``-Proto``, ``-Host``, ``Forwarded`` (RFC 7239) and ``X-Request-Id`` are replaced, unless the
-peer's address is one of the mesh's trusted proxies: then the first four are appended to and the id is kept. ``Via``
-is always appended to (RFC 9110 §7.6.3).
+peer's address is one of the mesh's trusted proxies: then the first four are appended to and the id is kept.
+``X-Forwarded-Client-Cert`` goes on by a route's rule alone (`client_certificate`). ``Via`` is always appended to
+(RFC 9110 §7.6.3).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+
+from api_gateway_service_mesh.security.peer import PeerCertificate
 
 from .head import Block, Marks
 
@@ -43,14 +46,16 @@ class TrustedProxies:
 
 
 class Peer:
-    """The other end of one client connection: ``address`` (no port), ``scheme``, and the authority it connected to."""
+    """The other end of one client connection: ``address`` (no port), ``scheme``, the authority it connected to, and the
+    certificate that it showed, when the handshake verified one."""
 
-    __slots__ = ("address", "local", "scheme")
+    __slots__ = ("address", "certificate", "local", "scheme")
 
-    def __init__(self, address: str, scheme: str, local: bytes) -> None:
+    def __init__(self, address: str, scheme: str, local: bytes, certificate: PeerCertificate | None = None) -> None:
         self.address = address
         self.scheme = scheme
         self.local = local
+        self.certificate = certificate
 
 
 def client_address(block: Block, peer: Peer, proxies: TrustedProxies) -> str:

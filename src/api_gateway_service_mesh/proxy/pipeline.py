@@ -6,8 +6,8 @@ The order, outermost first, and why it is so:
 2. *overload guard*: sheds before anything is spent on a request.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
-5. *authentication*: before every other limit, so that strangers use up no share of those who prove who they are; before
-   everything that has a state. *Authorization* right behind it: who may not do it takes no share of a limit either.
+5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
+   who they are; before everything that has a state. *Authorization* right behind it: who may not do it takes no share of a limit either.
 6. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
 7. *adaptive concurrency*: behind all limits, so that what they refuse holds no place.
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
@@ -36,6 +36,7 @@ from .attempt import OnEnd
 from .authentication import authentication_gate
 from .authorization import authorization_gates
 from .breaker import breaker_gates
+from .client_certificate import client_certificate_gates
 from .concurrency import concurrency_gates
 from .deadline import deadline_gates
 from .direct import direct_gates
@@ -123,6 +124,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     overload_gates,
     maintenance_gates,
     address_limits,
+    client_certificate_gates,
     _authentication,
     authorization_gates,
     rate_limits,

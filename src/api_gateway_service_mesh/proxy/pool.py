@@ -24,6 +24,7 @@ import aiohappyeyeballs
 
 from api_gateway_service_mesh.model import Endpoint, Upstream, UpstreamTls
 from api_gateway_service_mesh.policies import Bulkhead, EndpointCounters
+from api_gateway_service_mesh.security.peer import peer_certificate
 from api_gateway_service_mesh.security.tls import server_name
 
 from .answer import AnswerReader
@@ -199,7 +200,22 @@ class EndpointPool:
         else:
             self.connecting -= 1
             self.counters.connections(1)
-            self.put(connection, monotonic())
+            if self._is_expected(connection):
+                self.put(connection, monotonic())
+                return
+            connection.abort()
+            exchange = self._next_waiter()
+            if exchange is not None:
+                exchange.connect_failed(f"the certificate of {self.authority} is of none that agw may speak to")
+
+    def _is_expected(self, connection: UpstreamConnection) -> bool:
+        """Whether the other side is who the configuration says; before a byte of a request is sent."""
+        tls = self.parent.upstream.tls
+        if tls is None or not tls.peers:
+            return True
+        secured: ssl.SSLObject | None = connection.transport.get_extra_info("ssl_object")
+        certificate = peer_certificate(secured)
+        return certificate is not None and certificate.is_among(tls.peers)
 
     async def _open(self) -> UpstreamConnection:
         loop = asyncio.get_running_loop()

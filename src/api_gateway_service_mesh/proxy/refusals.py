@@ -36,6 +36,8 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "rate-limit-unavailable": RefusalKind("RLSE", "the store of a shared limiter does not answer"),
         "authentication-required": RefusalKind("UAEX", "the caller showed nothing"),
         "invalid-credentials": RefusalKind("UAEX", "what the caller showed is not accepted"),
+        "client-certificate-required": RefusalKind("UAEX", "the client showed no certificate"),
+        "client-certificate-refused": RefusalKind("UAEX", "the client's certificate is of none that may call"),
         "insufficient-scope": RefusalKind("UAEX", "the token lacks a scope"),
         "forbidden": RefusalKind("UAEX", "the caller lacks a claim"),
         "access-denied": RefusalKind("UAEX", "a rule denies it, or none allows it"),

@@ -51,6 +51,8 @@ def open_exchange(
     )
     if trusted:
         exchange.from_trusted = True
+    if peer.certificate is not None:
+        exchange.certificate = peer.certificate
     if authority is not None:
         exchange.authority = authority
     return exchange

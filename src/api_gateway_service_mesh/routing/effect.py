@@ -34,7 +34,7 @@ from .rate_limit import rate_limit_part
 from .redirect import redirect_part
 from .rewrite import rewrite_part
 from .split import split_part
-from .traffic import direct_part, fault_part, maintenance_part, mirror_part
+from .traffic import client_certificate_part, direct_part, fault_part, maintenance_part, mirror_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
 
@@ -51,6 +51,8 @@ def effects(
     if route.maintenance is not None:
         parts.append(maintenance_part(route.maintenance))
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
+    if route.client_certificate is not None:
+        parts.append(client_certificate_part(route.client_certificate))
     parts += _authentication(route)
     parts += authorization_parts(route)
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]

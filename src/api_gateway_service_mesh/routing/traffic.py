@@ -1,13 +1,22 @@
-"""What traffic policies come to, in words and triples: maintenance, faults, direct responses, mirrors."""
+"""What traffic policies come to, in words and triples: maintenance, client certificates, faults, direct
+responses, mirrors."""
 
 from __future__ import annotations
 
-from api_gateway_service_mesh.model import DirectResponse, Fault, Maintenance, Mirror, Route
+from api_gateway_service_mesh.model import (
+    ClientCertificate,
+    DirectResponse,
+    Fault,
+    Maintenance,
+    Mirror,
+    MtlsMode,
+    Route,
+)
 
 from .part import Part, cite, number
 from .split import condition_text
 
-__all__ = ["direct_part", "fault_part", "maintenance_part", "mirror_part"]
+__all__ = ["client_certificate_part", "direct_part", "fault_part", "maintenance_part", "mirror_part"]
 
 
 def maintenance_part(maintenance: Maintenance) -> Part:
@@ -24,6 +33,32 @@ def maintenance_part(maintenance: Maintenance) -> Part:
     if ways:
         text += f"; but not for {' or '.join(ways)}"
     return Part("maintenance", iri, text, tuple(cited))
+
+
+def client_certificate_part(policy: ClientCertificate) -> Part:
+    """Who may call, and what the backend is told of them."""
+    iri, standard = policy.iri, ClientCertificate("", "")
+    cited = [cite(policy.stated_by, "hasClientCertificatePolicy", iri)]
+    if policy.mode is not standard.mode:
+        cited.append(cite(iri, "clientCertificateMode", policy.mode.value))
+    words = {
+        MtlsMode.STRICT: "demanded",
+        MtlsMode.PERMISSIVE: "looked at when shown",
+        MtlsMode.DISABLE: "not looked at",
+    }
+    text = words[policy.mode]
+    peers = policy.peers
+    cited += [cite(iri, "peerSpiffeId", each) for each in peers.spiffe_ids]
+    cited += [cite(iri, "peerTrustDomain", each) for each in peers.trust_domains]
+    cited += [cite(iri, "peerName", each) for each in peers.names]
+    if peers:
+        text += f", of {' or '.join((*peers.spiffe_ids, *peers.trust_domains, *peers.names))}"
+    if policy.forwarding is not standard.forwarding:
+        cited.append(cite(iri, "forwardClientCertificate", policy.forwarding.value))
+        text += f"; X-Forwarded-Client-Cert: {policy.forwarding.value}"
+        if policy.details != standard.details:
+            cited += [cite(iri, "clientCertificateDetail", each.value) for each in policy.details]
+    return Part("client certificate", iri, text, tuple(cited))
 
 
 def fault_part(route: Route, fault: Fault) -> Part:

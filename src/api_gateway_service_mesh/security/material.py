@@ -25,6 +25,7 @@ from api_gateway_service_mesh.model import Certificate
 __all__ = ["AGW", "Material", "inspect_material", "load_material"]
 
 AGW = "https://ggen.ai/ontology/api-gateway#"
+_CRL_BEGIN, _CRL_END = b"-----BEGIN X509 CRL-----", b"-----END X509 CRL-----"
 _LARGEST_FILE_BYTES = 4 * 1024 * 1024  # the whole Mozilla root program is a quarter of a megabyte
 
 
@@ -35,6 +36,7 @@ class Material:
     chain: bytes = b""
     key: bytes = field(default=b"", repr=False)
     bundle: str = ""
+    crl: bytes = b""
     digest: str = ""
 
 
@@ -81,9 +83,31 @@ class _Reader:
         if stated.trust_bundle_file is not None:
             _, roots = self._certificates("trustBundleFile", stated.trust_bundle_file)
             bundle = "".join(root.public_bytes(serialization.Encoding.PEM).decode() for root in roots)
+        crl = self._revocations(stated.crl_file) if stated.crl_file is not None else b""
         pem = b"".join(link.public_bytes(serialization.Encoding.PEM) for link in chain)
-        digest = hashlib.sha256(b"\0".join((pem, key, bundle.encode()))).hexdigest()
-        return Material(pem, key, bundle, digest)
+        digest = hashlib.sha256(b"\0".join((pem, key, bundle.encode(), crl))).hexdigest()
+        return Material(pem, key, bundle, crl, digest)
+
+    def _revocations(self, path: str) -> bytes:
+        """The lists of a file, as PEM. One that has ended revokes everybody: nobody can say who is not on the next."""
+        content = self._read("crlFile", path)
+        if content is None:
+            return b""
+        try:
+            lists = [
+                x509.load_pem_x509_crl(part + _CRL_END) for part in content.split(_CRL_END)[:-1] if _CRL_BEGIN in part
+            ] or [x509.load_der_x509_crl(content)]
+        except ValueError:
+            message = f"{path} holds no certificate revocation list."
+            self._fault("crl-not-pem", message, "crlFile", path, "Name a CRL in PEM (-----BEGIN X509 CRL-----) or DER.")
+            return b""
+        for each in lists:
+            ends = each.next_update_utc
+            if ends is not None and self._moment > ends:
+                message = f"The revocation list in {path} ended on {ends:%Y-%m-%d %H:%M} UTC: nobody is accepted now."
+                remedy = "Put the authority's current list there (agw cert crl); agw takes it without a restart."
+                self._fault("crl-expired", message, "crlFile", path, remedy, Severity.WARNING)
+        return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in lists)
 
     def _certificates(self, term: str, path: str) -> tuple[bytes, list[x509.Certificate]]:
         content = self._read(term, path)

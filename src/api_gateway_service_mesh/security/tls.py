@@ -3,7 +3,9 @@
 Rules of this module:
 
 - TLS 1.2 and later; under 1.2 only suites with forward secrecy and authenticated encryption (RFC 9325 §4.2); no
-  compression, no renegotiation; ALPN offers ``http/1.1`` alone.
+  compression, no renegotiation; ALPN offers `SERVER_ALPN` and `CLIENT_ALPN`, here and nowhere else.
+- Of several certificates the client's SNI chooses: by exact name, then by wildcard, else the first.
+- With a revocation list, every certificate of the other side must be on none; a list that has ended accepts nobody.
 - A name is verified against the certificate's subject alternative names only. OpenSSL's fall-back to the common name
   is switched off (RFC 9110 §4.3.4; CA/B baseline 7.1.4.3).
 - Keys go from memory to OpenSSL through a memory file: nothing is written to a disk, and what was checked is what is
@@ -18,19 +20,26 @@ import ssl
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report
-from api_gateway_service_mesh.model import Certificate, Endpoint, Listener, Mesh, MtlsMode, UpstreamTls
+from api_gateway_service_mesh.model import Certificate, Endpoint, Listener, Mesh, MtlsMode, TlsVersion, UpstreamTls
 from api_gateway_service_mesh.vocabulary import AGW
 
 if TYPE_CHECKING:
     from .material import Material
 
-__all__ = ["client_context", "mesh_findings", "server_context", "server_name"]
+__all__ = ["CLIENT_ALPN", "SERVER_ALPN", "client_context", "mesh_findings", "server_context", "server_name"]
+
+SERVER_ALPN: tuple[str, ...] = ("http/1.1",)
+"""What a listener speaks, the preferred first (RFC 7301)."""
+CLIENT_ALPN: tuple[str, ...] = ("http/1.1",)
+"""What is spoken to upstreams."""
 
 _SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_VERSIONS = {TlsVersion.TLS_1_2: ssl.TLSVersion.TLSv1_2, TlsVersion.TLS_1_3: ssl.TLSVersion.TLSv1_3}
 _REMEMBERED = 512
 
 
@@ -38,7 +47,8 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
     """The context of a listener; None when it speaks plain HTTP only.
 
     STRICT demands a client certificate that the trust bundle vouches for, PERMISSIVE verifies one that is shown
-    (one-way TLS where there is no trust bundle to verify with), DISABLE and no mode ask for none (``agw:mtlsMode``).
+    (one-way TLS where there is no trust bundle to verify with), DISABLE and no mode ask for none (``agw:mtlsMode``);
+    no mode does where a route wants to know (``asks_clients``) and there is a trust bundle.
 
     Raises:
         ConfigError: mTLS without certificate, STRICT without trust bundle, or files that do not serve (see `material`).
@@ -48,16 +58,28 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
         raise ConfigError(Report(faults))
     if listener.certificate is None:
         return None
-    from .material import load_material  # takes a library that takes 40 ms to import: only when there is a certificate
+    from .material import (  # takes a library that takes 40 ms to import: only when there is a certificate
+        Material,
+        load_material,
+    )
 
-    material = load_material(listener.certificate)
+    shown = [(load_material(certificate), certificate.iri) for certificate in listener.certificates]
+    trust = load_material(listener.trust.trust) if listener.trust is not None else Material()
     demand = ssl.CERT_NONE
     if listener.mtls_mode is MtlsMode.STRICT:
         demand = ssl.CERT_REQUIRED
-    elif listener.mtls_mode is MtlsMode.PERMISSIVE and material.bundle:
+    elif trust.bundle and (
+        listener.mtls_mode is MtlsMode.PERMISSIVE or (listener.mtls_mode is None and listener.asks_clients)
+    ):
         demand = ssl.CERT_OPTIONAL
-    subject = listener.certificate.iri
-    return _contexts.get(("server", demand.name, material.digest), lambda: _server(material, demand, subject))
+    lowest = _VERSIONS[listener.minimum_tls]
+    content = ("server", demand.name, lowest.name, trust.digest, *(material.digest for material, _ in shown))
+
+    def make() -> ssl.SSLContext:
+        contexts = [_server(material, trust, demand, lowest, subject) for material, subject in shown]
+        return _by_name(contexts, [_dns_names(material) for material, _ in shown])
+
+    return _contexts.get(content, make)
 
 
 def client_context(tls: UpstreamTls) -> ssl.SSLContext:
@@ -71,7 +93,8 @@ def client_context(tls: UpstreamTls) -> ssl.SSLContext:
 
     material = load_material(tls.certificate) if tls.certificate is not None else Material()
     subject = tls.certificate.iri if tls.certificate is not None else ""
-    return _contexts.get(("client", "", material.digest), lambda: _client(material, subject))
+    named = tls.verifies_name
+    return _contexts.get(("client", str(named), material.digest), lambda: _client(material, subject, named))
 
 
 def server_name(endpoint: Endpoint, tls: UpstreamTls | None) -> str:
@@ -99,8 +122,9 @@ def mesh_findings(mesh: Mesh, *, moment: datetime | None = None) -> tuple[Findin
 
 def _certificates(mesh: Mesh) -> Iterator[Certificate]:
     for listener in mesh.listeners:
-        if listener.certificate is not None:
-            yield listener.certificate
+        yield from listener.certificates
+        if listener.client_trust is not None:
+            yield listener.client_trust.trust
     for upstream in mesh.upstreams:
         if upstream.tls is not None and upstream.tls.certificate is not None:
             yield upstream.tls.certificate
@@ -121,7 +145,7 @@ def _listener_faults(listener: Listener) -> tuple[Finding, ...]:
                 remedy="Add agw:hasCertificate with agw:certificateFile and agw:privateKeyRef (see agw cert issue).",
             ),
         )
-    if mode is MtlsMode.STRICT and certificate.trust_bundle_file is None:
+    if mode is MtlsMode.STRICT and (listener.trust or certificate).trust_bundle_file is None:
         return (
             Finding(
                 code="trust-bundle-missing",
@@ -134,46 +158,86 @@ def _listener_faults(listener: Listener) -> tuple[Finding, ...]:
     return ()
 
 
-def _server(material: Material, demand: ssl.VerifyMode, subject: str) -> ssl.SSLContext:
+def _server(
+    material: Material, trust: Material, demand: ssl.VerifyMode, lowest: ssl.TLSVersion, subject: str
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _harden(context)
+    _harden(context, SERVER_ALPN)
+    context.minimum_version = lowest
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_SINGLE_ECDH_USE
     context.verify_mode = demand
     if demand is not ssl.CERT_NONE:
-        context.load_verify_locations(cadata=material.bundle)
+        context.load_verify_locations(cadata=trust.bundle)
+        _revoke(context, trust)
     _show(context, material, subject)
     return context
 
 
-def _client(material: Material, subject: str) -> ssl.SSLContext:
+def _by_name(contexts: list[ssl.SSLContext], names: list[tuple[str, ...]]) -> ssl.SSLContext:
+    """The first of `contexts`, which gives way to that of the name a client asks for."""
+    first = contexts[0]
+    if len(contexts) == 1:
+        return first
+    by_name: dict[str, ssl.SSLContext] = {}
+    for context, known in zip(contexts, names, strict=True):
+        for name in known:
+            by_name.setdefault(name.lower(), context)
+
+    def choose(secured: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        if name is not None:
+            asked = name.lower()
+            found = by_name.get(asked) or by_name.get(f"*.{asked.partition('.')[2]}")
+            if found is not None and found is not first:
+                secured.context = found
+
+    first.sni_callback = choose
+    return first
+
+
+def _dns_names(material: Material) -> tuple[str, ...]:
+    from cryptography import x509
+
+    from .facts import certificate_facts
+
+    return certificate_facts(x509.load_pem_x509_certificate(material.chain)).dns_names
+
+
+def _client(material: Material, subject: str, named: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name by default
-    _harden(context)
+    _harden(context, CLIENT_ALPN)
+    context.check_hostname = named
     context.hostname_checks_common_name = False
     if material.bundle:
         context.load_verify_locations(cadata=material.bundle)
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    _revoke(context, material)
     if material.chain:
         _show(context, material, subject)
     return context
 
 
-def _harden(context: ssl.SSLContext) -> None:
+def _revoke(context: ssl.SSLContext, trust: Material) -> None:
+    if trust.crl:
+        with _in_memory(trust.crl) as place:  # lists are read from files alone
+            context.load_verify_locations(cafile=place)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+
+
+def _harden(context: ssl.SSLContext, protocols: tuple[str, ...]) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_SUITES)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(list(protocols))
     # A bundle may hold just the intermediate that signs a team's services; it is then the anchor (RFC 5280 §6.1 leaves
     # the choice of anchors to the relying party).
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 def _show(context: ssl.SSLContext, material: Material, subject: str) -> None:
-    descriptor = os.memfd_create("agw-certificate", os.MFD_CLOEXEC)
     try:
-        with os.fdopen(descriptor, "wb", closefd=False) as memory:
-            memory.write(material.key + material.chain)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        with _in_memory(material.key + material.chain) as place:
+            context.load_cert_chain(place)
     except ssl.SSLError as fault:  # weak signature, unusable curve: what only OpenSSL judges
         reason = (fault.reason or "unknown reason").lower().replace("_", " ")
         raise ConfigError(
@@ -185,6 +249,16 @@ def _show(context: ssl.SSLContext, material: Material, subject: str) -> None:
                 remedy="Use an EC P-256 or RSA key of 2048 bits or more, signed with SHA-256 or better.",
             )
         ) from fault
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """The path of a file with `content` that is on no disk, and gone afterwards."""
+    descriptor = os.memfd_create("agw-certificate", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as memory:
+            memory.write(content)
+        yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
 
@@ -193,10 +267,10 @@ class _Contexts:
     """The contexts made so far by what they are made of, the longest unused forgotten first."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[tuple[str, str, str], ssl.SSLContext] = OrderedDict()
+        self._made: OrderedDict[tuple[str, ...], ssl.SSLContext] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, content: tuple[str, str, str], make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    def get(self, content: tuple[str, ...], make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         with self._lock:
             context = self._made.get(content)
             if context is None:

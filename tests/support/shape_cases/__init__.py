@@ -9,6 +9,7 @@ from __future__ import annotations
 from .authentication import AUTHENTICATION
 from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
+from .certificates import CERTIFICATES
 from .edge import EDGE
 from .expectation import EXPECTATION
 from .inheritance import INHERITANCE
@@ -26,6 +27,7 @@ CASES: tuple[Case, ...] = (
     *POLICIES,
     *SERVICES,
     *EDGE,
+    *CERTIFICATES,
     *AUTHENTICATION,
     *AUTHORIZATION,
     *LIMITS,

@@ -1,0 +1,86 @@
+"""What routes ask of client certificates (``agw:ClientCertificatePolicy``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from api_gateway_service_mesh.model import (
+    CertificateDetail,
+    CertificateForwarding,
+    ClientCertificate,
+    Listener,
+    MtlsMode,
+    PeerNames,
+    Route,
+)
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .reading import Reading, name_of
+
+__all__ = ["ClientCertificateRow", "asking", "client_certificates"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificateRow:
+    """``client_certificate.rq``."""
+
+    route: str
+    policy: str
+    mode: str | None
+    forwarding: str | None
+    detail: str | None
+
+
+def client_certificates(
+    rows: Iterable[ClientCertificateRow], peers: Mapping[str, PeerNames], reading: Reading
+) -> Mapping[str, ClientCertificate]:
+    """The rule of each route, by route IRI."""
+    found: dict[str, ClientCertificate] = {}
+    details: dict[str, dict[CertificateDetail, None]] = {}
+    for row in rows:
+        iri, standard = row.policy, ClientCertificate(row.policy, row.route)
+        made = found.setdefault(
+            row.route,
+            ClientCertificate(
+                iri,
+                row.route,
+                reading.choice(iri, AGW.clientCertificateMode, row.mode, MtlsMode, standard.mode),
+                peers.get(iri, PeerNames()),
+                reading.choice(
+                    iri, AGW.forwardClientCertificate, row.forwarding, CertificateForwarding, standard.forwarding
+                ),
+            ),
+        )
+        if row.detail is not None and made.iri == iri:
+            detail = reading.choice(
+                iri, AGW.clientCertificateDetail, row.detail, CertificateDetail, CertificateDetail.URI
+            )
+            details.setdefault(row.route, {})[detail] = None
+    return {
+        route: replace(policy, details=tuple(details[route])) if route in details else policy
+        for route, policy in found.items()
+    }
+
+
+def asking(listeners: tuple[Listener, ...], routes: tuple[Route, ...], reading: Reading) -> tuple[Listener, ...]:
+    """`listeners`, which ask clients for certificates where a route looks at them; a warning where none can."""
+    policies = [route.client_certificate for route in routes if route.client_certificate is not None]
+    if all(policy.mode is MtlsMode.DISABLE for policy in policies):
+        return listeners
+    asked = tuple(replace(listener, asks_clients=True) for listener in listeners)
+    if not any(
+        listener.mtls_mode is not MtlsMode.DISABLE
+        and listener.certificate is not None
+        and listener.trust is not None
+        and listener.trust.trust_bundle_file is not None
+        for listener in asked
+    ):
+        for iri in dict.fromkeys(policy.iri for policy in policies if policy.mode is MtlsMode.STRICT):
+            reading.warn(
+                "no-client-certificates",
+                f"{name_of(iri)} demands a client certificate, and no listener can verify one: all callers are refused",
+                iri,
+                remedy='give a listener a certificate with agw:trustBundleFile, and no agw:mtlsMode "DISABLE"',
+            )
+    return asked
