@@ -283,7 +283,7 @@ class AGW(metaclass=_Closed):
     mtlsMode: Final = f"{NAMESPACE}mtlsMode"
     peerSpiffeId: Final = f"{NAMESPACE}peerSpiffeId"
     peerTrustDomain: Final = f"{NAMESPACE}peerTrustDomain"
-    peerName: Final = f"{NAMESPACE}peerName"
+    peerAltName: Final = f"{NAMESPACE}peerAltName"
     # certificate
     Certificate: Final = f"{NAMESPACE}Certificate"
     CertificateAuthority: Final = f"{NAMESPACE}CertificateAuthority"

@@ -39,7 +39,7 @@ def peer_names(rows: Iterable[PeerRow]) -> dict[str, PeerNames]:
         terms[row.term] = (*terms.get(row.term, ()), row.value)
     return {
         subject: PeerNames(
-            terms.get(AGW.peerSpiffeId, ()), terms.get(AGW.peerTrustDomain, ()), terms.get(AGW.peerName, ())
+            terms.get(AGW.peerSpiffeId, ()), terms.get(AGW.peerTrustDomain, ()), terms.get(AGW.peerAltName, ())
         )
         for subject, terms in stated.items()
     }

@@ -50,7 +50,7 @@ def client_certificate_part(policy: ClientCertificate) -> Part:
     peers = policy.peers
     cited += [cite(iri, "peerSpiffeId", each) for each in peers.spiffe_ids]
     cited += [cite(iri, "peerTrustDomain", each) for each in peers.trust_domains]
-    cited += [cite(iri, "peerName", each) for each in peers.names]
+    cited += [cite(iri, "peerAltName", each) for each in peers.names]
     if peers:
         text += f", of {' or '.join((*peers.spiffe_ids, *peers.trust_domains, *peers.names))}"
     if policy.forwarding is not standard.forwarding:

@@ -75,12 +75,12 @@ CERTIFICATES = [
         (f'{ASKING} ; agw:peerTrustDomain "spiffe://example.org" .', "trust domain"),
         ('ex:service agw:peerTrustDomain "example.org" .', "nobody would be refused"),
     ),
-    *right("peerName", f'{ASKING} ; agw:peerName "a.internal" , "*.internal" , "10.0.0.7" , "ops@example.org" .'),
+    *right("peerAltName", f'{ASKING} ; agw:peerAltName "a.internal" , "*.internal" , "10.0.0.7" , "ops@example.org" .'),
     *wrong(
-        "peerName",
-        (f'{ASKING} ; agw:peerName "a b" .', "one name of a certificate"),
-        (f'{ASKING} ; agw:peerName "a.*.b" .', "one name of a certificate"),
-        ('ex:service agw:peerName "a" .', "nobody would be refused"),
+        "peerAltName",
+        (f'{ASKING} ; agw:peerAltName "a b" .', "one name of a certificate"),
+        (f'{ASKING} ; agw:peerAltName "a.*.b" .', "one name of a certificate"),
+        ('ex:service agw:peerAltName "a" .', "nobody would be refused"),
     ),
     *right("crlFile", f'{CERTIFICATE} ; {FILES} ; agw:crlFile "tls/list.crl" .'),
     *wrong(
