@@ -7,7 +7,8 @@ The order, outermost first, and why it is so:
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
 5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
-   who they are; before everything that has a state. *Authorization* right behind it: who may not do it takes no share of a limit either.
+   who they are; before everything that has a state. *Authorization* right behind it: who may not do it takes no share
+   of a limit either.
 6. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
 7. *adaptive concurrency*: behind all limits, so that what they refuse holds no place.
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
