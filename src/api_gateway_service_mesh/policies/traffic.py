@@ -16,8 +16,8 @@ __all__ = ["traffic_slots"]
 
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
-    (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, Fault, Redirect, DirectResponse, Rewrite, Mirror;
-    per worker), ``mirror`` (Mirror: the counters of a route)."""
+    (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, Fault, Redirect, DirectResponse, Rewrite,
+    Mirror; per worker), ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:

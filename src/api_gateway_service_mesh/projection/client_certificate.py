@@ -66,7 +66,10 @@ def client_certificates(
 def asking(listeners: tuple[Listener, ...], routes: tuple[Route, ...], reading: Reading) -> tuple[Listener, ...]:
     """`listeners`, which ask clients for certificates where a route looks at them; a warning where none can."""
     policies = [route.client_certificate for route in routes if route.client_certificate is not None]
-    if all(policy.mode is MtlsMode.DISABLE for policy in policies):
+    rules = (
+        rule for route in routes if route.authorization for each in route.authorization.policies for rule in each.rules
+    )
+    if all(policy.mode is MtlsMode.DISABLE for policy in policies) and not any(rule.asks_certificate for rule in rules):
         return listeners
     asked = tuple(replace(listener, asks_clients=True) for listener in listeners)
     if not any(

@@ -94,12 +94,9 @@ class ClientConnection(AnswerWriter):
         peer = transport.get_extra_info("peername")
         local = transport.get_extra_info("sockname")
         secured = transport.get_extra_info("ssl_object")
-        self._peer = Peer(
-            str(peer[0]) if isinstance(peer, tuple) else "unknown",
-            "http" if secured is None else "https",
-            _authority(local),
-            peer_certificate(secured),
-        )
+        address = str(peer[0]) if isinstance(peer, tuple) else "unknown"
+        scheme = "http" if secured is None else "https"
+        self._peer = Peer(address, scheme, _authority(local), peer_certificate(secured))
         self._core.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
