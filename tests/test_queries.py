@@ -55,6 +55,8 @@ ANSWERED = {
 LIVE = (
     HEAD
     + """
+ex:edge a agw:RenderTarget ; rdfs:label "edge" ; agw:lacks agw:hasHedging ;
+    agw:hasCapabilityNote [ agw:aboutTerm agw:hasHedging ; rdfs:comment "one try is enough" ] .
 ex:products a agw:Route ; agw:routePath "/products" ; agw:httpMethod "GET" ; agw:hasBackendService ex:productsService ;
     agw:hasAuthentication ex:jwt ;
     agw:hasRateLimiter ex:limiter ; agw:hasCircuitBreaker ex:breaker ; agw:requestTotal 90 ; agw:errorTotal 4 .
@@ -156,6 +158,7 @@ SEEN = {
     ("doctor", "limiter-crowded"): [["urn:ex:tried", "3", "0", None, None, None]],
     ("doctor", "endpoints-unhealthy"): [["urn:ex:productsService", "urn:ex:one", "one:80", "1"]],
     ("doctor", "endpoints-ejected"): [["urn:ex:productsService", "urn:ex:two", "two:80", "2026-01-01T00:00:30Z", "2"]],
+    ("report", "capabilities"): [["edge", f"{NAMESPACE}hasHedging", "no", "one try is enough"]],
     ("doctor", "certificates-expiring"): [["urn:ex:old", "2020-01-01T00:00:00Z", "old.pem"]],
 }
 

@@ -506,6 +506,18 @@ class AGW(metaclass=_Closed):
     mirroredTotal: Final = f"{NAMESPACE}mirroredTotal"
     mirrorFailedTotal: Final = f"{NAMESPACE}mirrorFailedTotal"
     mirrorSkippedTotal: Final = f"{NAMESPACE}mirrorSkippedTotal"
+    # target
+    RenderTarget: Final = f"{NAMESPACE}RenderTarget"
+    supports: Final = f"{NAMESPACE}supports"
+    supportsPartly: Final = f"{NAMESPACE}supportsPartly"
+    lacks: Final = f"{NAMESPACE}lacks"
+    carriesConfiguration: Final = f"{NAMESPACE}carriesConfiguration"
+    hasCapabilityNote: Final = f"{NAMESPACE}hasCapabilityNote"
+    aboutTerm: Final = f"{NAMESPACE}aboutTerm"
+    aboutValue: Final = f"{NAMESPACE}aboutValue"
+    aboutClass: Final = f"{NAMESPACE}aboutClass"
+    capabilityLevel: Final = f"{NAMESPACE}capabilityLevel"
+    capabilityRemedy: Final = f"{NAMESPACE}capabilityRemedy"
     # transform
     RequestTransformation: Final = f"{NAMESPACE}RequestTransformation"
     ResponseTransformation: Final = f"{NAMESPACE}ResponseTransformation"

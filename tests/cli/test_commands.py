@@ -127,12 +127,29 @@ def test_query_lists_its_questions(agw: Run) -> None:
 
 
 def test_manifests_to_a_folder_and_to_standard_output(agw: Run, gateway_file: Path, tmp_path: Path) -> None:
-    written = agw("manifests", "gateway.ttl", "--target", "istio", "-o", "out")
+    refused = agw("manifests", "gateway.ttl", "--target", "istio", "-o", "out")
+    assert (refused.returncode, refused.stdout, (tmp_path / "out").exists()) == (1, "", False)
+    assert "error[not-expressible]" in refused.stderr
+    written = agw("manifests", "gateway.ttl", "--target", "istio", "--allow-loss", "-o", "out")
     assert written.returncode == 0, written.stderr
     for line in written.stdout.splitlines():
         assert (tmp_path / line).is_file()
-    assert "kind: VirtualService" in agw("manifests", "gateway.ttl", "--target", "istio").stdout
+    lossy = ("manifests", "gateway.ttl", "--target", "istio", "--allow-loss")
+    assert "kind: VirtualService" in agw(*lossy).stdout
+    assert agw(*lossy, "--diff", "out").returncode == 0
+    changed = agw(*lossy, "--namespace", "elsewhere", "--diff", "out")
+    assert changed.returncode == 1
+    assert "+  namespace: elsewhere" in changed.stdout
     assert "kind: Deployment" in agw("manifests", "gateway.ttl", "--target", "kubernetes").stdout
+
+
+def test_what_targets_can_say_is_printed(agw: Run, gateway_file: Path) -> None:
+    table = agw("manifests", "--explain").stdout.splitlines()
+    assert {"term", "istio", "kubernetes"} <= set(table[0].split())
+    assert any(line.split()[:1] == ["agw:hasHedging"] for line in table)
+    one = agw("manifests", "gateway.ttl", "--explain", "--target", "istio").stdout
+    assert "agw:routePath" in one
+    assert "agw:hasHedging" not in one  # it states none
 
 
 def test_certificates_can_be_pasted_into_a_configuration(agw: Run, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def _full_disk() -> None:
     ("arguments", "name"),
     [
         (("init", "new"), "new/gateway.ttl"),
-        (("manifests", "gateway.ttl", "--target", "istio", "-o", "out"), "out/istio/"),
+        (("manifests", "gateway.ttl", "--target", "istio", "--allow-loss", "-o", "out"), "out/istio/"),
     ],
 )
 def test_a_full_disk_leaves_no_half_of_a_file(

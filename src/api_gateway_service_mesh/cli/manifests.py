@@ -2,57 +2,111 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import AgwError
-from .options import build_files, files_argument, gateway_option
+from .options import build_files, gateway_option
 from .output import print_report
 from .writing import write_whole
 
 __all__ = ["command"]
 
+_TARGETS = ("envoy", "istio", "kubernetes")
+
 
 @click.command("manifests")
-@files_argument
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @gateway_option
-@click.option("--target", type=click.Choice(("envoy", "istio", "kubernetes")), required=True, help="Whose manifests.")
+@click.option("--target", type=click.Choice(_TARGETS), help="Whose manifests.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--namespace", help="Kubernetes namespace (default: the service mesh's).")
 @click.option("--image", help="kubernetes: the gateway's container image.")
+@click.option("--allow-loss", is_flag=True, help="Leave out what the target cannot say, and list it.")
+@click.option("--explain", is_flag=True, help="Print what each target can say of the ontology, and why not.")
+@click.option(
+    "--diff",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Print what would change in a folder of manifests, and write nothing.",
+)
 def command(
     files: tuple[Path, ...],
     gateway: str | None,
-    target: str,
+    target: str | None,
     output: Path | None,
     namespace: str | None,
-    image: str | None,
+    allow_loss: bool,
+    explain: bool,
+    folder: Path | None,
+    **kubernetes: Any,
 ) -> int:
     """Write the same routes and policies as manifests, to a folder or to standard output.
 
-    What the target cannot say is listed on standard error, never dropped in silence.
+    A configuration that the target cannot say whole is refused, unless --allow-loss; what is missing, or works
+    otherwise there, is listed on standard error, never dropped in silence. --explain prints the table of what each
+    target can say (with files: of what they state). --diff FOLDER shows what -o FOLDER would change; exit status 1 when
+    there is something.
     """
+    if explain:
+        from .capability import print_capabilities
+
+        print_capabilities(target, build_files(files, gateway).mesh if files else None)
+        return 0
+    if not files:
+        raise click.UsageError("Missing argument 'FILE...'")
+    if target is None:
+        raise click.UsageError("Missing option '--target'")
+    if target != "kubernetes":
+        for name, value in kubernetes.items():
+            if value:
+                raise click.UsageError(f"--{name.replace('_', '-')} belongs to --target kubernetes")
     from ..manifests import render
 
-    if image and target != "kubernetes":
-        raise click.UsageError("--image belongs to --target kubernetes")
     built = build_files(files, gateway)
     options: dict[str, Any] = {"namespace": namespace}
     if target == "kubernetes":
         options["config"] = _texts(built.source.files)
-        options |= {"image": image} if image else {}
-    rendered = render(built.mesh, target, **options)
+        options |= {name: value for name, value in kubernetes.items() if value}
+    rendered = render(built.mesh, target, allow_loss=allow_loss, **options)
     print_report(rendered.report)
+    made = {manifest.path: manifest.text for manifest in rendered.manifests}
+    if folder is not None:
+        return _print_difference(folder, target, made)
     if output is None:
-        click.echo("---\n".join(manifest.text for manifest in rendered.manifests).rstrip("\n"))
+        click.echo("---\n".join(made.values()).rstrip("\n"))
         return 0
-    for manifest in rendered.manifests:
-        path = output / manifest.path
-        write_whole(path, manifest.text)
-        click.echo(str(path))
+    for path, text in made.items():
+        write_whole(output / path, text)
+        click.echo(str(output / path))
     return 0
+
+
+def _print_difference(folder: Path, target: str, made: dict[str, str]) -> int:
+    """What writing `made` to `folder` would change, file by file; files of the target that it no longer has, too."""
+    there = {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted((folder / target).rglob("*"))
+        if path.is_file()
+    }
+    changed = 0
+    for path in sorted({*made, *there}):
+        old, new = there.get(path), made.get(path)
+        if old == new:
+            continue
+        changed = 1
+        lines = difflib.unified_diff(
+            (old or "").splitlines(),
+            (new or "").splitlines(),
+            f"{path} (there)" if old is not None else "/dev/null",
+            f"{path} (new)" if new is not None else "/dev/null",
+            lineterm="",
+        )
+        click.echo("\n".join(lines))
+    return changed
 
 
 def _texts(files: tuple[str, ...]) -> dict[str, str]:

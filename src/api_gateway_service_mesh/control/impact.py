@@ -84,7 +84,9 @@ def _settings(mesh: Mesh) -> Mesh:
 
 
 def _manifests(old: Mesh, new: Mesh) -> tuple[str, ...]:
-    one, other = ({item.path: item.text for item in render(mesh, "istio").manifests} for mesh in (old, new))
+    one, other = (
+        {item.path: item.text for item in render(mesh, "istio", allow_loss=True).manifests} for mesh in (old, new)
+    )
     return tuple(sorted(str(path) for path in one.keys() | other.keys() if one.get(path) != other.get(path)))
 
 

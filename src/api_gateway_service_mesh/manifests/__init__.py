@@ -1,26 +1,32 @@
 """The model as manifests for others to run.
 
 `render` turns a `Mesh` into files for one target. Proxy and manifests read the same model, so they cannot disagree
-about what a configuration means; what a target cannot say stands in the rendering's report, never dropped in silence.
+about what a configuration means. What a target cannot say is a loss: the rendering is refused, or, with ``allow_loss``,
+comes with a report of it; nothing is dropped in silence (`manifests.account`). What each target can say stands in
+``ontology/target.ttl``.
 
-Every object leads back to the graph: annotations ``agw.ggen.ai/gateway``, ``…/service`` and ``…/routes`` hold IRIs, and
-an Istio HTTP route is named by its route's IRI.
+Every object leads back to the graph: annotations ``agw.ggen.ai/gateway``, ``…/service``, ``…/routes`` and ``…/source``
+hold IRIs, ``…/revision`` the revision of the configuration, and an Istio HTTP route is named by its route's IRI.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from api_gateway_service_mesh.errors import AgwError, Origin
+from api_gateway_service_mesh.errors import AgwError, ConfigError, Origin, Report, Severity
+from api_gateway_service_mesh.graph.capability import capabilities
 from api_gateway_service_mesh.model import Mesh
 
+from .account import account
 from .document import Manifest, Rendering
 from .envoy import render_envoy
+from .gap import LOSS
 from .istio import render_istio
 from .kubernetes import render_kubernetes
 
-__all__ = ["TARGETS", "Manifest", "Rendering", "UnknownTargetError", "render"]
+__all__ = ["TARGETS", "Manifest", "NotExpressibleError", "Rendering", "UnknownTargetError", "render"]
 
 TARGETS: dict[str, Callable[..., Rendering]] = {
     "envoy": render_envoy,
@@ -37,13 +43,37 @@ class UnknownTargetError(AgwError):
     problem = "unknown-target"
 
 
-def render(mesh: Mesh, target: str, **options: Any) -> Rendering:
-    """Render `mesh` for one of `TARGETS`; options are those of `render_envoy`, `render_istio`, `render_kubernetes`.
+class NotExpressibleError(ConfigError):
+    """The target cannot say all of the configuration; ``report`` has what would be missing as violations."""
 
-    The rendering is a tuple of `Manifest`, with a ``report``. Raises UnknownTargetError for another target, TypeError
-    for an unknown option, ConfigError for routes that do not compile.
+    problem = "not-expressible"
+
+
+def render(mesh: Mesh, target: str, *, allow_loss: bool = False, **options: Any) -> Rendering:
+    """Render `mesh` for one of `TARGETS`; options are those of its renderer (`render_istio` …).
+
+    The rendering is a tuple of `Manifest`, with a ``report``. With `allow_loss` what the target cannot say is left out,
+    and stands in the report as warnings.
+
+    Raises:
+        NotExpressibleError: the target cannot say something, and `allow_loss` is not given.
+        UnknownTargetError: there is no such target.
+        TypeError: an unknown option.
+        ConfigError: routes that do not compile.
     """
     if target not in TARGETS:
         known = ", ".join(TARGETS)
         raise UnknownTargetError(f"there is no target {target!r}", remedy=f"choose one of: {known}")
-    return TARGETS[target](mesh, **options)
+    rendering = TARGETS[target](mesh, **options)
+    table = capabilities().get(target)
+    if table is not None:
+        rendering = Rendering(
+            rendering.manifests, rendering.report.merged(account(mesh, table, rendering.report.findings))
+        )
+    if not allow_loss and rendering.losses:
+        refused = (
+            replace(finding, severity=Severity.VIOLATION) if finding.code == LOSS else finding
+            for finding in rendering.report.findings
+        )
+        raise NotExpressibleError(Report(tuple(refused)))
+    return rendering

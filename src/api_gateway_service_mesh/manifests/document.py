@@ -14,7 +14,9 @@ from typing import Any, Self, TypeAlias
 
 import yaml
 
-from api_gateway_service_mesh.errors import Report
+from api_gateway_service_mesh.errors import Finding, Report
+
+from .gap import LOSS
 
 __all__ = ["Document", "Manifest", "Rendering", "yaml_text"]
 
@@ -46,6 +48,11 @@ class Rendering(tuple[Manifest, ...]):
     def manifests(self) -> tuple[Manifest, ...]:
         """The manifests alone."""
         return tuple(self)
+
+    @property
+    def losses(self) -> tuple[Finding, ...]:
+        """What of the configuration is missing from the manifests."""
+        return tuple(finding for finding in self.report.findings if finding.code == LOSS)
 
     def __iter__(self) -> Iterator[Manifest]:
         return super().__iter__()

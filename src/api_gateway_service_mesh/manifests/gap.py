@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from api_gateway_service_mesh.errors import Finding, Severity
 
-__all__ = ["differs", "lost"]
+__all__ = ["LOSS", "differs", "lost"]
+
+#: The code of findings about what is missing from the manifests.
+LOSS = "not-expressible"
 
 
 def lost(subject: str, predicate: str | None, message: str, remedy: str | None = None) -> Finding:
     """A warning: something of the configuration has no counterpart and is missing from the manifests."""
     return Finding(
-        code="not-expressible",
+        code=LOSS,
         message=message,
         severity=Severity.WARNING,
         subject=subject,

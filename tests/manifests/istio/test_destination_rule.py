@@ -10,7 +10,9 @@ from tests.support.routes import EX, mesh, route
 
 
 def test_destination_rules() -> None:
-    rules = {r["metadata"]["name"]: r["spec"] for r in objects(render(shop(), "istio"), "DestinationRule")}
+    rules = {
+        r["metadata"]["name"]: r["spec"] for r in objects(render(shop(), "istio", allow_loss=True), "DestinationRule")
+    }
     assert rules["payments"]["trafficPolicy"]["tls"] == {
         "mode": "MUTUAL",
         "credentialName": "client-cert",
@@ -25,7 +27,7 @@ def test_destination_rules() -> None:
 
 
 def test_the_published_shape() -> None:
-    rendering = render(published(), "istio")
+    rendering = render(published(), "istio", allow_loss=True)
     rule = one(rendering, "DestinationRule")["spec"]
     assert rule["host"] == "products-service"
     assert rule["trafficPolicy"]["connectionPool"]["tcp"]["maxConnections"] == 100
@@ -50,7 +52,9 @@ def test_bounds_and_what_istio_cannot_say_of_a_breaker() -> None:
         (gateway_errors, "consecutiveGatewayErrors", {"queueTimeout", "breakerWindow", "halfOpenRequests"}),
         (chosen, "consecutive5xxErrors", {"queueTimeout", "failureStatus", "halfOpenRequests"}),
     ):
-        rendering = render(mesh(route("r", "/", upstream=service.iri, breaker=breaker), upstreams=(service,)), "istio")
+        rendering = render(
+            mesh(route("r", "/", upstream=service.iri, breaker=breaker), upstreams=(service,)), "istio", allow_loss=True
+        )
         (rule,) = objects(rendering, "DestinationRule")
         policy = rule["spec"]["trafficPolicy"]
         assert policy["connectionPool"]["http"] == {

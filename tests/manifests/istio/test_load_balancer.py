@@ -33,7 +33,7 @@ PLAIN = Balancer(EX + "b")
 def rendered(*routes: Route, service: Upstream = SERVICE, zone: str | None = None) -> tuple[dict[str, Any], set[str]]:
     """The policy of the service, and the terms of which something is lost or different."""
     made: Mesh = replace(mesh(*routes, upstreams=(service,)), zone=zone)
-    rendering = render(made, "istio")
+    rendering = render(made, "istio", allow_loss=True)
     (rule,) = objects(rendering, "DestinationRule")
     return rule["spec"]["trafficPolicy"], {
         finding.predicate.rpartition("#")[2] for finding in rendering.report.findings if finding.predicate is not None

@@ -19,7 +19,7 @@ def test_envoy_takes_the_route_that_agw_takes() -> None:
     rng = random.Random(3)
     for _ in range(120):
         routes = tuple(r for r in random_routes(rng, rng.randint(1, 12)) if _one_test_a_name(r))
-        services = objects(render(mesh(*routes), "istio"), "VirtualService")
+        services = objects(render(mesh(*routes), "istio", allow_loss=True), "VirtualService")
         for _ in range(20):
             asked = random_request(rng)
             expected = oracle(routes, asked)
@@ -27,7 +27,9 @@ def test_envoy_takes_the_route_that_agw_takes() -> None:
 
 
 def test_a_head_route_keeps_its_requests_from_a_get_route_before_it() -> None:
-    (service,) = (s for s in objects(render(shop(), "istio"), "VirtualService") if s["spec"]["hosts"] == ["*"])
+    (service,) = (
+        s for s in objects(render(shop(), "istio", allow_loss=True), "VirtualService") if s["spec"]["hosts"] == ["*"]
+    )
     methods = [
         (h["name"].removeprefix(EX), h["match"][0]["method"]) for h in service["spec"]["http"] if "thing" in str(h)
     ]

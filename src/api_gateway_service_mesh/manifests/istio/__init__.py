@@ -19,6 +19,7 @@ from .destination_rule import destination_rules
 from .gateway import gateway_documents
 from .peer_authentication import peer_authentications
 from .service_entry import service_entries
+from .telemetry import telemetries
 from .virtual_service import virtual_services
 
 __all__ = ["render_istio"]
@@ -49,6 +50,7 @@ def render_istio(
         *service_entries(context),
         *destination_rules(context),
         *peer_authentications(context),
+        *telemetries(context),
         *gateway_documents(context),
         *virtual_services(context),
     ]
