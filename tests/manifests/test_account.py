@@ -21,7 +21,9 @@ from tests.support.mesh_model import published
 from tests.support.rich_mesh import mutants, rich
 from tests.support.routes import EX, mesh, route
 
-TABLES = {name: table for name, table in capabilities().items() if name in TARGETS and not table.whole and name != "envoy"}
+TABLES = {
+    name: table for name, table in capabilities().items() if name in TARGETS and not table.whole and name != "envoy"
+}
 #: What a mesh holds; a caller is no part of it.
 MODEL = {
     name: kind
