@@ -30,7 +30,7 @@ needs_envoy = pytest.mark.skipif(ENVOY is None, reason="there is no envoy progra
 def accepted(of: Mesh, folder: Path) -> None:
     """Envoy takes it, without a word."""
     file = folder / "bootstrap.json"
-    file.write_text(render(of, "envoy")[0].text)
+    file.write_text(render(of, "envoy", allow_loss=True)[0].text)
     command = [str(ENVOY), "--mode", "validate", "-c", str(file), "-l", "error"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -65,7 +65,7 @@ def test_envoy_takes_what_people_write_first_and_a_mesh_with_every_policy(tmp_pa
 
 def test_the_same_graph_gives_the_same_bytes() -> None:
     one, other = shop(), replace(shop(), routes=tuple(reversed(shop().routes)))
-    assert render(one, "envoy")[0].text == render(other, "envoy")[0].text
+    assert render(one, "envoy", allow_loss=True)[0].text == render(other, "envoy", allow_loss=True)[0].text
 
 
 def test_over_ads_each_part_refers_to_the_next() -> None:
