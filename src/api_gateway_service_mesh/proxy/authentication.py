@@ -36,9 +36,18 @@ def authentication_gate(demand: Authentication, core: Core) -> Gate:
     fields = _key_fields(keys) if keys is not None else None
     parameters = frozenset(name.encode("ascii") for name in keys.parameters) if keys is not None else frozenset()
 
+    tokens_only = keys is None and authenticator.takes_tokens
+
     def ask(exchange: Exchange) -> Refusal | None:
         text = exchange.block.authorization
         bearer = text[7:].strip(b" ") if text is not None and text[:7].lower() == b"bearer " else None
+        if tokens_only and bearer is not None:
+            caller = authenticator.remembered(bearer)
+            if caller is not None:
+                exchange.caller = caller
+                if caller.fields:
+                    exchange.fields += caller.fields
+                return None
         shown: dict[str, bytes] = {}
         if keys is not None and fields is not None:
             for header in keys.headers:

@@ -64,10 +64,8 @@ def _machine(
 
 
 def _gate(breaker: CircuitBreaker) -> Gate:
-    admit = breaker.admit
-
     def ask(exchange: Exchange) -> Refusal | None:
-        ticket = admit(exchange.started)
+        ticket = breaker.admit(exchange.started)
         if ticket:
             exchange.ticket = ticket
             exchange.breaker = breaker

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from random import Random
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
@@ -17,7 +17,7 @@ from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
 from api_gateway_service_mesh.security.authentication import Authenticators
 
-from .access_log import LineSink, LogClock, access_line
+from .access_log import Finished, LineSink, LogClock, access_line
 from .answer import AnswerReader
 from .forwarded import TrustedProxies
 from .head import HeadReader
@@ -42,8 +42,14 @@ FOLD_SECONDS = 0.0005
 FOLD_EVERY_SECONDS = 0.005
 """Handlers of a new table are folded ahead of their first request for so long, so often: a tenth of a core at most."""
 
+LOG_BATCH = 64
+"""So many lines of the access log wait at most."""
+
 STALL_SECONDS = 300.0
 """A request on which nothing moves is given up after so long (Envoy's stream idle timeout)."""
+
+
+_HEX: Final = [b"%03x" % number for number in range(4096)]
 
 
 class Swept(Protocol):
@@ -180,6 +186,8 @@ class Core:
         self.lock = lock
         self.write_log = access_log
         self._log_clock = LogClock()
+        self._to_log: list[tuple[Answering, float]] = []
+        """Who is over, and when, and is not in the log yet."""
         self._lines_told = (0, 0)
         self.random = Random().random  # noqa: S311 - draws shares and delays, not secrets
         self.heads = HeadReader(BlockJudge(loop))
@@ -197,6 +205,8 @@ class Core:
         """The overload guard, where the gateway has one."""
         self._id_prefix = b"%b%02x" % (os.urandom(6).hex().encode(), worker)
         self._id_count = 0
+        self._id_start = b""
+        """An id without its last three digits."""
         self._date_second = 0
         self._date = b""
         self._housekeeping: asyncio.TimerHandle | None = None
@@ -204,8 +214,11 @@ class Core:
 
     def next_request_id(self) -> bytes:
         """A new id: unique over workers and restarts, and cheap. 26 hex digits."""
-        self._id_count += 1
-        return b"%b%012x" % (self._id_prefix, self._id_count)
+        count = self._id_count = self._id_count + 1
+        low = count & 0xFFF
+        if not low or not self._id_start:
+            self._id_start = b"%b%09x" % (self._id_prefix, count >> 12)
+        return self._id_start + _HEX[low]
 
     def date_line(self) -> bytes:
         """The Date field for answers that came without one (RFC 9110 §6.6.1)."""
@@ -216,9 +229,26 @@ class Core:
         return self._date
 
     def log(self, exchange: Answering, now: float) -> None:
-        """One line in the access log."""
-        if self.write_log is not None:
-            self.write_log(access_line(exchange, now - exchange.started, self._log_clock.now()))
+        """One line in the access log, at the end of this turn of the loop: lines are written faster one after the other
+        than each between two system calls, and nobody waits for one."""
+        if self.write_log is None:
+            return
+        waiting = self._to_log
+        waiting.append((exchange, now))
+        if len(waiting) == 1:
+            self.loop.call_soon(self.write_lines)
+        elif len(waiting) >= LOG_BATCH:
+            self.write_lines()
+
+    def write_lines(self) -> None:
+        """Give the access log the lines that wait."""
+        write, waiting = self.write_log, self._to_log
+        if not waiting or write is None:
+            return
+        self._to_log = []
+        clock = self._log_clock
+        for exchange, now in waiting:
+            write(access_line(cast(Finished, exchange), now - exchange.started, clock.at(now)))
 
     def _store_state(self, iri: str, state: float) -> None:
         """Note whether a shared store answers, for observers."""
@@ -263,6 +293,7 @@ class Core:
 
     def tell_lines(self) -> None:
         """Add to the counters what became of the access log's lines since the last time."""
+        self.write_lines()
         log, generation = self.write_log, self.generation
         if log is None or generation is None or generation.log_counters is None:
             return

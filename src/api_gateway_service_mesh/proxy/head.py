@@ -22,7 +22,8 @@ from typing import Final, cast
 
 from api_gateway_service_mesh.model import Limits
 
-from .lines import ASSERTED, HOP_BY_HOP, RequestLines
+from .head_pattern import HeadPattern, canonical
+from .lines import ASSERTED, HOP_BY_HOP, Kind, RequestLines
 from .parser import BlockJudge
 from .request_line import HeadError, judged_host
 
@@ -72,21 +73,29 @@ class Marks:
 class Block:
     """What a header block says. Immutable."""
 
-    __slots__ = ("_asserted", "_headers", "authorization", "forward", "length", "lines", "marks")
+    __slots__ = ("_asserted", "_headers", "_lines", "_raw", "authorization", "forward", "length", "marks")
 
-    def __init__(
-        self, marks: Marks, lines: list[bytes], forward: bytes, length: int, authorization: bytes | None
-    ) -> None:
+    def __init__(self, marks: Marks, raw: bytes, forward: bytes, length: int, authorization: bytes | None) -> None:
         self.authorization = authorization
         """The Authorization field; several are joined as in `headers`."""
         self.marks = marks
-        self.lines = lines
+        self._raw = raw
+        self._lines: list[bytes] | None = None
         self.forward = forward
-        """The fields that go upstream as they are."""
+        """The fields that go upstream as they are; empty in a block that `last_head` knew again, which has them."""
         self.length = length
         """Content-Length, 0 without."""
         self._headers: dict[str, str] | None = None
         self._asserted: dict[bytes, bytes] | None = None
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The header lines, without their ends."""
+        lines = self._lines
+        if lines is None:
+            lines = self._lines = self._raw.split(b"\r\n")
+            lines.pop()
+        return lines
 
     @property
     def count(self) -> int:
@@ -203,7 +212,27 @@ class HeadReader:
                 if line in lengths:
                     length = lengths[line]
                     break
-        return Block(marks, split, forward, length, authorization)
+        return Block(marks, raw, forward, length, authorization)
+
+    def pattern(self, block: Block) -> HeadPattern | None:
+        """How heads like that of `block` look, which this has just judged; None when nothing in it may vary."""
+        if block.marks.named:
+            return None
+        lines = self._lines
+        pattern = HeadPattern(block.marks, block.length)
+        for line in block.lines:
+            name, _, rest = line.partition(b":")
+            kind = lines.kind(name)
+            if kind is None:
+                return None
+            if (kind is Kind.FLEETING or kind is Kind.CREDENTIAL or kind is Kind.SWALLOWED) and canonical(rest):
+                if not pattern.vary(name, kind):
+                    return None
+            elif kind is Kind.CREDENTIAL:
+                return None  # who reads a pattern asks it for the credential
+            else:
+                pattern.stay(line, lines[line])
+        return pattern if pattern.varies else None
 
     def _judged(self, key: tuple[bytes, ...]) -> Marks:
         marks = _read(key)

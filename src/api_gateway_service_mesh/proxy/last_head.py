@@ -1,17 +1,18 @@
 """The last head of a client connection, as it went upstream.
 
-Clients on one connection often send the same header block again, and nearly always the same marks; what was made of
-them is kept with the connection, in bounds.
+Clients on one connection often send the same header block again, nearly always the same but for a few values, and still
+more often the same marks; what was made of them is kept with the connection, in bounds.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from api_gateway_service_mesh.model import Limits
 
 from .forwarded import Peer, around, upstream_fields
 from .head import Block, HeadReader, Marks
+from .head_pattern import HeadPattern
 
 if TYPE_CHECKING:
     from .core import Generation
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["LastHead"]
 
 REMEMBERED_BYTES = 2048
+STRANGE_HEADS = 8
+"""After so many that did not look like the one before it, no pattern of this connection's heads is made any more."""
 
 
 class LastHead:
     """See the module. ``fields`` go upstream for ``block``, which ``raw`` stands for when it is not None."""
 
-    __slots__ = ("_after", "_before", "_limits", "_marks", "_trusted", "block", "fields", "generation", "minor", "raw")
+    __slots__ = (
+        "_after", "_before", "_limits", "_marks", "_pattern", "_strange", "_trusted", "block", "fields", "generation",
+        "minor", "raw",
+    )  # fmt: skip
 
     block: Block
 
@@ -37,6 +43,9 @@ class LastHead:
         self._trusted = False
         self._marks: Marks | None = None
         self._before = self._after = b""
+        self._pattern: HeadPattern | None = None
+        self._strange = 0
+        """How many heads in a row did not look like the one before."""
 
     def read(
         self, heads: HeadReader, raw: bytes, peer: Peer, generation: Generation, authority: bytes | None, minor: int
@@ -46,6 +55,18 @@ class LastHead:
         Raises:
             HeadError: 400, 417, 431 or 501.
         """
+        pattern = self._pattern
+        if pattern is not None:
+            if minor == self.minor and generation is self.generation and authority is None:
+                fields = pattern.read(raw)
+                if fields is not None and len(raw) <= self._limits.max_header_bytes:
+                    self.fields = fields
+                    self._strange = 0
+                    self.raw = raw if len(raw) <= REMEMBERED_BYTES else None
+                    self.block = Block(pattern.marks, raw, b"", pattern.length, pattern.authorization)
+                    return self.block
+            self._pattern = cast("HeadPattern | None", None)
+            self._strange += 1
         block = heads.block(raw, self._limits)
         marks = block.marks
         if not minor or marks.authority is None:
@@ -62,6 +83,11 @@ class LastHead:
                 self._marks = marks
             framing = block.framing if marks.sized or marks.chunked else b""
             self.fields = b"%b%b%b%b" % (self._before, block.forward, self._after, framing)
+            if self._strange < STRANGE_HEADS and len(raw) <= 2 * REMEMBERED_BYTES:
+                pattern = heads.pattern(block)
+                if pattern is not None:
+                    pattern.finish(self._before, self._after + framing)
+                self._pattern = pattern
         self.minor = minor
         if authority is None and len(raw) <= REMEMBERED_BYTES:
             self.raw = raw
@@ -72,5 +98,5 @@ class LastHead:
 
     def forget(self) -> None:
         """Take no memory while the connection is idle."""
-        self.raw = self._marks = None
+        self.raw = self._marks = self._pattern = None
         self.fields = b""

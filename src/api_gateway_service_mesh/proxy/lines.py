@@ -16,12 +16,14 @@ from typing import ClassVar, Final
 
 from .request_line import HeadError
 
-__all__ = ["ASSERTED", "ASSERTED_STARTS", "HOP_BY_HOP", "Kind", "LineMemory", "RequestLines"]
+__all__ = ["ASSERTED", "ASSERTED_STARTS", "HOP_BY_HOP", "VALUE_BYTES", "Kind", "LineMemory", "RequestLines"]
 
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 #: What a field's value may hold (RFC 9110 §5.5, obs-text included): no CR, no LF, no NUL, no other control.
-_VALUE_BYTES: Final = bytes((9, *range(0x20, 0x7F), *range(0x80, 0x100)))
+#: A table for `bytes.translate`: those stay what they are, all others become another. So a value is right when it is
+#: what it was, which takes half the time of deleting from it what is right.
+VALUE_BYTES: Final = bytes(code if code == 9 or 0x20 <= code != 0x7F else code ^ 1 for code in range(256))
 
 #: Removed on the way (RFC 9110 §7.6.1), beside what Connection names. Framing is written anew.
 HOP_BY_HOP: Final = frozenset(
@@ -129,12 +131,16 @@ class LineMemory(dict[bytes, bytes]):
         self._held = 0
         self.full = False
 
+    def kind(self, name: bytes) -> Kind | None:
+        """What a field of this name, as it is written, was found to be; None when that is not remembered."""
+        return self._kinds.get(name)
+
     def __missing__(self, line: bytes) -> bytes:
         name, colon, rest = line.partition(b":")
         kind = self._kinds.get(name)
         if kind is None:
             kind = self._kind(name)
-        if not colon or rest.translate(None, _VALUE_BYTES):
+        if not colon or rest.translate(VALUE_BYTES) != rest:
             raise self.fault("malformed-header", "a header line is not 'name: value'")
         value = rest.strip(b" \t")
         # Most write it as agw does: then the line needs its end only.

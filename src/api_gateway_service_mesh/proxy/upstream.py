@@ -221,12 +221,10 @@ class UpstreamConnection(BackendSide):
         self._in_body = False
         self._decoder = None
         self._interims = 0
-        head = b"%b %b HTTP/1.1\r\n%bX-Request-Id: %b\r\n\r\n" % (
-            exchange.method.encode(),
-            exchange.target_bytes,
-            exchange.fields if exchange.deadline_name is None else exchange.fields + left_field(exchange),
-            exchange.request_id,
-        )
+        fields = exchange.fields if exchange.deadline_name is None else exchange.fields + left_field(exchange)
+        method = b"GET " if exchange.method == "GET" else exchange.method.encode("ascii") + b" "
+        target, identity = exchange.target_bytes, exchange.request_id
+        head = b"".join((method, target, b" HTTP/1.1\r\n", fields, b"X-Request-Id: ", identity, b"\r\n\r\n"))
         if exchange.block.marks.chunked:
             head += _chunks(exchange, pieces)
         elif pieces:

@@ -22,6 +22,7 @@ __all__ = ["Authenticator", "Authenticators"]
 
 # Which refusal is told when several authentications refused: the one that came furthest.
 _RANK = (Denial.ABSENT, Denial.INVALID, Denial.EXPIRED, Denial.PENDING, Denial.CLAIM, Denial.SCOPE)
+_HASH = sha256()
 _ABSENT = Denied(Denial.ABSENT, "there is neither token nor key")
 
 
@@ -40,6 +41,10 @@ class Authenticator:
         """Whether a token may be what is shown."""
         return bool(self._verifiers)
 
+    def remembered(self, bearer: bytes) -> Identity | None:
+        """The caller whose token was accepted before and would be now; None when it must be judged."""
+        return self._known(_digest(bearer))
+
     def judge(self, bearer: bytes | None, shown: Mapping[str, bytes]) -> Identity | Denied:
         """Who is calling: `bearer` is the token of the Authorization field, `shown` the keys (see `ApiKeys.judge`)."""
         best = _ABSENT
@@ -55,12 +60,18 @@ class Authenticator:
             best = max(best, verdict, key=_rank)
         return best
 
-    def _token(self, bearer: bytes) -> Identity | Denied:
-        digest = sha256(bearer).digest()
+    def _known(self, digest: bytes) -> Identity | None:
         for verifier in self._verifiers:
             identity = verifier.remembered(digest)
             if identity is not None:
                 return identity
+        return None
+
+    def _token(self, bearer: bytes) -> Identity | Denied:
+        digest = _digest(bearer)
+        identity = self._known(digest)
+        if identity is not None:
+            return identity
         try:
             token = read_token(bearer)
         except TokenError as error:
@@ -101,6 +112,12 @@ class Authenticator:
             return True
         mine = [verifier for verifier in self._verifiers if verifier.config.issuer == issuer]
         return any(verifier.source.keys() is not None for verifier in mine)
+
+
+def _digest(bearer: bytes) -> bytes:
+    hashed = _HASH.copy()  # half the time of a new one, which OpenSSL would look up by its name
+    hashed.update(bearer)
+    return hashed.digest()
 
 
 def _rank(denied: Denied) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from api_gateway_service_mesh.model import JwtAlgorithm, JwtAuthentication, claim_says, claim_text, claim_values
 
@@ -26,9 +27,31 @@ _LAST_DATE = 253402300799
 """The end of the year 9999: a later exp is in other units, or no date at all."""
 
 
+class _WallClock:
+    """Reads the wall clock at most every `READ_SECONDS`: what is asked of it is about whole seconds."""
+
+    __slots__ = ("_read_at", "_said")
+
+    def __init__(self) -> None:
+        self._read_at = -1e300
+        self._said = 0.0
+
+    def now(self) -> float:
+        """Seconds since 1970, at most `READ_SECONDS` old."""
+        at = monotonic()
+        if at - self._read_at > READ_SECONDS:
+            self._said = datetime.now(UTC).timestamp()
+            self._read_at = at
+        return self._said
+
+
+READ_SECONDS: Final = 0.01
+_CLOCK: Final = _WallClock()
+
+
 def wall_clock() -> float:
     """Seconds since 1970: tokens are about dates, unlike everything else that is timed here."""
-    return datetime.now(UTC).timestamp()
+    return _CLOCK.now()
 
 
 class JwtVerifier:
