@@ -185,17 +185,18 @@ def requests_sample(
         }
         if unit:
             found = {"mib_s": rate * unit, "cpu_us": cost.cpu / run.requests / unit * 1e6}
-        return {**found, "busy": cost.busy}
+        return {**found, "kernel": cost.kernel, "busy": cost.busy}
 
     return sample
 
 
 @dataclass
 class Cost:
-    """What a program used in a stretch of time: seconds of processor, and the share of its core it had of what others
-    left it."""
+    """What a program used in a stretch of time: seconds of processor, the share of them in the kernel, and the share of its
+    core it had of what others left it."""
 
     cpu: float = 0.0
+    kernel: float = 0.0
     busy: float = 0.0
     seconds: float = 0.0
 
@@ -208,6 +209,7 @@ def measured(program: Program) -> Iterator[Cost]:
     cost.seconds = time.monotonic() - began
     used = program.usage() - before
     cost.cpu = used.cpu
+    cost.kernel = min(1.0, used.kernel / used.cpu) if used.cpu else 0.0
     cost.busy = min(1.0, used.cpu / max(cost.seconds - used.waited, 1e-3))
 
 

@@ -19,13 +19,15 @@ __all__ = ["Program", "Usage", "started"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Seconds on a core, and seconds ready to run while somebody else had the core; over all threads."""
+    """Seconds on a core, those of them in the kernel (by its clock's ticks, so of long runs only), and seconds ready to run
+    while somebody else had the core; over all threads."""
 
     cpu: float
     waited: float
+    kernel: float = 0.0
 
     def __sub__(self, other: Usage) -> Usage:
-        return Usage(self.cpu - other.cpu, self.waited - other.waited)
+        return Usage(self.cpu - other.cpu, self.waited - other.waited, self.kernel - other.kernel)
 
 
 class Program:
@@ -49,13 +51,16 @@ class Program:
     def usage(self) -> Usage:
         """Processor time until now (``/proc/PID/task/*/schedstat``, in nanoseconds there)."""
         cpu = waited = 0
+        kernel = 0.0
         for process in self.tree():
+            with contextlib.suppress(psutil.Error):
+                kernel += process.cpu_times().system
             for task in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
                 with contextlib.suppress(OSError):  # a thread that ended meanwhile
                     spent, queued, _ = task.read_text().split()
                     cpu += int(spent)
                     waited += int(queued)
-        return Usage(cpu / 1e9, waited / 1e9)
+        return Usage(cpu / 1e9, waited / 1e9, kernel)
 
     def resident(self) -> int:
         """Bytes of memory that are resident."""

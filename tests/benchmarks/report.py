@@ -14,6 +14,7 @@ _TITLES = {
     "cpu_us": "CPU µs each",
     "p50_us": "p50 µs",
     "p99_us": "p99 µs",
+    "kernel": "in the kernel",
     "busy": "core busy",
     "p999_us": "p99.9 µs",
     "added_p50_us": "p50 added µs",
@@ -52,7 +53,7 @@ def heading(about: dict[str, str], absent: Sequence[str]) -> str:
 def _number(value: float | None, figure: str = "") -> str:
     if value is None:
         return ""
-    if figure == "busy":
+    if figure in ("busy", "kernel"):
         return f"{value:.0%}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
@@ -103,14 +104,36 @@ def _by(verdict: Verdict) -> str:
     return by if verdict.plain is None else f"{by}; {_number(verdict.plain)} by rate"
 
 
+def _reason(result: CaseResult, verdict: Verdict) -> str:
+    """Why a goal is not met, as far as it was measured: what a request costs, where, and what it may cost."""
+    goal = verdict.goal
+    mine = result.one(goal.of.variant, goal.of.program)
+    theirs = result.one(goal.against.variant, goal.against.program) if goal.against else None
+    failed = [f"{one.program}: {one.failed}" for one in (mine, theirs) if one is not None and one.failed]
+    cost = mine.median("cpu_us") if mine else None
+    other = theirs.median("cpu_us") if theirs else None
+    if failed or verdict.met or mine is None or cost is None or other is None:
+        return "; ".join(failed)
+    words = [f"{cost:.1f} µs each"]
+    kernel, busy = mine.median("kernel"), mine.median("busy")
+    if kernel is not None:
+        words.append(f"{kernel:.0%} of them in the kernel")
+    words.append(f"theirs {other:.1f} µs")
+    if not goal.at_most:
+        words.append(f"{other / goal.bound:.1f} µs would meet it")
+    if busy is not None:
+        words.append(f"core busy {busy:.0%}")
+    return ", ".join(words)
+
+
 def summary(results: Sequence[CaseResult]) -> str:
-    """All goals in one table."""
+    """All goals in one table, with the reason where one is not met."""
     rows = [
-        [result.name, one.goal.text, _number(one.value), one.word, _by(one)]
+        [result.name, one.goal.text, _number(one.value), one.word, _by(one), _reason(result, one)]
         for result in results
         for one in result.verdicts
     ]
-    return "\n### Goals\n\n" + _rows(["case", "goal", "found", "", "judged by"], rows) if rows else ""
+    return "\n### Goals\n\n" + _rows(["case", "goal", "found", "", "judged by", "where it goes"], rows) if rows else ""
 
 
 def as_json(result: CaseResult) -> dict[str, Any]:

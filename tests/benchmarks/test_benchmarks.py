@@ -108,6 +108,7 @@ def test_goals_are_judged_by_rate_or_by_processor_time() -> None:
     result.series[0].samples[0]["busy"] = 1.0
     (busy,) = result.verdicts
     assert (busy.value, busy.met, busy.by) == (1.5, False, "rate")
+    assert "10.0 µs each, theirs 25.0 µs, 12.5 µs would meet it" in report.summary([result])
     result.series.pop()
     assert result.verdicts[0].met is None
 

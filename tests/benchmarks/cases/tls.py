@@ -83,6 +83,7 @@ class _Shower:
             "cpu_us": cost.cpu / run.requests * 1e6,
             "p50_us": run.p50 * 1e6,
             "p99_us": run.p99 * 1e6,
+            "kernel": cost.kernel,
             "busy": cost.busy,
         }
 
