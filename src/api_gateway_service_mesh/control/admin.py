@@ -40,7 +40,7 @@ from .reference_http import reference_paths, reference_routes
 from .shapes_http import ShapesEndpoint
 from .sparql.dataset import NAMED_GRAPHS
 from .sparql.formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
-from .sparql.protocol import sparql_endpoint
+from .sparql.protocol import base_of, sparql_endpoint
 from .supervisor import Supervisor
 from .update import delta_of
 from .update_http import changed, updated
@@ -187,7 +187,8 @@ async def _sparql(request: web.Request) -> web.Response:
 
     async def updating(text: str, using: Sequence[str] | None, named: Sequence[str] | None) -> web.Response:
         async def edit(made: Build) -> Delta:
-            return delta_of(await supervisor.sparql.update(text, using=using, named=named), made)
+            changes = await supervisor.sparql.update(text, using=using, named=named, base=base_of(request))
+            return delta_of(changes, made)
 
         return changed(await updated(request, supervisor, edit))
 

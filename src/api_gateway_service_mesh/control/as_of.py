@@ -112,6 +112,7 @@ class PastQueries:
         *,
         default_graphs: Sequence[str] | None = None,
         named_graphs: Sequence[str] = (),
+        base: str | None = None,
     ) -> Answer:
         """As `SparqlService.query`."""
         prefixes = {**PREFIXES, **self._made.source.prefixes}
@@ -121,7 +122,9 @@ class PastQueries:
             try:
                 await service.start()
                 service.use(Dataset(1, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes), bytes)
-                return await service.query(text, formats, default_graphs=default_graphs, named_graphs=named_graphs)
+                return await service.query(
+                    text, formats, default_graphs=default_graphs, named_graphs=named_graphs, base=base
+                )
             finally:
                 await service.stop()
 

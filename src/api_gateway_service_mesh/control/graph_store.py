@@ -7,6 +7,9 @@ what is written goes through the gate of every change. Without a graph, a GET an
 
 from __future__ import annotations
 
+from email.parser import BytesParser
+from email.policy import HTTP
+
 from aiohttp import web
 
 from api_gateway_service_mesh.errors import ClientError
@@ -17,7 +20,7 @@ from .delta import Delta, between, fresh, parse_ntriples
 from .history import Revision
 from .sparql.dataset import NAMED_GRAPHS
 from .sparql.formats import GRAPH_TYPES, choose
-from .sparql.protocol import media_type_of
+from .sparql.protocol import base_of, media_type_of
 from .supervisor import Supervisor
 from .update import delta_of, etag, matches
 from .update_http import REVISION_FIELD, changed, current_etag, updated
@@ -25,6 +28,7 @@ from .update_http import REVISION_FIELD, changed, current_etag, updated
 __all__ = ["ACCEPTED", "graph_store"]
 
 _PREFIX = GRAPH_CONFIG.removesuffix("config")
+_MOST_PARTS = 64
 _BODY_BYTES = 64 * 1024 * 1024
 ACCEPTED = {
     "text/turtle": "turtle",
@@ -132,19 +136,14 @@ async def _written(request: web.Request, supervisor: Supervisor) -> Revision:
         text = body.decode("utf-8", "replace")
 
         async def patched(made: Build) -> Delta:
-            return delta_of(await supervisor.sparql.update(text), made)
+            return delta_of(await supervisor.sparql.update(text, base=base_of(request)), made)
 
         return await updated(request, supervisor, patched)
-    form = ACCEPTED.get(request.content_type)
-    if form is None:
-        raise _Refused(
-            f"a graph does not come as {request.content_type}",
-            415,
-            "unsupported-media-type",
-            "send text/turtle, application/n-triples or application/ld+json",
-        )
-    base = str(request.url.with_query(None).with_fragment(None))
-    triples = parse_ntriples(await supervisor.sparql.parse(body, form, base))
+    triples = [
+        triple
+        for media_type, part in _parts(request, body)
+        for triple in parse_ntriples(await supervisor.sparql.parse(part, _form(media_type), base_of(request)))
+    ]
 
     async def replaced(made: Build) -> Delta:
         if method == "POST":
@@ -153,6 +152,35 @@ async def _written(request: web.Request, supervisor: Supervisor) -> Revision:
         return between(made.source, type(made.source).of(triples))
 
     return await updated(request, supervisor, replaced)
+
+
+def _form(media_type: str) -> str:
+    form = ACCEPTED.get(media_type)
+    if form is None:
+        raise _Refused(
+            f"a graph does not come as {media_type}",
+            415,
+            "unsupported-media-type",
+            "send text/turtle, application/n-triples or application/ld+json",
+        )
+    return form
+
+
+def _parts(request: web.Request, body: bytes) -> list[tuple[str, bytes]]:
+    """The documents in a body, with their media types: of a form with files (RFC 7578) each, whose merge is what is
+    sent (Graph Store Protocol §5.5); else the body."""
+    if request.content_type != "multipart/form-data":
+        return [(request.content_type, body)]
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode("latin-1", "replace")
+    form = BytesParser(policy=HTTP).parsebytes(head + body)
+    found = []
+    for part in form.iter_parts() if form.is_multipart() else ():
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes):
+            found.append((part.get_content_type(), content))
+    if not found or len(found) > _MOST_PARTS:
+        raise ClientError(f"a form holds 1 to {_MOST_PARTS} files; this one holds {len(found)}")
+    return found
 
 
 async def _body(request: web.Request) -> bytes:

@@ -33,16 +33,16 @@ def changed(store: ox.Store, prefixes: dict[str, str], head: dict[str, Any], tex
     """
     parts = head["operations"]
     try:
-        _check_syntax(text, prefixes)
+        _check_syntax(text, prefixes, head.get("base"))
     except SyntaxError:
         # The engine takes no PREFIX after a semicolon, as the grammar does: so each operation by itself.
         if not parts:
             raise
         for part in parts:
-            _check_syntax(part["prologue"] + part["text"], prefixes)
+            _check_syntax(part["prologue"] + part["text"], prefixes, head.get("base"))
     if parts is None:
         raise Refused("the update has a form that cannot be taken apart")
-    editor = Editor(store, head["config"], prefixes, head["limit"])
+    editor = Editor(store, head["config"], prefixes, head["limit"], head.get("base"))
     try:
         for part in parts:
             editor.run(part, head["using"], head["using_named"])
@@ -52,9 +52,9 @@ def changed(store: ox.Store, prefixes: dict[str, str], head: dict[str, Any], tex
     return _ntriples(added), _ntriples(removed)
 
 
-def _check_syntax(text: str, prefixes: dict[str, str]) -> None:
+def _check_syntax(text: str, prefixes: dict[str, str], base: str | None) -> None:
     try:
-        ox.Store().update(text, prefixes=prefixes)
+        ox.Store().update(text, base_iri=base, prefixes=prefixes)
     except (OSError, RuntimeError, ValueError):
         pass  # of an empty store: a graph that is not there
 
@@ -69,7 +69,10 @@ class Editor:
     ``added`` and ``removed`` are the difference from the beginning; `undo` takes it back.
     """
 
-    def __init__(self, store: ox.Store, config: str, prefixes: dict[str, str], limit: int) -> None:
+    def __init__(
+        self, store: ox.Store, config: str, prefixes: dict[str, str], limit: int, base: str | None = None
+    ) -> None:
+        self.base = base
         self.store = store
         self.config = ox.NamedNode(config)
         self.prefixes = prefixes
@@ -162,7 +165,9 @@ class Editor:
 
     def _resolve(self, operation: dict[str, Any], name: str) -> ox.NamedNode:
         """The IRI that a name stands for, told by the parser itself."""
-        asked = self.store.query(f"{operation['prologue']} SELECT ({name} AS ?g) {{}}", prefixes=self.prefixes)
+        asked = self.store.query(
+            f"{operation['prologue']} SELECT ({name} AS ?g) {{}}", base_iri=self.base, prefixes=self.prefixes
+        )
         assert isinstance(asked, ox.QuerySolutions)
         value = next(iter(asked))["g"]
         assert isinstance(value, ox.NamedNode)
@@ -179,7 +184,7 @@ class Editor:
         options: dict[str, Any] = {}
         if dataset is not None:
             options = {"default_graph": dataset[0], "named_graphs": dataset[1]}
-        found = self.store.query(text, prefixes=self.prefixes, **options)
+        found = self.store.query(text, base_iri=self.base, prefixes=self.prefixes, **options)
         assert isinstance(found, ox.QueryTriples)
         return found
 

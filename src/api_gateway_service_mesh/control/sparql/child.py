@@ -159,7 +159,9 @@ class Dataset:
 
     def resolve(self, head: dict[str, Any], name: str) -> ox.NamedNode:
         """The IRI that a name in the text's dataset clause stands for."""
-        asked = self.store.query(f"{head['prologue']} SELECT ({name} AS ?g) {{}}", prefixes=self.prefixes)
+        asked = self.store.query(
+            f"{head['prologue']} SELECT ({name} AS ?g) {{}}", base_iri=head.get("base"), prefixes=self.prefixes
+        )
         return cast("ox.NamedNode", next(iter(cast("ox.QuerySolutions", asked)))["g"])
 
     def query(self, head: dict[str, Any], text: str) -> tuple[dict[str, Any], bytes]:
@@ -167,7 +169,9 @@ class Dataset:
         ``error``."""
         try:
             with self.dataset(head) as dataset:
-                return self.answer(head, self.store.query(text, prefixes=self.prefixes, **dataset))
+                return self.answer(
+                    head, self.store.query(text, base_iri=head.get("base"), prefixes=self.prefixes, **dataset)
+                )
         except SyntaxError as error:
             return syntax_answer(str(error)), b""
 

@@ -19,7 +19,7 @@ from .formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
 from .guard import QueryRefused
 from .service import Answer
 
-__all__ = ["RDF_FORMATS", "Answering", "Updating", "describe_service", "media_type_of", "sparql_endpoint"]
+__all__ = ["RDF_FORMATS", "Answering", "Updating", "base_of", "describe_service", "media_type_of", "sparql_endpoint"]
 
 
 class Answering(Protocol):
@@ -32,6 +32,7 @@ class Answering(Protocol):
         *,
         default_graphs: Sequence[str] | None = None,
         named_graphs: Sequence[str] = (),
+        base: str | None = None,
     ) -> Answer:
         """See `SparqlService.query`."""
 
@@ -96,10 +97,16 @@ async def sparql_endpoint(
         formats_for(request.headers.get("Accept", "*/*")),
         default_graphs=(default_graphs or []) if chosen else None,
         named_graphs=named_graphs or [],
+        base=base_of(request),
     )
     media_type, charset = media_type_of(answer.kind, answer.form)
     fields = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
     return web.Response(body=answer.body, content_type=media_type, charset=charset, headers=fields)
+
+
+def base_of(request: web.Request) -> str:
+    """What relative IRIs in a request's body are resolved by: the endpoint (SPARQL 1.1 Protocol §2.1.5)."""
+    return str(request.url.with_query(None).with_fragment(None))
 
 
 async def _posted(request: web.Request) -> list[tuple[str, str]]:

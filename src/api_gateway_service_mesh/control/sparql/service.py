@@ -91,9 +91,11 @@ class SparqlService:
         *,
         default_graphs: Sequence[str] | None = None,
         named_graphs: Sequence[str] = (),
+        base: str | None = None,
     ) -> Answer:
         """Evaluate `text`. ``formats`` names the format for each kind of result, None where the caller takes none;
-        ``default_graphs`` and ``named_graphs`` are the protocol's, and override the text's FROM clauses.
+        ``default_graphs`` and ``named_graphs`` are the protocol's, and override the text's FROM clauses; ``base`` is
+        what relative IRIs are resolved by, where the text has no BASE (None: they are errors).
 
         Raises:
             QueryRefused: the text is not run (guard, syntax, answer too large, no format for this kind).
@@ -113,6 +115,7 @@ class SparqlService:
             "named_graphs": list(named_graphs),
             "from": [graphs, named] if default_graphs is None and len(graphs) > 1 else None,
             "prologue": prologue,
+            "base": base,
         }
         return judged(*await self._evaluated(head, text.encode()), self.limits)
 
@@ -147,7 +150,12 @@ class SparqlService:
         return text
 
     async def update(
-        self, text: str, *, using: Sequence[str] | None = None, named: Sequence[str] | None = None
+        self,
+        text: str,
+        *,
+        using: Sequence[str] | None = None,
+        named: Sequence[str] | None = None,
+        base: str | None = None,
     ) -> Changes:
         """What the update `text` would change in the configuration of the dataset in force. Nothing is changed.
 
@@ -164,6 +172,7 @@ class SparqlService:
             "limit": self.limits.changes,
             "using": None if using is None else list(using),
             "using_named": None if named is None else list(named),
+            "base": base,
         }
         async with self._editing:
             child = await self._editor_ready()
