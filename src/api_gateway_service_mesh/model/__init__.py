@@ -41,7 +41,7 @@ from .rewrite import Rewrite
 from .route import Route
 from .split import SplitTarget
 from .timeout import DeadlineTrust, Timeout
-from .upstream import ConnectionPool, Upstream, UpstreamTls
+from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
 
 __all__ = [
     "AdaptiveConcurrency",
@@ -76,6 +76,7 @@ __all__ = [
     "HeaderMatch",
     "HealthCheck",
     "Hedging",
+    "HttpProtocol",
     "JwtAlgorithm",
     "JwtAuthentication",
     "KeyKind",

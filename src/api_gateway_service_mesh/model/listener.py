@@ -21,6 +21,8 @@ class Limits:
     header_timeout_seconds: float = 10.0
     idle_timeout_seconds: float = 75.0
     max_connections: int = 50_000
+    max_concurrent_streams: int = 128
+    """0: HTTP/2 is not spoken."""
 
 
 class TlsVersion(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .certificate import Certificate
 from .endpoint import Endpoint
@@ -10,7 +11,17 @@ from .health import HealthCheck, Purpose
 from .mtls import ANYBODY, MtlsMode, PeerNames
 from .outlier import OutlierDetection
 
-__all__ = ["ConnectionPool", "Upstream", "UpstreamTls"]
+__all__ = ["ConnectionPool", "HttpProtocol", "Upstream", "UpstreamTls"]
+
+
+class HttpProtocol(StrEnum):
+    """Which version of HTTP an upstream is spoken to in (``agw:upstreamProtocol``)."""
+
+    HTTP1 = "http/1.1"
+    HTTP2 = "h2"
+    """Over TLS where the endpoint has it, in the clear by prior knowledge otherwise."""
+    AUTO = "auto"
+    """What the backend chooses by ALPN; HTTP/1.1 in the clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,7 @@ class ConnectionPool:
     max_requests_per_connection: int | None = None
     max_requests: int | None = None
     max_concurrent_retries: int | None = None
+    max_concurrent_streams: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,7 @@ class Upstream:
     liveness: HealthCheck | None = None
     startup: HealthCheck | None = None
     outlier: OutlierDetection | None = None
+    protocol: HttpProtocol = HttpProtocol.HTTP1
 
     @property
     def checks(self) -> dict[Purpose, HealthCheck]:

@@ -33,6 +33,7 @@ class ListenerRow:
     header_timeout: str | None
     idle_timeout: str | None
     max_connections: str | None
+    max_streams: str | None
 
 
 def listeners(
@@ -120,4 +121,5 @@ def _limits(row: ListenerRow, reading: Reading) -> Limits:
         reading.seconds(iri, AGW.headerTimeout, row.header_timeout, defaults.header_timeout_seconds),
         reading.seconds(iri, AGW.idleTimeout, row.idle_timeout, defaults.idle_timeout_seconds),
         reading.integer(iri, AGW.maxConnections, row.max_connections, defaults.max_connections),
+        reading.integer(iri, AGW.maxConcurrentStreams, row.max_streams, defaults.max_concurrent_streams),
     )

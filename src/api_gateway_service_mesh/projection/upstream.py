@@ -9,6 +9,7 @@ from api_gateway_service_mesh.model import (
     ConnectionPool,
     Endpoint,
     HealthCheck,
+    HttpProtocol,
     MtlsMode,
     MutualTls,
     OutlierDetection,
@@ -36,6 +37,7 @@ class UpstreamRow:
     server_name: str | None
     in_mesh: str
     outlier: str | None
+    protocol: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class ConnectionPoolRow:
     max_connection_requests: str | None
     max_requests: str | None
     max_retries: str | None
+    max_streams: str | None
 
 
 def connection_pools(rows: Iterable[ConnectionPoolRow], reading: Reading) -> dict[str, ConnectionPool]:
@@ -72,6 +75,7 @@ def connection_pools(rows: Iterable[ConnectionPoolRow], reading: Reading) -> dic
                 _bound(iri, AGW.maxRequestsPerConnection, row.max_connection_requests, reading),
                 _bound(iri, AGW.maxRequests, row.max_requests, reading),
                 _bound(iri, AGW.maxConcurrentRetries, row.max_retries, reading),
+                reading.integer(iri, AGW.maxConcurrentStreams, row.max_streams, defaults.max_concurrent_streams),
             )
     return found
 
@@ -117,6 +121,7 @@ def upstreams(
             asked.get(Purpose.LIVENESS),
             asked.get(Purpose.STARTUP),
             reading.known(iri, AGW.hasOutlierDetection, row.outlier, detections, "agw:OutlierDetection"),
+            reading.choice(iri, AGW.upstreamProtocol, row.protocol, HttpProtocol, HttpProtocol.HTTP1),
         )
         if upstream.plaintext_forbidden:
             reading.warn(

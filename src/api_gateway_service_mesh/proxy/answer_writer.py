@@ -23,12 +23,13 @@ class AnswerWriter:
     body of its request has been read to its end.
     """
 
-    __slots__ = ("_chunked", "_core", "_keep_alive", "_minor", "_transport", "_write")
+    __slots__ = ("_chunked", "_core", "_keep_alive", "_minor", "_paused", "_transport", "_write")
 
     _chunked: bool
     _core: Core
     _keep_alive: bool
     _minor: int
+    _paused: bool
     _transport: asyncio.Transport
     _write: Callable[[bytes], object]
 
@@ -89,3 +90,16 @@ class AnswerWriter:
         """1xx, which HTTP/1.0 does not know."""
         if self._minor:
             self._write(b"%b\r\n" % head.wire)
+
+    def pause_body(self) -> None:
+        """Read no more for now."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        """Read on."""
+        if self._paused:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()

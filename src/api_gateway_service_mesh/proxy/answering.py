@@ -5,6 +5,7 @@ An exchange ends in exactly one way, through `_end`: there it is counted, its br
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -100,6 +101,10 @@ class Answering(Asker):
     shown: dict[str, bytes] | None = None
     """The keys that were shown, from the first asking of a gate to the second."""
     idle_ticks = 0
+    request_trailers: Sequence[tuple[bytes, bytes]] = ()
+    """What followed the request's body: names in lower case, and values."""
+    answer_trailers: Sequence[tuple[bytes, bytes]] = ()
+    """The same of the answer."""
 
     def __init__(
         self,
@@ -225,6 +230,10 @@ class Answering(Asker):
             self._tell_attempt(self.status, None)
         self.down.end()
         self._answer_over(connection)
+
+    def trailed(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Trailers of the answer, which ends now."""
+        self.answer_trailers = trailers
 
     def _answer_over(self, connection: BackendSide) -> None:
         if self.over:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .answer import AnswerHead
@@ -49,6 +50,10 @@ class Asker:
 
     def answer_ends(self, connection: BackendSide) -> None:
         """The body ended exactly where it should."""
+        raise NotImplementedError
+
+    def trailed(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Trailers of the answer (names in lower case, and values), which ends now."""
         raise NotImplementedError
 
     def interim(self, head: AnswerHead) -> None:

@@ -21,6 +21,7 @@ from .access_log import Finished, LineSink, LogClock, access_line
 from .answer import AnswerReader
 from .forwarded import TrustedProxies
 from .head import HeadReader
+from .http2.fields import Translations
 from .parser import BlockJudge
 from .redis import SharedStores
 from .refusals import NUMBERS
@@ -192,6 +193,7 @@ class Core:
         self.random = Random().random  # noqa: S311 - draws shares and delays, not secrets
         self.heads = HeadReader(BlockJudge(loop))
         self.answers = AnswerReader()
+        self.translations = Translations(self.answers)
         self.room = make_room()
         self.deadlines = Deadlines(loop)
         self.authenticators = Authenticators(loop)

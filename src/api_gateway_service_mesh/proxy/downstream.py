@@ -14,16 +14,16 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from api_gateway_service_mesh.model import Limits
-from api_gateway_service_mesh.security.peer import peer_certificate
 
 from .answer import AnswerHead
 from .answer_writer import AnswerWriter
 from .chunked import ChunkDecoder, ChunkError
 from .core import HOUSEKEEPING_SECONDS, STALL_SECONDS, Core
-from .forwarded import Peer
+from .forwarded import Peer, peer_of
+from .http2.client import PREFACE, Http2Client
 from .last_head import LastHead
 from .problem import Refusal, problem_answer
 from .request import open_exchange, unrouted
@@ -36,6 +36,7 @@ from .request_line import (
     refused_method,
     routing_host,
 )
+from .tls_reader import TlsReader
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -60,7 +61,7 @@ class ClientConnection(AnswerWriter):
 
     __slots__ = (
         "_advancing", "_body_left", "_buffer", "_closing", "_decoder", "_exchange", "_last", "_limits", "_lingered",
-        "_paused", "_peer", "_served", "_ticks", "_tunnel",
+        "_peer", "_served", "_ticks", "_tunnel",
         "writing_paused",
     )  # fmt: skip
 
@@ -91,13 +92,29 @@ class ClientConnection(AnswerWriter):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._write = self._transport.write
-        peer = transport.get_extra_info("peername")
-        local = transport.get_extra_info("sockname")
-        secured = transport.get_extra_info("ssl_object")
-        address = str(peer[0]) if isinstance(peer, tuple) else "unknown"
-        scheme = "http" if secured is None else "https"
-        self._peer = Peer(address, scheme, _authority(local), peer_certificate(secured))
+        self._peer = peer_of(transport)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() == "h2":
+            self._speak_http2(b"")
+            return
         self._core.connections.add(self)
+
+    def _may_speak_http2(self) -> bool:
+        """Whether a client may begin with it: over TLS it is agreed on before (RFC 9113 §3.2)."""
+        return not self._served and self._peer.scheme == "http" and self._limits.max_concurrent_streams > 0
+
+    def _speak_http2(self, data: bytes) -> None:
+        """Hand the connection over; `data` came already."""
+        self._core.connections.discard(self)
+        self._closing = True
+        other = Http2Client(self._core, self._limits, self._peer)
+        protocol = cast(asyncio.Protocol, other)
+        if self._peer.scheme == "https":
+            self._transport.set_protocol(TlsReader(protocol, self._core.room))
+        else:
+            self._transport.set_protocol(protocol)
+        other.connection_made(self._transport)
+        other.begin(data)
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -202,6 +219,9 @@ class ClientConnection(AnswerWriter):
             query = query_bytes.decode("ascii") if query_bytes else ""
             minor = 1 if minor_byte == b"1" else 0
         else:
+            if data.startswith(PREFACE) and self._may_speak_http2():
+                self._speak_http2(data)
+                return b""
             parsed, start = parse_line(data, limits)
             method, target, path, query = parsed.method, parsed.target, parsed.path, parsed.query
             minor, authority = parsed.minor, parsed.authority
@@ -290,19 +310,6 @@ class ClientConnection(AnswerWriter):
         if self._paused:
             self.resume_body()
 
-    def pause_body(self) -> None:
-        """Read no more for now."""
-        if not self._paused and not self._transport.is_closing():
-            self._paused = True
-            self._transport.pause_reading()
-
-    def resume_body(self) -> None:
-        """Read on."""
-        if self._paused:
-            self._paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
-
     def finished(self, exchange: Answering) -> None:
         """On to the next request, or close."""
         self._exchange = None
@@ -390,10 +397,3 @@ class ClientConnection(AnswerWriter):
             self._close(read_on=False)
         elif self._ticks == IDLE_TICKS:
             self._last.forget()
-
-
-def _authority(local: Any) -> bytes:
-    if not isinstance(local, tuple):
-        return b"localhost"
-    host = f"[{local[0]}]" if ":" in str(local[0]) else str(local[0])
-    return f"{host}:{local[1]}".encode("ascii", "replace")

@@ -22,6 +22,7 @@ from api_gateway_service_mesh.routing import RoutingTable
 from .access_log import LineSink
 from .core import Core, Generation
 from .downstream import ClientConnection
+from .http2.client import Http2Client
 from .listener import OpenListener, open_listener
 from .overload import Guard
 from .parser import require_c_parser
@@ -165,7 +166,7 @@ class Engine:
         core.draining = True
         self.stop_accepting()
         end = core.loop.time() + seconds
-        connections = [item for item in core.connections if isinstance(item, ClientConnection)]
+        connections = [item for item in core.connections if isinstance(item, ClientConnection | Http2Client)]
         for connection in connections:
             connection.drain()
         while core.connections and core.loop.time() < end:  # noqa: ASYNC110 - many connections, one end
@@ -179,7 +180,7 @@ class Engine:
         if core is None:
             return
         for connection in list(core.connections):
-            if isinstance(connection, ClientConnection):
+            if isinstance(connection, ClientConnection | Http2Client):
                 connection.abort()
         if core.generation is not None:
             for pool in core.generation.pools.values():

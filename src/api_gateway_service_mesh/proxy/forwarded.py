@@ -8,18 +8,21 @@ peer's address is one of the mesh's trusted proxies: then the first four are app
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from api_gateway_service_mesh.security.peer import PeerCertificate
+from api_gateway_service_mesh.security.peer import PeerCertificate, peer_certificate
 
 from .head import Block, Marks
 
-__all__ = ["Peer", "TrustedProxies", "around", "client_address", "request_id", "upstream_fields"]
+__all__ = ["Peer", "TrustedProxies", "around", "client_address", "peer_of", "request_id", "upstream_fields"]
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+#: By the version that was received (RFC 9110 §7.6.3): HTTP/1.0, HTTP/1.1, HTTP/2.
+_VIA = (b"1.0 agw", b"1.1 agw", b"2.0 agw")
 _NOTHING: dict[bytes, bytes] = {}
 _PROTO = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]{0,15}")
 
@@ -58,6 +61,19 @@ class Peer:
         self.certificate = certificate
 
 
+def peer_of(transport: asyncio.BaseTransport) -> Peer:
+    """The client at the other end of `transport`."""
+    peer = transport.get_extra_info("peername")
+    secured = transport.get_extra_info("ssl_object")
+    local = transport.get_extra_info("sockname")
+    authority = b"localhost"
+    if isinstance(local, tuple):
+        host = f"[{local[0]}]" if ":" in str(local[0]) else str(local[0])
+        authority = f"{host}:{local[1]}".encode("ascii", "replace")
+    address = str(peer[0]) if isinstance(peer, tuple) else "unknown"
+    return Peer(address, "http" if secured is None else "https", authority, peer_certificate(secured))
+
+
 def client_address(block: Block, peer: Peer, proxies: TrustedProxies) -> str:
     """Who is asking: the peer, or what trusted proxies say stands before them (the rightmost that is not trusted)."""
     if not proxies.trusts(peer.address):
@@ -88,7 +104,8 @@ def request_id(block: Block, trusted: bool) -> bytes | None:
 
 
 def upstream_fields(block: Block, peer: Peer, trusted: bool, authority: bytes | None, minor: int) -> bytes:
-    """The header fields that go upstream, but for the request id: Host first, framing last."""
+    """The header fields that go upstream, but for the request id: Host first, framing last. `minor`: 0 and 1 for
+    HTTP/1.0 and 1.1, 2 for HTTP/2."""
     asserted = block.asserted if trusted else _NOTHING
     before, after = around(block.marks, peer, asserted, authority, minor)
     return b"%b%b%b%b" % (before, block.forward, after, block.framing)
@@ -115,7 +132,7 @@ def around(
         if _PROTO.fullmatch(told):
             x_proto = told
         x_host = asserted.get(b"x-forwarded-host") or host
-    via = b"1.%d agw" % minor
+    via = _VIA[minor]
     if marks.via:
         via = b"%b, %b" % (marks.via, via)
     hop = b"Connection: Upgrade\r\nUpgrade: websocket\r\n" if marks.websocket and minor else b""

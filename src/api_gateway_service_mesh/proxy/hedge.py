@@ -7,6 +7,7 @@ changes places with the first when it wins; from then on it passes everything on
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -239,6 +240,11 @@ class Hedge(Asker):
         """The end of the answer that won."""
         if self.won:
             self.exchange.answer_ends(connection)
+
+    def trailed(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Trailers of the answer that won."""
+        if self.won:
+            self.exchange.trailed(trailers)
 
     def interim(self, head: AnswerHead) -> None:
         """Those of a second attempt do not reach the client."""

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CLIENT_ALPN", "SERVER_ALPN", "client_context", "mesh_findings", "server_context", "server_name"]
 
-SERVER_ALPN: tuple[str, ...] = ("http/1.1",)
-"""What a listener speaks, the preferred first (RFC 7301)."""
+SERVER_ALPN: tuple[str, ...] = ("h2", "http/1.1")
+"""What a listener speaks, the preferred first (RFC 7301); one without HTTP/2 speaks `CLIENT_ALPN`."""
 CLIENT_ALPN: tuple[str, ...] = ("http/1.1",)
 """What is spoken to upstreams."""
 
@@ -73,16 +73,17 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
     ):
         demand = ssl.CERT_OPTIONAL
     lowest = _VERSIONS[listener.minimum_tls]
-    content = ("server", demand.name, lowest.name, trust.digest, *(material.digest for material, _ in shown))
+    alpn = SERVER_ALPN if listener.limits.max_concurrent_streams else CLIENT_ALPN
+    content = ("server", demand.name, lowest.name, *alpn, trust.digest, *(material.digest for material, _ in shown))
 
     def make() -> ssl.SSLContext:
-        contexts = [_server(material, trust, demand, lowest, subject) for material, subject in shown]
+        contexts = [_server(material, trust, demand, lowest, subject, alpn) for material, subject in shown]
         return _by_name(contexts, [_dns_names(material) for material, _ in shown])
 
     return _contexts.get(content, make)
 
 
-def client_context(tls: UpstreamTls) -> ssl.SSLContext:
+def client_context(tls: UpstreamTls, alpn: tuple[str, ...] = CLIENT_ALPN) -> ssl.SSLContext:
     """The context towards an upstream: verifies chain and name with the trust bundle, or with the system's roots where
     none is stated; shows the certificate where there is one (mTLS).
 
@@ -94,7 +95,8 @@ def client_context(tls: UpstreamTls) -> ssl.SSLContext:
     material = load_material(tls.certificate) if tls.certificate is not None else Material()
     subject = tls.certificate.iri if tls.certificate is not None else ""
     named = tls.verifies_name
-    return _contexts.get(("client", str(named), material.digest), lambda: _client(material, subject, named))
+    made = ("client", str(named), *alpn, material.digest)
+    return _contexts.get(made, lambda: _client(material, subject, named, alpn))
 
 
 def server_name(endpoint: Endpoint, tls: UpstreamTls | None) -> str:
@@ -159,10 +161,15 @@ def _listener_faults(listener: Listener) -> tuple[Finding, ...]:
 
 
 def _server(
-    material: Material, trust: Material, demand: ssl.VerifyMode, lowest: ssl.TLSVersion, subject: str
+    material: Material,
+    trust: Material,
+    demand: ssl.VerifyMode,
+    lowest: ssl.TLSVersion,
+    subject: str,
+    alpn: tuple[str, ...],
 ) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _harden(context, SERVER_ALPN)
+    _harden(context, alpn)
     context.minimum_version = lowest
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_SINGLE_ECDH_USE
     context.verify_mode = demand
@@ -202,9 +209,9 @@ def _dns_names(material: Material) -> tuple[str, ...]:
     return certificate_facts(x509.load_pem_x509_certificate(material.chain)).dns_names
 
 
-def _client(material: Material, subject: str, named: bool) -> ssl.SSLContext:
+def _client(material: Material, subject: str, named: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name by default
-    _harden(context, CLIENT_ALPN)
+    _harden(context, alpn)
     context.check_hostname = named
     context.hostname_checks_common_name = False
     if material.bundle:

@@ -43,6 +43,7 @@ EDGE = [
     *integer("maxHeaderBytes", LISTENER, 256, 1048576),
     *integer("maxHeaderCount", LISTENER, 1, 10000),
     *integer("maxConnections", LISTENER, 1, 10000000),
+    *integer("maxConcurrentStreams", LISTENER, 0, 100000),
     *duration("headerTimeout", LISTENER),
     *duration("idleTimeout", LISTENER),
     *right(

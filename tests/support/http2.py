@@ -1,0 +1,195 @@
+"""A client of HTTP/2 that is not agw's (hyper's h2), and frames written by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import h2.connection
+import h2.events
+import h2.settings
+
+__all__ = [
+    "GOAWAY",
+    "HEADERS",
+    "PING",
+    "PREFACE",
+    "RST",
+    "SETTINGS",
+    "Answer",
+    "Client",
+    "fields_for",
+    "frame",
+    "frames_in",
+    "speak",
+]
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST, SETTINGS_, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+
+
+def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
+    """One frame (RFC 9113 §4.1)."""
+    return struct.pack(">HBBBL", len(payload) >> 8, len(payload) & 255, kind, flags, stream) + payload
+
+
+SETTINGS = frame(SETTINGS_)
+
+
+def frames_in(data: bytes) -> list[tuple[int, int, int, bytes]]:
+    """Kind, flags, stream and payload of each whole frame in `data`."""
+    found, at = [], 0
+    while at + 9 <= len(data):
+        high, low, kind, flags, stream = struct.unpack_from(">HBBBL", data, at)
+        end = at + 9 + (high << 8 | low)
+        found.append((kind, flags, stream, data[at + 9 : end]))
+        at = end
+    return found
+
+
+async def speak(port: int, data: bytes | Iterable[bytes], *, seconds: float = 5.0) -> list[tuple[int, int, int, bytes]]:
+    """Send `data` (after the preface, piece by piece where there are several); the frames that come back until the other
+    side closes, or `seconds` are over."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    got = b""
+    try:
+        async with asyncio.timeout(seconds):
+            try:
+                for piece in [data] if isinstance(data, bytes) else data:
+                    writer.write(piece)
+                    await writer.drain()
+                while more := await reader.read(65536):
+                    got += more
+            except ConnectionError:
+                pass
+    except TimeoutError:
+        pass
+    finally:
+        writer.close()
+    return frames_in(got)
+
+
+def fields_for(
+    path: str = "/", method: str = "GET", authority: str = "a.example", scheme: str = "http"
+) -> list[tuple[str, str]]:
+    """The pseudo-header fields of a request."""
+    return [(":method", method), (":scheme", scheme), (":authority", authority), (":path", path)]
+
+
+@dataclass
+class Answer:
+    """What came on a stream."""
+
+    status: int = 0
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    trailers: list[tuple[str, str]] = field(default_factory=list)
+    interim: list[int] = field(default_factory=list)
+    reset: int | None = None
+    ended: bool = False
+
+    def get(self, name: str) -> str | None:
+        """The only value of a field, or None."""
+        values = [value for key, value in self.fields if key == name]
+        assert len(values) <= 1, values
+        return values[0] if values else None
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, acknowledges: bool) -> None:
+        self.reader, self.writer = reader, writer
+        self.h2 = h2.connection.H2Connection()
+        self.acknowledges = acknowledges
+        self.answers: dict[int, Answer] = {}
+        self.goaways: list[tuple[int, int]] = []
+        self.closed = False
+
+    @classmethod
+    async def connect(
+        cls, port: int, context: ssl.SSLContext | None = None, *, acknowledges: bool = True, window: int = 65535
+    ) -> Client:
+        """`acknowledges`: whether what is read is told to the server, so that it may send more."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname="localhost" if context else None
+        )
+        if context is not None:
+            assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
+        made = cls(reader, writer, acknowledges)
+        made.h2.local_settings = h2.settings.Settings(
+            client=True, initial_values={h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window}
+        )
+        made.h2.initiate_connection()
+        made.send()
+        return made
+
+    def send(self) -> None:
+        """What there is to send."""
+        data = self.h2.data_to_send()
+        if data:
+            self.writer.write(data)
+
+    def ask(self, fields: Sequence[tuple[str, str]], body: bytes | None = None, *, end: bool = True) -> int:
+        """Begin a request; its stream."""
+        stream = self.h2.get_next_available_stream_id()
+        self.h2.send_headers(stream, fields, end_stream=end and body is None)
+        if body is not None:
+            self.h2.send_data(stream, body, end_stream=end)
+        self.answers[stream] = Answer()
+        self.send()
+        return stream
+
+    async def turn(self, seconds: float = 5.0) -> None:
+        """Read once."""
+        async with asyncio.timeout(seconds):
+            data = await self.reader.read(65536)
+        if not data:
+            self.closed = True
+            return
+        for event in self.h2.receive_data(data):
+            self._take(event)
+        self.send()
+
+    def _take(self, event: Any) -> None:
+        answer = self.answers.get(getattr(event, "stream_id", 0))
+        if isinstance(event, h2.events.ConnectionTerminated):
+            self.goaways.append((int(event.error_code), event.last_stream_id))
+        elif answer is None:
+            return
+        elif isinstance(event, h2.events.ResponseReceived):
+            found = [(name.decode(), value.decode()) for name, value in event.headers]
+            answer.status = int(dict(found)[":status"])
+            answer.fields = found[1:]
+        elif isinstance(event, h2.events.InformationalResponseReceived):
+            answer.interim.append(int(dict(event.headers)[b":status"]))
+        elif isinstance(event, h2.events.DataReceived):
+            answer.body += event.data
+            if self.acknowledges and event.flow_controlled_length:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.TrailersReceived):
+            answer.trailers = [(name.decode(), value.decode()) for name, value in event.headers]
+        elif isinstance(event, h2.events.StreamEnded):
+            answer.ended = True
+        elif isinstance(event, h2.events.StreamReset):
+            answer.reset = int(event.error_code)
+            answer.ended = True
+
+    async def answer(self, stream: int) -> Answer:
+        """The whole answer on `stream`."""
+        answer = self.answers[stream]
+        while not answer.ended and not self.closed:
+            await self.turn()
+        return answer
+
+    async def fetch(self, fields: Sequence[tuple[str, str]], body: bytes | None = None) -> Answer:
+        """Ask, and wait for the answer."""
+        return await self.answer(self.ask(fields, body))
+
+    def close(self) -> None:
+        """Hang up."""
+        self.writer.close()
