@@ -123,6 +123,7 @@ HELD_BY = {
     "proxy/embedded.py": "proxy/test_forwarding.py",
     "proxy/exchange.py": "proxy/test_failures.py",
     "proxy/forwarded.py": "proxy/test_forwarding.py",
+    "proxy/audit.py": "control/test_audit.py",
     "proxy/pipeline.py": "proxy/test_failures.py",
     "proxy/pool.py": "proxy/test_engine.py",
     "proxy/problem.py": "proxy/test_failures.py",

@@ -419,6 +419,14 @@ class AGW(metaclass=_Closed):
     accessLogEnabled: Final = f"{NAMESPACE}accessLogEnabled"
     # audit
     AuditLog: Final = f"{NAMESPACE}AuditLog"
+    hasAuditLog: Final = f"{NAMESPACE}hasAuditLog"
+    auditFile: Final = f"{NAMESPACE}auditFile"
+    auditedDecision: Final = f"{NAMESPACE}auditedDecision"
+    auditAllowedPercent: Final = f"{NAMESPACE}auditAllowedPercent"
+    auditMaximumBytes: Final = f"{NAMESPACE}auditMaximumBytes"
+    recordedTotal: Final = f"{NAMESPACE}recordedTotal"
+    droppedTotal: Final = f"{NAMESPACE}droppedTotal"
+    chainHead: Final = f"{NAMESPACE}chainHead"
     # canary
     CanaryStep: Final = f"{NAMESPACE}CanaryStep"
     hasCanaryStep: Final = f"{NAMESPACE}hasCanaryStep"

@@ -71,10 +71,11 @@ BACKENDS = {
 }
 
 CONFIGURATION = """
-ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
+ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried .
+ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
     agw:maximumLoopLag "PT60S"^^xsd:dayTimeDuration .
 ex:well a agw:Route ; agw:routePath "/well" ; agw:hasBackendService ex:wellService .
@@ -330,6 +331,9 @@ EVENTS = (
             ("rules", "deniedTotal", is_("1")),
             ("readers", "matchedTotal", is_("1")),
             ("trial", "auditedTotal", is_("1")),
+            ("audit", "recordedTotal", least(4)),
+            ("audit", "droppedTotal", is_("0")),
+            ("audit", "chainHead", some),
         ),
     ),
     Event(

@@ -41,6 +41,7 @@ COMMANDS = {
     "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",
     "manifests": "Write manifests for Istio or Kubernetes.",
     "cert": "A small certificate authority for mutual TLS.",
+    "audit": "Check the chain of an audit log: nothing changed, taken out, moved or cut off.",
     "key": "Make API keys; only their hashes stand in a configuration.",
 }
 

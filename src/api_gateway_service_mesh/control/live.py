@@ -76,6 +76,7 @@ from api_gateway_service_mesh.policies.redis import read_store_state
 from api_gateway_service_mesh.policies.refusal import read_refusals
 from api_gateway_service_mesh.proxy.refusals import NUMBERS
 
+from .audit import Audit
 from .rollout import Decided, canary_machines
 
 __all__ = ["BreakerStatus", "Counted", "Live", "certificates"]
@@ -118,6 +119,7 @@ class Live:
     loaded_at: datetime
     decisions: Mapping[str, Sequence[Decided]] = field(default_factory=dict)
     """About canaries, by their IRI, newest last."""
+    audit: Audit | None = None
     _expiries: dict[str, tuple[float, datetime | None]] = field(default_factory=dict, repr=False)
 
     def routes(self) -> Iterator[tuple[Route, RouteTotals]]:

@@ -72,6 +72,11 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield guard.iri, AGW.overloadState, f'"{state}"'
         yield guard.iri, AGW.overloadPressure, f'"{pressure:.3f}"^^<{XSD.decimal}>'
         yield guard.iri, AGW.shedTotal, _integer(shed)
+    audit = live.audit
+    if audit is not None and audit.config is not None and audit.writer is not None:
+        yield audit.config.iri, AGW.recordedTotal, _integer(audit.writer.recorded)
+        yield audit.config.iri, AGW.droppedTotal, _integer(audit.writer.dropped)
+        yield audit.config.iri, AGW.chainHead, f'"{audit.writer.head}"'
     for store, state in live.redis_stores():
         yield store.iri, AGW.storeState, f'"{state}"'
     for hedging, hedges in live.hedgings():

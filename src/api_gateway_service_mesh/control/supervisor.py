@@ -24,6 +24,7 @@ from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 
 from .as_of import AsOf
+from .audit import Audit
 from .build import Build
 from .dataplane import DataPlane
 from .delta import between
@@ -82,6 +83,8 @@ class Supervisor:
         self._gate = Gate(options.gateway, load_packs(options.policies))
         self._keeper = Keeper(self.store.compiled, options.gateway, self._gate.policies)
         self._feed = Feed()
+        self.audit = Audit(say)
+        plane.pool.on_audit = self.audit.decided
         self._follower = Follower(self.store, options, self.reload, self._files)
         self._number = 0
         self._reloads = self._rejected = 0
@@ -165,6 +168,7 @@ class Supervisor:
         await self.sparql.stop()
         self._ports.close()
         await asyncio.to_thread(self.store.close)
+        await asyncio.to_thread(self.audit.close)
 
     def kill(self) -> None:
         """End the workers without draining."""
@@ -346,6 +350,8 @@ class Supervisor:
         self.refused = None
         decisions = self._rollouts.decisions
         self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions)
+        live.audit = self.audit
+        await asyncio.to_thread(self.audit.adopt, made.mesh)
         self._prober.update(made.mesh, slots)
         self._rollouts.update(made.mesh, slots)
         revision = replace(revision, seconds=time.perf_counter() - started)
@@ -353,6 +359,7 @@ class Supervisor:
             self.history.serve(made.source)
         else:
             self.history.record(revision, made.source)
+        self.audit.went_live(revision)
         prefixes = {**PREFIXES, **made.source.prefixes}
         quads, changes = self._feed.next(made, tuple(self.history.revisions()))
         previous = number - 1 if changes is not None else -1
@@ -376,5 +383,6 @@ class Supervisor:
         if report == self.refused:  # asked again, it said the same
             return report
         self._rejected += 1
+        self.audit.refused(report, author)
         self.history.record(Revision(None, at, None, 0, seconds, refused=report, author=author), None)
         return report

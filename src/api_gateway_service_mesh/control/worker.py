@@ -30,6 +30,7 @@ from api_gateway_service_mesh.proxy.listener import OpenListener, open_listener
 from api_gateway_service_mesh.proxy.overload import Port
 from api_gateway_service_mesh.routing import compile_table
 from api_gateway_service_mesh.telemetry import AccessLog
+from api_gateway_service_mesh.telemetry.audit import AUDIT_SECONDS, AuditBuffer
 
 from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed
@@ -39,6 +40,8 @@ from .snapshot import Assembly, Snapshot
 __all__ = ["Worker", "main"]
 
 _SWITCH_SECONDS = 0.0005
+_AUDIT_RECORDS = 2000
+"""Records in one message."""
 _UNFREEZE_EVERY = 16
 _log = logging.getLogger("agw.worker")
 
@@ -85,6 +88,7 @@ class Worker:
     def __init__(self, arguments: WorkerArguments) -> None:
         self._arguments = arguments
         self._access_log: AccessLog | None = None
+        self._audit = AuditBuffer()
         self._ports: dict[str, _Port] = {}
         self._covers: Sequence[int] = ()
         self._installs = 0
@@ -105,6 +109,7 @@ class Worker:
             workers=arguments.workers,
             lock=attach_lock(arguments.lock) if arguments.lock else NO_LOCK,
             access_log=self._access_log,
+            audit=self._audit,
         )
         # An interrupt from the terminal reaches the whole group; the control process decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -112,6 +117,7 @@ class Worker:
         try:
             await channel.send("ready")
             reading = asyncio.create_task(self._read(channel, engine))
+            telling = asyncio.create_task(self._tell_audit(channel))
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
             with contextlib.suppress(ChannelClosed):
@@ -119,15 +125,30 @@ class Worker:
             for key in tuple(self._ports):
                 self._close(key)
             await engine.drain(self._drain_seconds)
-            for task in (reading, stopping):
+            for task in (reading, stopping, telling):
                 task.cancel()
             with contextlib.suppress(ChannelClosed):
+                await self._send_audit(channel)
                 await channel.send("drained")
         finally:
             channel.close()
             self._access_log.close()
             if arguments.lock and (self._orphan or os.getppid() != self._parent):
                 remove_lock(arguments.lock)  # who made it was killed, and cannot
+
+    async def _tell_audit(self, channel: Channel) -> None:
+        """Send what was noted for the audit log, as long as there is somebody to send it to."""
+        with contextlib.suppress(ChannelClosed):
+            while True:
+                await asyncio.sleep(AUDIT_SECONDS)
+                await self._send_audit(channel)
+
+    async def _send_audit(self, channel: Channel) -> None:
+        records, dropped = self._audit.take()
+        for start in range(0, len(records), _AUDIT_RECORDS):
+            await channel.send("audit", records[start : start + _AUDIT_RECORDS], 0)
+        if dropped:
+            await channel.send("audit", [], dropped)
 
     async def _read(self, channel: Channel, engine: Engine) -> None:
         assembly = Assembly()

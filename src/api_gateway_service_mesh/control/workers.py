@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Listener
@@ -83,6 +84,8 @@ class WorkerPool:
         self._cells = cells
         self._lock = lock
         self._on_crash = on_crash
+        self.on_audit: Callable[[list[dict[str, Any]], int], None] = lambda _records, _dropped: None
+        """Takes what workers note for the audit log."""
         self._say = say
         self._processes: list[_Process | None] = [None] * workers
         self._comebacks = tuple(map(Comeback, range(workers)))
@@ -315,6 +318,8 @@ class WorkerPool:
                         self._processes[number] = worker
                     # From here `ship` and `listen` reach it too; what they send comes after this, in order.
                     await worker.channel.send_frames(*self._frames, *map(self._order, tuple(self._bindings.values())))
+                case ("audit", records, dropped):
+                    self.on_audit(records, dropped)
                 case ("live", revision, _):
                     worker.revision = revision
                 case ("failed", revision, reason):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from api_gateway_service_mesh.control.audit import Audit
 from api_gateway_service_mesh.control.build import Build
 from api_gateway_service_mesh.control.live import Live
 from api_gateway_service_mesh.control.rollout import Decisions, Rollouts
@@ -20,10 +22,13 @@ from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for,
 from api_gateway_service_mesh.proxy import Engine
 from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.telemetry import AccessLog
+from api_gateway_service_mesh.telemetry.audit import AUDIT_SECONDS, AuditBuffer
 
 __all__ = ["Address", "Serving", "State", "listeners_of"]
 
 DEFAULT_PORT = 8080
+
+_log = logging.getLogger("agw.audit")
 
 
 class Address(NamedTuple):
@@ -66,14 +71,18 @@ class Serving:
 
     def __init__(self, state: State) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._telling: asyncio.TimerHandle | None = None
         self._access_log = AccessLog()
-        self._engine = Engine(cells=state.cells, access_log=self._access_log)
+        self._noted = AuditBuffer()
+        self._audit = Audit(_log.warning)
+        self._engine = Engine(cells=state.cells, access_log=self._access_log, audit=self._noted)
         self._prober = HealthProber(state.cells)
         self._rollouts = Rollouts(state.cells, 1, state.decisions)
 
     def begin(self) -> None:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
+        self._tell_audit()
 
     def install(self, build: Build, slots: Mapping[tuple[str, str], int]) -> None:
         """Serve `build` from the next request on."""
@@ -88,9 +97,18 @@ class Serving:
             self._loop.call_soon_threadsafe(self._install, build, slots)
 
     def _install(self, build: Build, slots: Mapping[tuple[str, str], int]) -> None:
+        self._audit.adopt(build.mesh)
         self._engine.install(build.mesh, build.table, slots, build.source.digest[:12])
         self._prober.update(build.mesh, slots)
         self._rollouts.update(build.mesh, slots)
+
+    def _tell_audit(self) -> None:
+        """Give what was noted to the audit log's writer, now and every tenth of a second."""
+        records, dropped = self._noted.take()
+        if records or dropped:
+            self._audit.decided(records, dropped)
+        if self._loop is not None:
+            self._telling = self._loop.call_later(AUDIT_SECONDS, self._tell_audit)
 
     async def listen(self, listener: Listener) -> Address:
         """Accept connections.
@@ -119,6 +137,10 @@ class Serving:
         await self._prober.stop()
         await self._rollouts.stop()
         await self._engine.drain(drain_seconds)
+        if self._telling is not None:
+            self._telling.cancel()
+        self._audit.decided(*self._noted.take())
+        await asyncio.to_thread(self._audit.close)
         await asyncio.to_thread(self._access_log.close)
 
 

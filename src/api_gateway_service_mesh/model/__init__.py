@@ -6,6 +6,7 @@ Defaults here are the defaults of the ontology (each property's comment states i
 """
 
 from .api_key import ApiKey
+from .audit import AuditedKind, AuditLog
 from .authentication import Authentication
 from .authorization import Authorization, AuthorizationPolicy, AuthorizationRule, Enforcement, RuleAction, TimeWindow
 from .balancer import Algorithm, Balancer, HashAlgorithm, SameSite, StickyCookie
@@ -47,6 +48,8 @@ __all__ = [
     "AdaptiveConcurrency",
     "Algorithm",
     "ApiKey",
+    "AuditLog",
+    "AuditedKind",
     "Authentication",
     "Authorization",
     "AuthorizationPolicy",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .audit import AuditLog
 from .exemption import Exemption
 from .listener import Listener
 from .mtls import MutualTls
@@ -54,3 +55,4 @@ class Mesh:
     zone: str | None = None
     overload: OverloadGuard | None = None
     exemptions: tuple[Exemption, ...] = ()
+    audit: AuditLog | None = None

@@ -12,6 +12,7 @@ from api_gateway_service_mesh.model import Mesh, Route, ServiceMesh, Upstream
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .api_key import api_keys
+from .audit import audit_logs
 from .authentication import authentications, demanded, refuse_unvouched_keys
 from .authorization import authorized
 from .balancer import balancers
@@ -140,6 +141,7 @@ def assemble(
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
         overload=overload_guards(rows.overload, reading).get(chosen.gateway),
         exemptions=exemptions(rows.exemption, reading),
+        audit=audit_logs(rows.audit, reading).get(chosen.gateway),
     )
     return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))
 

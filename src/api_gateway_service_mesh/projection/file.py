@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .reading import Reading, name_of
 
-__all__ = ["named_file"]
+__all__ = ["named_file", "written_file"]
 
 
 def named_file(
@@ -65,4 +65,28 @@ def named_file(
             )
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL in it, links that run in a circle
         reading.note(code, f"{label} names {text!r}, which is no usable path: {error}", iri, term, stated)
+    return str(path)
+
+
+def written_file(iri: str, term: str, text: str, reading: Reading) -> str:
+    """The absolute path of a file that agw is to write, which `iri` names by the property `term`; a finding when it
+    leads out of the configuration's folder."""
+    document = reading.graph.file_of(iri, term, text)
+    folder = (document.folder if document else None) or Path.cwd()
+    path = Path(os.path.normpath(folder / text))
+    try:
+        real = path.resolve()
+        inside = any(real.is_relative_to(root) for root in (folder.resolve(), *reading.allowed_folders))
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        reading.note(
+            "file-outside-folder",
+            f"{name_of(iri)}: agw:{name_of(term)} names {text!r}, which leads out of the configuration's folder",
+            iri,
+            term,
+            text,
+            allowed=f"a file under {folder}",
+            remedy="have it written beside the configuration, or allow its folder when starting agw",
+        )
     return str(path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
 from .api_key import ApiKeyRow
+from .audit import AuditRow
 from .authentication import AuthenticationRow
 from .authorization import (
     AuthorizationRow,
@@ -118,6 +119,7 @@ class ProjectedRows:
     exemption: tuple[ExemptionRow, ...] = ()
     expectation: tuple[ExpectationRow, ...] = ()
     expectation_value: tuple[ExpectationValueRow, ...] = ()
+    audit: tuple[AuditRow, ...] = ()
 
 
 _SECRETS = {"key_hash": "•••"}

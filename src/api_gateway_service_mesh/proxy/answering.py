@@ -84,6 +84,10 @@ class Answering(Asker):
     retrying = False
     refused_by: str | None = None
     reason: str | None = None
+    problem = ""
+    """The kind of refusal, where the gateway answered for itself."""
+    allowed_by: str | None = None
+    """The IRI of the rule or policy that let this through, where the route has some."""
     caller: Identity | None = None
     """Who is calling, where the route asks."""
     certificate: PeerCertificate | None = None
@@ -297,6 +301,7 @@ class Answering(Asker):
         head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
         self.status = refusal.status
         self.refused_by = refusal.refused_by
+        self.problem = refusal.problem
         self.flags = flags_with(self.flags, refusal.problem)
         self.generation.count_refusal(refusal.problem)
         self.reason = refusal.reason or (refusal.detail if refusal.failure else None)

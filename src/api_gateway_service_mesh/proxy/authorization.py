@@ -79,6 +79,7 @@ class _Gate:
             exchange.flags = (*exchange.flags, AUDIT_FLAG)
             exchange.reason = f"{verdict.audited[0][1] or verdict.audited[0][0]} would refuse this, if it were enforced"
         if verdict.allowed:
+            exchange.allowed_by = verdict.decided_by
             return None
         by = verdict.decided_by or self._gateway
         said = "denies this" if verdict.rule else "has no rule that allows this"

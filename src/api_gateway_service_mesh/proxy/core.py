@@ -16,6 +16,7 @@ from api_gateway_service_mesh.policies.redis import REDIS_CELLS
 from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
 from api_gateway_service_mesh.security.authentication import Authenticators
+from api_gateway_service_mesh.telemetry.audit import AuditBuffer
 
 from .access_log import Finished, LineSink, LogClock, access_line
 from .answer import AnswerReader
@@ -179,7 +180,9 @@ class Core:
         workers: int = 1,
         lock: Lock = NO_LOCK,
         access_log: LineSink | None = None,
+        audit: AuditBuffer | None = None,
     ) -> None:
+        self.audit = audit
         self.loop = loop
         self.cells = cells
         self.worker = worker

@@ -18,6 +18,7 @@ from api_gateway_service_mesh.model import Listener, Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
 from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RoutingTable
+from api_gateway_service_mesh.telemetry.audit import AuditBuffer
 
 from .access_log import LineSink
 from .core import Core, Generation
@@ -41,6 +42,7 @@ class Engine:
         worker: which of `workers` this is; its column of the counters.
         lock: shared by all workers; none is needed with one.
         access_log: takes each line of the access log; asked only when the mesh wants one.
+        audit: takes each record of the audit log, likewise.
 
     Raises:
         AgwError: aiohttp's C parser is missing.
@@ -54,6 +56,7 @@ class Engine:
         workers: int = 1,
         lock: Lock | None = None,
         access_log: LineSink | None = None,
+        audit: AuditBuffer | None = None,
     ) -> None:
         require_c_parser()
         self._cells = cells
@@ -61,6 +64,7 @@ class Engine:
         self._workers = workers
         self._lock = lock or NO_LOCK
         self._access_log = access_log
+        self._audit = audit
         self._core: Core | None = None
         self._generation: Generation | None = None
         self._listeners: list[OpenListener] = []
@@ -86,6 +90,7 @@ class Engine:
                 workers=self._workers,
                 lock=self._lock,
                 access_log=self._access_log,
+                audit=self._audit,
             )
             self._core.keep_house()
         if self._core.loop is not asyncio.get_running_loop():

@@ -34,6 +34,7 @@ from api_gateway_service_mesh.policies import RetryPolicy, RouteCounters
 
 from .answering import REPLAY_BYTES
 from .attempt import OnEnd
+from .audit import audit_gates
 from .authentication import authentication_gate
 from .authorization import authorization_gates
 from .breaker import breaker_gates
@@ -128,6 +129,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     client_certificate_gates,
     _authentication,
     authorization_gates,
+    audit_gates,
     rate_limits,
     rate_limit_fields,
     concurrency_gates,

@@ -6,6 +6,7 @@ none must pass in silence.
 
 from __future__ import annotations
 
+from .audit import AUDIT
 from .authentication import AUTHENTICATION
 from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
@@ -30,6 +31,7 @@ CASES: tuple[Case, ...] = (
     *CERTIFICATES,
     *AUTHENTICATION,
     *AUTHORIZATION,
+    *AUDIT,
     *LIMITS,
     *LOAD,
     *TRAFFIC,
