@@ -15,7 +15,8 @@ _READ_OTHERWISE = re.compile(r"\\|%00|%5c|(?:/|%2f)(?:\.|%2e){1,2}(?=/|%2f|;|%3b
 
 
 def configuration(of: Mesh) -> dict[str, object]:
-    return dict(resources(of).routes["agw"])
+    (only,) = resources(of).routes.values()
+    return dict(only)
 
 
 @settings(max_examples=300)

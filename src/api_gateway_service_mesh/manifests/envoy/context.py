@@ -43,7 +43,7 @@ class Context:
     mesh: Mesh
     table: RoutingTable
     dynamic: bool
-    findings: list[Finding] = field(default_factory=list)
+    findings: dict[Finding, None] = field(default_factory=dict)
     uses: dict[str, ClusterUse] = field(default_factory=dict)
     """The clusters that routes send to, by name; it grows while routes are made."""
     limits: dict[str, RateLimit] = field(default_factory=dict)
@@ -68,8 +68,7 @@ class Context:
 
     def say(self, finding: Finding) -> None:
         """Report what is lost or differs, once."""
-        if finding not in self.findings:
-            self.findings.append(finding)
+        self.findings[finding] = None
 
     def cluster(self, route: Route, iri: str, subset: tuple[str, ...], *, copies: bool = False) -> str | None:
         """The name of the cluster that takes the requests of `route` for the upstream `iri`; None when nobody can.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Final
 
 from api_gateway_service_mesh.errors import Report
@@ -13,7 +16,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 from .authentication import key_clusters
 from .condition import early_fields
 from .context import Context
-from .listener import listener, listener_name, rds
+from .listener import http_filters, listener, listener_name, rds
 from .match import virtual_host_matcher
 from .refusal import problem_route
 from .resources import Resources
@@ -25,24 +28,37 @@ from .upstream import cluster, is_static, load_assignment
 __all__ = ["ROUTES", "resources"]
 
 ROUTES: Final = "agw"
-"""The name of the route configuration."""
+"""The name of the route configuration; over ADS the beginning of it.
+
+There it goes on with a digest of the filters. Envoy lets old connections be served by the old filters for a while;
+under one name they would get the new routes with them, and a route that is guarded from now on would be served
+unguarded. With a name of their own old filters keep the routes that they had, and nothing fails in between.
+"""
 
 _DEFAULT_PORT: Final = 8080
 
 
-def resources(mesh: Mesh, *, table: RoutingTable | None = None, dynamic: bool = True) -> Resources:
+def resources(
+    mesh: Mesh,
+    *,
+    table: RoutingTable | None = None,
+    dynamic: bool = True,
+    listeners: Sequence[Listener] | None = None,
+) -> Resources:
     """All resources of a gateway.
 
     `table`: the compiled routes of `mesh`, where they are at hand. `dynamic`: resources refer to each other over ADS
-    (EDS, RDS, SDS); else they stand in one file and nothing is asked for.
+    (EDS, RDS, SDS); else they stand in one file and nothing is asked for. `listeners`: in the place of the model's.
 
     Raises ConfigError for routes that do not compile.
     """
     context = Context(mesh, compile_table(mesh) if table is None else table, dynamic)
     routes = _route_configuration(context)
-    where: Json = rds(ROUTES) if dynamic else {"route_config": routes}
-    stated = mesh.listeners or (Listener(mesh.iri, _DEFAULT_PORT),)
-    listeners = {listener_name(each): listener(context, each, where) for each in stated}
+    if dynamic:
+        routes["name"] = f"{ROUTES}-{_filters_digest(context)}"
+    where: Json = rds(routes["name"]) if dynamic else {"route_config": routes}
+    stated = (mesh.listeners or (Listener(mesh.iri, _DEFAULT_PORT),)) if listeners is None else listeners
+    made = {listener_name(each): listener(context, each, where) for each in stated}
     clusters = {name: cluster(context, name, use) for name, use in sorted(context.uses.items())}
     clusters |= key_clusters(context)
     endpoints = {
@@ -53,8 +69,8 @@ def resources(mesh: Mesh, *, table: RoutingTable | None = None, dynamic: bool = 
         secrets=secrets(context),
         clusters=dict(sorted(clusters.items())),
         endpoints=endpoints,
-        listeners=listeners,
-        routes={ROUTES: routes} if dynamic else {},
+        listeners=made,
+        routes={routes["name"]: routes} if dynamic else {},
         report=Report().merged(context.findings),
     )
 
@@ -79,6 +95,11 @@ def _route_configuration(context: Context) -> Json:
         "ignore_port_in_host_matching": True,
         "validate_clusters": False,
     }
+
+
+def _filters_digest(context: Context) -> str:
+    text = json.dumps([http_filters(context), early_fields(context.routes)], sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def _domains(host: HostKey) -> list[str]:
