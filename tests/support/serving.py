@@ -32,10 +32,16 @@ def turtle(body: str) -> str:
 class Serving:
     """A started gateway. Lines it said are in ``lines``. ``under`` is a command that runs it in surroundings of its own."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None, under: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        under: tuple[str, ...] = (),
+        command: str = "serve",
+    ) -> None:
         env = {**os.environ, "PYTHONPATH": str(SRC), **(environment or {})}
         self.process = subprocess.Popen(
-            [*under, sys.executable, "-m", "api_gateway_service_mesh", "serve", *arguments],
+            [*under, sys.executable, "-m", "api_gateway_service_mesh", command, *arguments],
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -39,6 +39,14 @@ __all__ = ["command"]
     "--admin-port", type=click.IntRange(0, 65535), default=9901, show_default=True, help="Port of the admin side."
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Data-plane processes (default: one a core).")
+@click.option(
+    "--data-plane",
+    type=click.Choice(("embedded", "envoy")),
+    default="embedded",
+    show_default=True,
+    help="Who carries the requests: agw's own workers, or an Envoy that agw starts and configures.",
+)
+@click.option("--allow-loss", is_flag=True, help="With envoy: leave out what Envoy cannot say, and say so.")
 @click.option("--watch/--no-watch", default=True, show_default=True, help="Reload when the files change.")
 @click.option(
     "--drain-seconds",
@@ -59,6 +67,8 @@ def command(
     admin_host: str,
     admin_port: int,
     workers: int | None,
+    data_plane: str,
+    allow_loss: bool,
     watch: bool,
     drain_seconds: float,
     gateway: str | None,
@@ -87,6 +97,8 @@ def command(
         admin_port=admin_port,
         admin_token=os.environ.get("AGW_ADMIN_TOKEN"),
         workers=workers,
+        data_plane=data_plane,
+        allow_loss=allow_loss,
         watch=watch,
         gateway=gateway,
         policies=policies,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lock, clear_bulkheads, clear_gauges
 
 from .lock import attach_lock, create_lock, remove_lock
+from .open_ports import OpenPorts
 from .workers import WorkerPool
 
 __all__ = ["DataPlane"]
@@ -30,6 +31,10 @@ class DataPlane:
     def lock(self) -> Lock:
         """The lock of the cells, for what the control process itself writes to them."""
         return attach_lock(self._lock) if self._lock else NO_LOCK
+
+    def ports(self, host: str | None, port: int | None) -> OpenPorts:
+        """The ports that the workers share."""
+        return OpenPorts(self.pool, host, port)
 
     async def start(self) -> None:
         """Start the workers."""

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Listener, Mesh
 
+from .plane import Pool
 from .ports import Reservation, reserve
-from .workers import Binding, WorkerPool
+from .workers import Binding
 
 __all__ = ["OpenPorts", "Place"]
 
@@ -19,7 +20,7 @@ Place = tuple[str, int]
 class OpenPorts:
     """What is listened on. ``host`` and ``port`` take the place of what configurations say."""
 
-    def __init__(self, pool: WorkerPool, host: str | None, port: int | None) -> None:
+    def __init__(self, pool: Pool, host: str | None, port: int | None) -> None:
         self._pool = pool
         self._host = host
         self._port = port

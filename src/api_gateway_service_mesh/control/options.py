@@ -13,6 +13,8 @@ from .sparql.service import SparqlLimits
 if TYPE_CHECKING:
     from api_gateway_service_mesh.graph import SourceGraph
 
+    from .xds.plane import FleetDoor
+
 __all__ = ["ServeOptions", "default_workers"]
 
 
@@ -29,6 +31,8 @@ class ServeOptions:
     only make its first revision. ``poll_seconds`` is how often a triple store is asked for changes. ``writable`` lets
     updates over HTTP be written back to ``files``.
     ``policies`` are policy packs, by name or path (`control.packs`).
+    ``data_plane`` is ``embedded`` or ``envoy``; with ``envoy`` and a ``fleet`` no Envoy is started here, those of the
+    fleet connect there. ``allow_loss``: what Envoy cannot say is left out, not refused.
     ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the
     address of the configuration's listener; with neither a listener nor an override the gateway listens on
     0.0.0.0:8080. Port 0 takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default:
@@ -47,6 +51,9 @@ class ServeOptions:
     admin_port: int | None = 9901
     admin_token: str | None = field(default=None, repr=False)
     workers: int | None = None
+    data_plane: str = "embedded"
+    fleet: FleetDoor | None = None
+    allow_loss: bool = False
     watch: bool = True
     gateway: str | None = None
     policies: tuple[str, ...] = ()

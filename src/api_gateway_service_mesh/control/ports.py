@@ -25,7 +25,7 @@ class Reservation:
 
     def __init__(self, sockets: tuple[socket.socket, ...]) -> None:
         self._sockets = sockets
-        self.port: int = sockets[0].getsockname()[1]
+        self.port: int = sockets[0].getsockname()[1] if sockets else 0
 
     def close(self) -> None:
         """Give it back."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .dataplane import DataPlane
 from .options import ServeOptions, default_workers
+from .plane import Plane
 
 if TYPE_CHECKING:
     from .admin import AdminServer
@@ -41,7 +42,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     stop = asyncio.Event()
-    plane = DataPlane(options.workers or default_workers(), say)
+    plane = _plane(options, say)
     supervisor: Supervisor | None = None
     admin: AdminServer | None = None
 
@@ -95,6 +96,15 @@ async def serve(
         for number in handled:
             with contextlib.suppress(ValueError, RuntimeError):
                 loop.remove_signal_handler(number)
+
+
+def _plane(options: ServeOptions, say: Callable[[str], None]) -> Plane:
+    workers = options.workers or default_workers()
+    if options.data_plane == "embedded":
+        return DataPlane(workers, say)
+    from .xds.plane import EnvoyPlane
+
+    return EnvoyPlane(workers, say, options.fleet, allow_loss=options.allow_loss)
 
 
 def _announcement(supervisor: Supervisor, admin: AdminServer | None, seconds: float) -> str:

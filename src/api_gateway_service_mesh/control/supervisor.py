@@ -26,7 +26,6 @@ from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 from .as_of import AsOf
 from .audit import Audit
 from .build import Build
-from .dataplane import DataPlane
 from .delta import between
 from .differences import differences
 from .doctor import Doctor
@@ -36,9 +35,9 @@ from .gate import Gate
 from .history import Author, History, Revision
 from .live import Live, certificates
 from .metrics import ControlCounters
-from .open_ports import OpenPorts
 from .options import ServeOptions
 from .packs import load_packs
+from .plane import Plane
 from .rollout import Rollouts
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
@@ -59,7 +58,7 @@ _log = logging.getLogger("agw.control")
 class Supervisor:
     """See the module. ``say`` takes each line meant for the person who started the gateway."""
 
-    def __init__(self, options: ServeOptions, plane: DataPlane, say: Callable[[str], None]) -> None:
+    def __init__(self, options: ServeOptions, plane: Plane, say: Callable[[str], None]) -> None:
         self.options = options
         self.workers = plane.workers
         self.store: ConfigStore = open_store(options)
@@ -78,7 +77,7 @@ class Supervisor:
         self._prober = HealthProber(plane.cells, lock=plane.lock)
         self.doctor = Doctor(self.sparql, self._prober.failures)
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
-        self._ports = OpenPorts(plane.pool, options.host, options.port)
+        self._ports = plane.ports(options.host, options.port)
         self._loading = asyncio.Lock()
         self._gate = Gate(options.gateway, load_packs(options.policies))
         self._keeper = Keeper(self.store.compiled, options.gateway, self._gate.policies)

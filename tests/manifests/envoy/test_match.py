@@ -19,7 +19,7 @@ def configuration(of: Mesh) -> dict[str, object]:
     return dict(only)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(route_sets(), requests())
 def test_the_tree_finds_what_the_table_finds(routes: tuple[Route, ...], request: Request) -> None:
     taken = oracle(routes, request)

@@ -15,6 +15,7 @@ from api_gateway_service_mesh.model import Mesh
 
 from .bootstrap import ControlPlane, dynamic_bootstrap, static_bootstrap
 from .resources import KINDS, Resources
+from .route import stat_prefix
 from .translate import resources
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "dynamic_bootstrap",
     "render_envoy",
     "resources",
+    "stat_prefix",
     "static_bootstrap",
 ]
 

@@ -21,7 +21,8 @@ _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """Where agw's xDS port is. With ``trust_bundle`` the connection is TLS, with ``certificate`` and ``key`` mutual."""
+    """Where agw's xDS port is (``host`` may be the path of a socket). With ``trust_bundle`` the connection is TLS, with
+    ``certificate`` and ``key`` mutual."""
 
     host: str
     port: int
@@ -32,11 +33,21 @@ class ControlPlane:
 
 
 def _admin(address: str | None) -> Json:
-    if address is None:
-        return {}
+    """Envoy's own admin side: ``host:port``, or a path for a socket."""
+    return {} if address is None else {"admin": {"address": _place(*_parted(address))}}
+
+
+def _parted(address: str) -> tuple[str, int]:
+    if address.startswith("/"):
+        return address, 0
     host, _, port = address.rpartition(":")
-    place = {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
-    return {"admin": {"address": place}}
+    return host.strip("[]"), int(port)
+
+
+def _place(host: str, port: int) -> Json:
+    if host.startswith("/"):
+        return {"pipe": {"path": host}}
+    return {"socket_address": {"address": host, "port_value": port}}
 
 
 def static_bootstrap(resources: Resources, *, node: str, admin: str | None) -> Json:
@@ -57,14 +68,13 @@ def dynamic_bootstrap(
     plane: ControlPlane, *, node: str, admin: str | None, delta: bool = True, labels: Sequence[str] = ()
 ) -> Json:
     """A file that says where agw is; everything else comes from there, over one stream. `delta`: only what changes."""
-    place = {"socket_address": {"address": plane.host, "port_value": plane.port}}
     cluster: Json = {
         "name": CONTROL_PLANE,
-        "type": "STATIC" if plane.host.replace(".", "").isdigit() or ":" in plane.host else "STRICT_DNS",
+        "type": "STATIC" if plane.host[:1] == "/" or _is_address(plane.host) else "STRICT_DNS",
         "connect_timeout": seconds(5.0),
         "load_assignment": {
             "cluster_name": CONTROL_PLANE,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": place}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _place(plane.host, plane.port)}}]}],
         },
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: {
@@ -79,7 +89,8 @@ def dynamic_bootstrap(
     }
     if plane.trust_bundle is not None:
         cluster["transport_socket"] = _tls(plane)
-    service = {"envoy_grpc": {"cluster_name": CONTROL_PLANE}}
+    again = {"retry_back_off": {"base_interval": seconds(0.25), "max_interval": seconds(5.0)}}
+    service = {"envoy_grpc": {"cluster_name": CONTROL_PLANE, "retry_policy": again}}
     ads = {
         "api_type": "DELTA_GRPC" if delta else "GRPC",
         "transport_api_version": "V3",
@@ -98,7 +109,7 @@ def dynamic_bootstrap(
 def _tls(plane: ControlPlane) -> Json:
     name = plane.server_name or plane.host
     checked: Json = {"trusted_ca": {"filename": str(plane.trust_bundle)}}
-    kind = "IP_ADDRESS" if name.replace(".", "").isdigit() or ":" in name else "DNS"
+    kind = "IP_ADDRESS" if _is_address(name) else "DNS"
     checked["match_typed_subject_alt_names"] = [{"san_type": kind, "matcher": {"exact": name}}]
     common: Json = {"validation_context": checked, "alpn_protocols": ["h2"]}
     if plane.certificate is not None and plane.key is not None:
@@ -110,3 +121,7 @@ def _tls(plane: ControlPlane) -> Json:
     return extension(
         "envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", **fields
     )
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()

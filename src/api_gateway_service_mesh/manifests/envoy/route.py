@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from api_gateway_service_mesh.manifests.gap import differs, lost
@@ -29,10 +30,15 @@ from .rewrite import rewrite
 from .sticky import route_stickiness
 from .typed import ANY_REQUEST, Json, seconds
 
-__all__ = ["Routes"]
+__all__ = ["Routes", "stat_prefix"]
 
 _NOBODY: Final = "agw.nobody"
 """A cluster that is not there: what is sent to it is answered 503."""
+
+
+def stat_prefix(iri: str) -> str:
+    """What Envoy's counters call a route: dots of an IRI would part them."""
+    return f"r{sha256(iri.encode()).hexdigest()[:16]}"
 
 
 class Routes:
@@ -84,7 +90,7 @@ class Routes:
         return made
 
     def _route(self, route: Route, own: dict[str, Any], answer: Json) -> Json:
-        made: Json = {"name": route.iri, "match": ANY_REQUEST, **answer}
+        made: Json = {"name": route.iri, "match": ANY_REQUEST, "stat_prefix": stat_prefix(route.iri), **answer}
         if own:
             made["typed_per_filter_config"] = own
         retry = route.retry

@@ -36,6 +36,7 @@ unguarded. With a name of their own old filters keep the routes that they had, a
 """
 
 _DEFAULT_PORT: Final = 8080
+_LONGEST_BODY: Final = 1 << 20  # Envoy's own is 4 KiB
 
 
 def resources(
@@ -94,6 +95,7 @@ def _route_configuration(context: Context) -> Json:
         "request_headers_to_remove": [*early_fields(context.routes), "proxy-authorization"],
         "ignore_port_in_host_matching": True,
         "validate_clusters": False,
+        "max_direct_response_body_size_bytes": _LONGEST_BODY,
     }
 
 

@@ -1,0 +1,70 @@
+"""What every data plane is to the control process, whoever carries the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from api_gateway_service_mesh.policies import CellLayout, CellStore, Lock
+
+    from .open_ports import OpenPorts
+    from .snapshot import Snapshot
+    from .workers import Binding
+
+__all__ = ["Plane", "Pool"]
+
+
+class Pool(Protocol):
+    """Those who serve: workers of agw's own, or Envoys."""
+
+    restarts_total: int
+
+    @property
+    def serving(self) -> int:
+        """How many serve the revision in force."""
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """A sentence for each that is in trouble."""
+
+    async def ship(self, snapshot: Snapshot) -> None:
+        """Bring `snapshot` to all. Raises AgwError when it is not taken; then all have what they had."""
+
+    async def listen(self, binding: Binding) -> None:
+        """Open a port, or renew what is served there. Raises AgwError when it cannot be had."""
+
+    async def close(self, key: str) -> None:
+        """Close the port of a binding."""
+
+    async def drain(self, seconds: float) -> None:
+        """End all, each after its running requests."""
+
+    def kill(self) -> None:
+        """End all now."""
+
+
+class Plane(Protocol):
+    """A data plane. ``slots`` are those of the revision in force."""
+
+    workers: int
+    cells: CellStore
+    layout: CellLayout
+    slots: Mapping[tuple[str, str], int]
+
+    @property
+    def pool(self) -> Pool:
+        """Those who serve."""
+
+    @property
+    def lock(self) -> Lock:
+        """The lock of the cells, for what the control process itself writes to them."""
+
+    def ports(self, host: str | None, port: int | None) -> OpenPorts:
+        """The ports that are listened on."""
+
+    async def start(self) -> None:
+        """Start it."""
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Drain and end it."""
