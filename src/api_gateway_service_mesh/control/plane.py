@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from api_gateway_service_mesh.policies import CellLayout, CellStore, Lock
@@ -18,7 +18,12 @@ __all__ = ["Plane", "Pool"]
 class Pool(Protocol):
     """Those who serve: workers of agw's own, or Envoys."""
 
-    restarts_total: int
+    on_audit: Callable[[list[dict[str, Any]], int], None]
+    """Told what those who serve have decided about callers."""
+
+    @property
+    def restarts_total(self) -> int:
+        """How often one ended unasked."""
 
     @property
     def serving(self) -> int:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from api_gateway_service_mesh.control.open_ports import OpenPorts, Place
 from api_gateway_service_mesh.control.ports import Reservation
@@ -114,6 +114,7 @@ class _Envoys:
         allow_loss: bool,
     ) -> None:
         self.fleet = door is not None
+        self.on_audit: Callable[[list[dict[str, Any]], int], None] = lambda _records, _dropped: None
         self._workers = workers
         self._say = say
         self._door = door
@@ -134,10 +135,6 @@ class _Envoys:
     def restarts_total(self) -> int:
         """How often the Envoy beside agw ended unasked."""
         return self._process.restarts_total if self._process is not None else 0
-
-    @restarts_total.setter
-    def restarts_total(self, value: int) -> None:
-        raise AttributeError("counted by the process")
 
     @property
     def serving(self) -> int:
