@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import fields, is_dataclass
 from functools import cache
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -24,12 +24,20 @@ from tests.support.routes import EX, mesh, route
 TABLES = {
     name: table for name, table in capabilities().items() if name in TARGETS and not table.whole and name != "envoy"
 }
-#: What a mesh holds; a caller is no part of it.
-MODEL = {
-    name: kind
-    for name, kind in inspect.getmembers(model, inspect.isclass)
-    if is_dataclass(kind) and kind is not model.Caller
-}
+
+
+def _held(kind: type, found: dict[str, type]) -> dict[str, type]:
+    """A class of the model and all those that stand in its fields."""
+    if kind.__name__ not in found:
+        found[kind.__name__] = kind
+        for hint in get_type_hints(kind).values():
+            for part in (hint, *get_args(hint)):
+                if is_dataclass(part):
+                    _held(part, found)  # type: ignore[arg-type]
+    return found
+
+
+MODEL = _held(Mesh, {})
 
 
 @cache

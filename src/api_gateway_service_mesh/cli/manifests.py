@@ -15,7 +15,7 @@ from .writing import write_whole
 
 __all__ = ["command"]
 
-_TARGETS = ("envoy", "istio", "kubernetes")
+_TARGETS = ("envoy", "gateway-api", "istio", "kubernetes")
 
 
 @click.command("manifests")

@@ -23,6 +23,7 @@ from .account import account
 from .document import Manifest, Rendering
 from .envoy import render_envoy
 from .gap import LOSS
+from .gateway_api import render_gateway_api
 from .istio import render_istio
 from .kubernetes import render_kubernetes
 
@@ -30,6 +31,7 @@ __all__ = ["TARGETS", "Manifest", "NotExpressibleError", "Rendering", "UnknownTa
 
 TARGETS: dict[str, Callable[..., Rendering]] = {
     "envoy": render_envoy,
+    "gateway-api": render_gateway_api,
     "istio": render_istio,
     "kubernetes": render_kubernetes,
 }

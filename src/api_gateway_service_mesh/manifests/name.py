@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
-__all__ = ["ANNOTATION_GATEWAY", "ANNOTATION_ROUTES", "ANNOTATION_SERVICE", "duration", "metadata", "name_of", "names"]
+__all__ = [
+    "ANNOTATION_GATEWAY",
+    "ANNOTATION_ROUTES",
+    "ANNOTATION_SERVICE",
+    "duration",
+    "metadata",
+    "name_of",
+    "names",
+    "span",
+]
 
 ANNOTATION_GATEWAY = "agw.ggen.ai/gateway"
 ANNOTATION_ROUTES = "agw.ggen.ai/routes"
@@ -66,3 +75,17 @@ def duration(seconds: float) -> str:
     """Seconds as a duration that Go and Envoy read: ``5s``, ``250ms``; at least 1 ms."""
     milliseconds = max(1, round(seconds * 1000))
     return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
+
+
+def span(seconds: float) -> str:
+    """Seconds as a duration of Gateway API (GEP-2257), which takes five digits a unit at most: ``1h40m``, ``90s``."""
+    milliseconds = max(1, round(seconds * 1000))
+    if milliseconds < 100_000 and milliseconds % 1000:
+        return f"{milliseconds}ms"
+    whole, rest = divmod(milliseconds, 1000)
+    if whole < 100_000:
+        return f"{whole}s{rest}ms" if rest else f"{whole}s"
+    hours, within = divmod(whole, 3600)
+    minutes, left = divmod(within, 60)
+    parts = ((min(hours, 99_999), "h"), (minutes, "m"), (left, "s"), (rest, "ms"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number)

@@ -6,7 +6,6 @@ characters, so a prefix by whole segments is written as ``exact: /a`` and ``pref
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -14,45 +13,12 @@ import re2
 
 from api_gateway_service_mesh.errors import Finding
 from api_gateway_service_mesh.manifests.gap import differs, lost
+from api_gateway_service_mesh.manifests.order import Item
 from api_gateway_service_mesh.model import HeaderMatch, PathKind, QueryMatch, ValueKind
-from api_gateway_service_mesh.routing import ANY_SEGMENT, Leaf, MethodRank, PathPattern, RouteEntry
+from api_gateway_service_mesh.routing import ANY_SEGMENT, PathPattern, RouteEntry
 from api_gateway_service_mesh.vocabulary import AGW
 
-__all__ = ["Item", "catches_all", "items", "matches"]
-
-#: A route with the methods under which it stands at one place of a list; none: any.
-Item = tuple[RouteEntry, tuple[str, ...]]
-
-
-def items(leaf: Leaf) -> Iterator[Item]:
-    """The routes of one leaf as a list in which the first that holds wins.
-
-    GET implies HEAD, but behind a route of the same path that states HEAD: only then the implied HEAD stands apart.
-    """
-    stating_head = [entry for entry in leaf.entries if "HEAD" in entry.methods]
-    implied: list[Item] = []
-    anywhere: list[Item] = []
-    for entry in leaf.entries:
-        if not entry.methods:
-            anywhere.append((entry, ()))
-            continue
-        methods = tuple(sorted(entry.methods))
-        if entry.method_rank("HEAD") is MethodRank.IMPLIED:
-            if stating_head:
-                implied.append((entry, ("HEAD",)))
-            else:
-                methods = (*methods, "HEAD")
-        yield entry, tuple(sorted(methods))
-    yield from implied
-    yield from anywhere
-
-
-def catches_all(item: Item) -> bool:
-    """Whether nothing behind `item` can answer. istiod moves such routes to the end of its list, so what agw's order
-    puts behind one must not be written: it would come alive."""
-    entry, methods = item
-    everything = entry.path.kind is PathKind.PREFIX and not entry.path.segments
-    return everything and not methods and entry.conditions is None
+__all__ = ["matches"]
 
 
 def matches(item: Item, findings: list[Finding]) -> list[dict[str, Any]]:

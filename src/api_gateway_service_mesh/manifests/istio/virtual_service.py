@@ -11,12 +11,13 @@ from typing import Any
 from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import duration, metadata, name_of, names
+from api_gateway_service_mesh.manifests.order import Item, host_lists
 from api_gateway_service_mesh.model import Retry, RetryCondition, Route, Timeout
-from api_gateway_service_mesh.routing import ANY_HOST, HostGroup, HostKey, host_text
+from api_gateway_service_mesh.routing import ANY_HOST, HostKey, host_text
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context
-from .match import Item, catches_all, items, matches
+from .match import matches
 from .traffic import answered, on_the_way, traffic_gaps
 
 __all__ = ["virtual_services"]
@@ -38,9 +39,7 @@ _UNSENT = "connect-failure,refused-stream"
 
 def virtual_services(context: Context) -> list[Document]:
     """All VirtualServices, best host first."""
-    lists: dict[tuple[Item, ...], list[HostKey]] = {}
-    for chain in context.table.chains:
-        lists.setdefault(_listed(chain), []).append(chain[0].host)
+    lists = host_lists(context.table)
     for entry in context.table.entries:
         _report(context, entry.route)
     made: list[Document] = []
@@ -71,17 +70,6 @@ def _host_name(host: HostKey) -> str:
     if host == ANY_HOST:
         return "any"
     return ("", "below ")[host[0]] + host[2].replace(":", "-")
-
-
-def _listed(chain: tuple[HostGroup, ...]) -> tuple[Item, ...]:
-    listed: list[Item] = []
-    for group in chain:
-        for leaf in group.all_leaves():
-            for item in items(leaf):
-                listed.append(item)
-                if catches_all(item):
-                    return tuple(listed)
-    return tuple(listed)
 
 
 def _http(context: Context, item: Item) -> list[dict[str, Any]]:
