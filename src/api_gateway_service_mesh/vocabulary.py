@@ -384,6 +384,13 @@ class AGW(metaclass=_Closed):
     deniedTotal: Final = f"{NAMESPACE}deniedTotal"
     auditedTotal: Final = f"{NAMESPACE}auditedTotal"
     matchedTotal: Final = f"{NAMESPACE}matchedTotal"
+    # change_right
+    ChangeRight: Final = f"{NAMESPACE}ChangeRight"
+    grantedTo: Final = f"{NAMESPACE}grantedTo"
+    onSubject: Final = f"{NAMESPACE}onSubject"
+    onClass: Final = f"{NAMESPACE}onClass"
+    onProperty: Final = f"{NAMESPACE}onProperty"
+    mayGrant: Final = f"{NAMESPACE}mayGrant"
     # jwt
     JWTAuthentication: Final = f"{NAMESPACE}JWTAuthentication"
     issuer: Final = f"{NAMESPACE}issuer"

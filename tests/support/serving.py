@@ -21,7 +21,7 @@ __all__ = ["Load", "Serving", "load", "serve_process", "turtle"]
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 PREFIXES = "@prefix agw: <https://ggen.ai/ontology/api-gateway#> .\n@prefix ex: <http://example.org/> .\n"
-_ANNOUNCED = re.compile(r"serving .* on (?:https?)://\S*?:(\d+)\b.*admin http://127\.0\.0\.1:(\d+)")
+_ANNOUNCED = re.compile(r"serving .* on (?:https?)://\S*?:(\d+)\b.*admin https?://127\.0\.0\.1:(\d+)")
 
 
 def turtle(body: str) -> str:

@@ -1,7 +1,8 @@
 """Who may use the admin port: anyone on loopback, a token's holder anywhere else; and who may change something.
 
 Two roles: ``write`` (who holds the token, or is on loopback where there is none) and ``read`` (who holds the read
-token, which lets one look at everything and change nothing).
+token, which lets one look at everything and change nothing). Others come by names of their own, with a token or a
+client certificate (`principals`).
 
 On loopback the Host field must name loopback, or a page in a browser could reach the port under a name of its own
 (DNS rebinding). Off loopback the port is not opened without a token.
@@ -12,13 +13,15 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import os
-from dataclasses import dataclass
+import ssl
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError, ClientError, Origin
+
+from .principals import Principal, Principals
 
 __all__ = ["AccessRefused", "Principal", "admin_token", "guard", "is_loopback", "principal", "read_token", "writer"]
 
@@ -33,14 +36,6 @@ class AccessRefused(ClientError):
         super().__init__(message, remedy=remedy)
         self.status = status
         self.problem = problem
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks: ``name`` for the records (``admin``, ``reader``, ``loopback``), and whether changes are allowed."""
-
-    name: str
-    may_write: bool
 
 
 def admin_token(stated: str | None = None) -> str | None:
@@ -119,17 +114,23 @@ def writer(request: web.Request) -> Principal:
     return found
 
 
-def guard(token: str | None, reading: str | None = None, public: frozenset[str] = frozenset()) -> Any:
+def guard(
+    token: str | None,
+    reading: str | None = None,
+    public: frozenset[str] = frozenset(),
+    principals: Principals | None = None,
+) -> Any:
     """The middleware that lets requests in, by the token or the one for `reading`. Health probes need none:
     orchestrators send none; nor do reads of the paths in `public`, of which nothing is told that is not the same
     everywhere."""
+    named = principals or Principals()
     expected = b"" if token is None else token.encode()
     looking = b"" if reading is None else reading.encode()
     unguarded = _OPEN | public
 
     @web.middleware
     async def check(request: web.Request, handler: Any) -> web.StreamResponse:
-        if token is None:
+        if token is None and not named:
             host = _host_name(request.headers.get("Host", ""))
             if not is_loopback(host):
                 raise AccessRefused(
@@ -143,6 +144,11 @@ def guard(token: str | None, reading: str | None = None, public: frozenset[str] 
             scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
             given = shown.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b""
             full, partly = hmac.compare_digest(given, expected), hmac.compare_digest(given, looking)
+            who = named.by_token(given) or named.by_certificate(_secured(request))
+            if who is not None:
+                request[_PRINCIPAL] = who
+                response: web.StreamResponse = await handler(request)
+                return response
             if not given or not (full or partly):
                 raise AccessRefused(
                     "the admin port wants its token",
@@ -151,10 +157,16 @@ def guard(token: str | None, reading: str | None = None, public: frozenset[str] 
                     remedy="send Authorization: Bearer, with the token the gateway was started with",
                 )
             request[_PRINCIPAL] = Principal("admin" if full else "reader", may_write=full)
-        response: web.StreamResponse = await handler(request)
-        return response
+        response = await handler(request)
+        return response  # noqa: RET504 - its type is told above
 
     return check
+
+
+def _secured(request: web.Request) -> ssl.SSLObject | None:
+    transport = request.transport
+    secured: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport is not None else None
+    return secured
 
 
 def _host_name(field: str) -> str:

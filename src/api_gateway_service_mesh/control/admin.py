@@ -34,6 +34,7 @@ from .history_http import revision_routes
 from .live import Live
 from .metrics import metric_families
 from .ports import port_holder
+from .principals import Principals, admin_tls, load_principals
 from .problems import problems
 from .questions import bound, question, questions
 from .reference_http import reference_paths, reference_routes
@@ -62,10 +63,12 @@ class NotReady(AgwError):
     retry_after = 1
 
 
-def admin_application(supervisor: Supervisor, token: str | None) -> web.Application:
+def admin_application(
+    supervisor: Supervisor, token: str | None, principals: Principals | None = None
+) -> web.Application:
     """The application; `token` None restricts it to requests for loopback names."""
     app = web.Application(
-        middlewares=[problems, guard(token, read_token(), CONSOLE_PATHS | reference_paths())],
+        middlewares=[problems, guard(token, read_token(), CONSOLE_PATHS | reference_paths(), principals)],
         client_max_size=_BODY_BYTES,
     )
     app[_SUPERVISOR] = supervisor
@@ -103,15 +106,16 @@ def admin_application(supervisor: Supervisor, token: str | None) -> web.Applicat
 class AdminServer:
     """The open admin port."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int) -> None:
+    def __init__(self, runner: web.AppRunner, host: str, port: int, scheme: str = "http") -> None:
         self._runner = runner
         self.host = host
         self.port = port
+        self._scheme = scheme
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return f"{self._scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @classmethod
     async def open(cls, supervisor: Supervisor, host: str, port: int, token: str | None = None) -> AdminServer:
@@ -120,18 +124,18 @@ class AdminServer:
         Raises:
             AgwError: it is in use, or `host` is not loopback and there is no token.
         """
-        secret = admin_token(token)
-        if secret is None and not is_loopback(host):
+        secret, principals, tls = admin_token(token), load_principals(), admin_tls()
+        if secret is None and not principals and not is_loopback(host):
             raise AgwError(
                 f"the admin port is not opened on {host} without a token: whoever reaches it reads the configuration",
                 remedy="set AGW_ADMIN_TOKEN (or AGW_ADMIN_TOKEN_FILE), or leave --admin-host at 127.0.0.1",
             )
         quiet = logging.getLogger("agw.admin")
         runner = web.AppRunner(
-            admin_application(supervisor, secret), access_log=None, logger=quiet, shutdown_timeout=1.0
+            admin_application(supervisor, secret, principals), access_log=None, logger=quiet, shutdown_timeout=1.0
         )
         await runner.setup()
-        site = web.TCPSite(runner, host, port)
+        site = web.TCPSite(runner, host, port, ssl_context=tls)
         try:
             await site.start()
         except OSError as error:
@@ -144,7 +148,7 @@ class AdminServer:
             ) from None
         server: Any = site._server
         bound_port = server.sockets[0].getsockname()[1]
-        return cls(runner, host, bound_port)
+        return cls(runner, host, bound_port, "http" if tls is None else "https")
 
     async def close(self) -> None:
         """Close the port and what is open on it."""

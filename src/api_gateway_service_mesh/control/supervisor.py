@@ -26,6 +26,7 @@ from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 from .as_of import AsOf
 from .audit import Audit
 from .build import Build
+from .change_rights import guard_change
 from .delta import between
 from .differences import differences
 from .doctor import Doctor
@@ -290,6 +291,7 @@ class Supervisor:
                 delta = await edit(before)
                 if not delta:
                     return current
+                await guard_change(before, delta, author, self.audit)
                 source = await asyncio.to_thread(self.store.propose, before.source, delta)
                 made = await asyncio.to_thread(self._compile, source)
                 if made is None:

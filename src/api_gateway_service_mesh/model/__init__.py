@@ -14,6 +14,7 @@ from .breaker import Breaker, BreakerScope
 from .caller import Caller
 from .canary import Canary, CanaryStep
 from .certificate import Certificate
+from .change_right import ChangeRight
 from .claim import claim_says, claim_text, claim_values
 from .client_certificate import CertificateDetail, CertificateForwarding, ClientCertificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
@@ -63,6 +64,7 @@ __all__ = [
     "Certificate",
     "CertificateDetail",
     "CertificateForwarding",
+    "ChangeRight",
     "CheckProtocol",
     "ClientCertificate",
     "ConditionSource",

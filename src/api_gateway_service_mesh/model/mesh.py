@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .audit import AuditLog
+from .change_right import ChangeRight
 from .exemption import Exemption
 from .listener import Listener
 from .mtls import MutualTls
@@ -56,3 +57,4 @@ class Mesh:
     overload: OverloadGuard | None = None
     exemptions: tuple[Exemption, ...] = ()
     audit: AuditLog | None = None
+    change_rights: tuple[ChangeRight, ...] = ()

@@ -19,6 +19,7 @@ from .balancer import balancers
 from .breaker import breakers
 from .canary import canaries
 from .certificate import certificates
+from .change_right import change_rights
 from .client_certificate import asking
 from .concurrency import concurrency_limits
 from .condition import request_conditions
@@ -142,6 +143,7 @@ def assemble(
         overload=overload_guards(rows.overload, reading).get(chosen.gateway),
         exemptions=exemptions(rows.exemption, reading),
         audit=audit_logs(rows.audit, reading).get(chosen.gateway),
+        change_rights=change_rights(rows.change_right, reading),
     )
     return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))
 

@@ -23,6 +23,7 @@ from .balancer import BalancerRow
 from .breaker import BreakerRow, BreakerStatusRow
 from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
+from .change_right import ChangeRightRow
 from .client_certificate import ClientCertificateRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
@@ -120,6 +121,7 @@ class ProjectedRows:
     expectation: tuple[ExpectationRow, ...] = ()
     expectation_value: tuple[ExpectationValueRow, ...] = ()
     audit: tuple[AuditRow, ...] = ()
+    change_right: tuple[ChangeRightRow, ...] = ()
 
 
 _SECRETS = {"key_hash": "•••"}

@@ -11,6 +11,7 @@ from .authentication import AUTHENTICATION
 from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
 from .certificates import CERTIFICATES
+from .change_right import CHANGE_RIGHT
 from .edge import EDGE
 from .expectation import EXPECTATION
 from .inheritance import INHERITANCE
@@ -32,6 +33,7 @@ CASES: tuple[Case, ...] = (
     *AUTHENTICATION,
     *AUTHORIZATION,
     *AUDIT,
+    *CHANGE_RIGHT,
     *LIMITS,
     *LOAD,
     *TRAFFIC,
