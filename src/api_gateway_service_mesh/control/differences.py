@@ -62,9 +62,12 @@ def differences(old: Mesh | None, new: Mesh) -> Differences:
 
 def _changes(old: Iterable[Thing], new: Iterable[Thing]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     before = {thing.iri: thing for thing in old}
-    after = {thing.iri: thing for thing in new}
-    return (
-        tuple(iri for iri in after if iri not in before),
-        tuple(iri for iri in before if iri not in after),
-        tuple(iri for iri, thing in after.items() if iri in before and before[iri] != thing),
-    )
+    added: list[str] = []
+    changed: list[str] = []
+    for thing in new:
+        known = before.pop(thing.iri, None)
+        if known is None:
+            added.append(thing.iri)
+        elif known is not thing and known != thing:
+            changed.append(thing.iri)
+    return tuple(added), tuple(before), tuple(changed)

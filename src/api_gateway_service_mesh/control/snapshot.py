@@ -2,7 +2,8 @@
 
 Order of frames: ``table`` (all but routes, upstreams and slots), then any number of ``routes``, ``upstreams`` and
 ``slots``, then ``commit``. A snapshot is taken in whole or not at all: a ``table`` frame drops what an unfinished one
-left.
+left. For a worker that has the snapshot before, a ``patch`` frame stands in the place of ``table``: it names that
+revision, and the routes and upstreams that are gone; what follows replaces what has the same IRI, and the rest stays.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from api_gateway_service_mesh.model import Mesh, Route, Upstream
 
 from .channel import encode
 
-__all__ = ["Assembly", "Snapshot", "snapshot_frames"]
+__all__ = ["Assembly", "MeshDifference", "PatchLost", "Patched", "Snapshot", "patch_frames", "snapshot_frames"]
 
 _CHUNK = 64
 _SLOT_CHUNK = 1024
 Item = TypeVar("Item")
+Thing = TypeVar("Thing", Route, Upstream)
+_iri = attrgetter("iri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +36,92 @@ class Snapshot:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class MeshDifference:
+    """The routes and upstreams of a mesh that are not what they were, and the IRIs of those that are gone."""
+
+    routes: tuple[Route, ...]
+    routes_gone: tuple[str, ...]
+    upstreams: tuple[Upstream, ...]
+    upstreams_gone: tuple[str, ...]
+
+    @classmethod
+    def between(cls, old: Mesh, new: Mesh) -> MeshDifference:
+        """What makes `new` of `old`."""
+        return cls(*_differing(old.routes, new.routes), *_differing(old.upstreams, new.upstreams))
+
+    def __len__(self) -> int:
+        return len(self.routes) + len(self.routes_gone) + len(self.upstreams) + len(self.upstreams_gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """A snapshot that was made of the one with the revision ``base``, and what is different."""
+
+    snapshot: Snapshot
+    base: int
+    difference: MeshDifference
+
+
+def _differing(old: tuple[Thing, ...], new: tuple[Thing, ...]) -> tuple[tuple[Thing, ...], tuple[str, ...]]:
+    before = {thing.iri: thing for thing in old}
+    changed = []
+    for thing in new:
+        known = before.pop(thing.iri, None)
+        if known is not thing and known != thing:
+            changed.append(thing)
+    return tuple(changed), tuple(before)
+
+
+def patch_frames(
+    old: Snapshot, new: Snapshot, difference: MeshDifference, slots: Mapping[tuple[str, str], int]
+) -> tuple[bytes, ...]:
+    """The frames that make `new` of `old`. `slots`: those of `new` that `old` has not, or elsewhere."""
+    head = replace(new.mesh, routes=(), upstreams=())
+    gone = difference.routes_gone, difference.upstreams_gone
+    frames = [encode("patch", old.revision, new.revision, head, *gone)]
+    return (*frames, *_parts(difference.routes, difference.upstreams, slots), encode("commit", new.revision))
+
+
 def snapshot_frames(snapshot: Snapshot) -> tuple[bytes, ...]:
     """The frames of `snapshot`, for `Channel.send_frames`."""
     mesh = snapshot.mesh
     frames = [encode("table", snapshot.revision, replace(mesh, routes=(), upstreams=()))]
-    frames += [encode("routes", part) for part in _chunks(mesh.routes, _CHUNK)]
-    frames += [encode("upstreams", part) for part in _chunks(mesh.upstreams, _CHUNK)]
-    slots = iter(snapshot.slots.items())
-    while part := dict(islice(slots, _SLOT_CHUNK)):
-        frames.append(encode("slots", part))
-    frames.append(encode("commit", snapshot.revision))
-    return tuple(frames)
+    return (*frames, *_parts(mesh.routes, mesh.upstreams, snapshot.slots), encode("commit", snapshot.revision))
+
+
+def _parts(
+    routes: Sequence[Route], upstreams: Sequence[Upstream], slots: Mapping[tuple[str, str], int]
+) -> Iterator[bytes]:
+    for part in _chunks(routes, _CHUNK):
+        yield encode("routes", part)
+    for services in _chunks(upstreams, _CHUNK):
+        yield encode("upstreams", services)
+    items = iter(slots.items())
+    while held := dict(islice(items, _SLOT_CHUNK)):
+        yield encode("slots", held)
 
 
 class Assembly:
-    """Puts a snapshot together again from the messages of its frames."""
+    """Puts a snapshot together again from the messages of its frames. ``base`` is what patches are made to."""
 
     def __init__(self) -> None:
+        self.base: Snapshot | None = None
+        self._patch: tuple[int, Sequence[str], Sequence[str]] | None = None
         self._begin(0, None)
 
-    def take(self, message: Sequence[Any]) -> Snapshot | None:
-        """Add one message; the snapshot when it is whole."""
+    def take(self, message: Sequence[Any]) -> Snapshot | Patched | None:
+        """Add one message; the snapshot when it is whole.
+
+        Raises:
+            PatchLost: what is patched is not here.
+        """
         kind = message[0]
         if kind == "table":
             self._begin(message[1], message[2])
+        elif kind == "patch":
+            self._begin(message[2], message[3])
+            self._patch = message[1], message[4], message[5]
         elif kind == "routes":
             self._routes += message[1]
         elif kind == "upstreams":
@@ -63,18 +129,53 @@ class Assembly:
         elif kind == "slots":
             self._slots.update(message[1])
         elif kind == "commit" and self._mesh is not None and message[1] == self._revision:
-            mesh = replace(self._mesh, routes=tuple(self._routes), upstreams=tuple(self._upstreams))
-            snapshot = Snapshot(mesh, self._slots, self._revision)
+            made = self._whole(self._mesh) if self._patch is None else self._patched(self._mesh, *self._patch)
             self._begin(0, None)
-            return snapshot
+            return made
         return None
+
+    def _whole(self, mesh: Mesh) -> Snapshot:
+        mesh = replace(mesh, routes=tuple(self._routes), upstreams=tuple(self._upstreams))
+        return Snapshot(mesh, self._slots, self._revision)
+
+    def _patched(self, mesh: Mesh, base: int, routes_gone: Sequence[str], upstreams_gone: Sequence[str]) -> Patched:
+        old = self.base
+        if old is None or old.revision != base:
+            raise PatchLost(self._revision)
+        routes, upstreams = tuple(self._routes), tuple(self._upstreams)
+        mesh = replace(
+            mesh,
+            routes=_replaced(old.mesh.routes, routes, routes_gone),
+            upstreams=_replaced(old.mesh.upstreams, upstreams, upstreams_gone),
+        )
+        difference = MeshDifference(routes, tuple(routes_gone), upstreams, tuple(upstreams_gone))
+        return Patched(Snapshot(mesh, {**old.slots, **self._slots}, self._revision), base, difference)
 
     def _begin(self, revision: int, mesh: Mesh | None) -> None:
         self._revision = revision
         self._mesh = mesh
+        self._patch = None
         self._routes: list[Route] = []
         self._upstreams: list[Upstream] = []
         self._slots: dict[tuple[str, str], int] = {}
+
+
+class PatchLost(Exception):
+    """A patch for a snapshot that is not here; ``revision`` is what it would have made."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(revision)
+        self.revision = revision
+
+
+def _replaced(items: tuple[Thing, ...], fresh: Sequence[Thing], gone: Sequence[str]) -> tuple[Thing, ...]:
+    """`items`, sorted by IRI, with others in the place of some."""
+    if not fresh and not gone:
+        return items
+    out = {*gone, *[thing.iri for thing in fresh]}
+    kept = [thing for thing in items if thing.iri not in out]
+    kept += fresh
+    return tuple(sorted(kept, key=_iri))
 
 
 def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

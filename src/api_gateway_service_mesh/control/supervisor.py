@@ -19,7 +19,6 @@ from pathlib import Path
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Report
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.report import render_report
-from api_gateway_service_mesh.policies import layout_for
 from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 
@@ -35,9 +34,11 @@ from .follow import Follower
 from .gate import Gate
 from .history import Author, History, Revision
 from .live import Live, certificates
+from .memory import resident_bytes
 from .metrics import ControlCounters
 from .options import ServeOptions
 from .packs import load_packs
+from .placement import Placer
 from .plane import Plane
 from .rollout import Rollouts
 from .runtime import runtime_ntriples
@@ -51,7 +52,8 @@ from .warm import Keeper
 
 __all__ = ["Revision", "Supervisor"]
 
-_COLLECT_EVERY = 4
+_GROWTH = 1.3
+_LEAST_GROWTH = 128 * 1024 * 1024
 _TRIES = 3
 _log = logging.getLogger("agw.control")
 
@@ -85,6 +87,8 @@ class Supervisor:
         self._feed = Feed()
         self.audit = Audit(say)
         plane.pool.on_audit = self.audit.decided
+        self._placer = Placer(plane)
+        self._collected = 0
         self._follower = Follower(self.store, options, self.reload, self._files)
         self._number = 0
         self._reloads = self._rejected = 0
@@ -143,7 +147,7 @@ class Supervisor:
         mesh = await asyncio.to_thread(self._keeper.load, digest)
         if mesh is None:
             return
-        slots = await asyncio.to_thread(layout_for, mesh, self._plane.layout, self.workers)
+        slots = (await asyncio.to_thread(self._placer.place, mesh, None)).slots
         wanted = self._ports.wanted(mesh)
         fresh = self._ports.reserved(wanted)
         try:
@@ -324,7 +328,8 @@ class Supervisor:
         revision = Revision.of(number, at, made.source.digest, len(made.mesh.routes), delta, author, latest)
         changed = differences(before.mesh if before is not None else None, made.mesh)
         revision = replace(revision, changed=changed, rolled_back_to=rolled_back_to)
-        slots = await asyncio.to_thread(layout_for, made.mesh, self._plane.layout, self.workers)
+        placed = await asyncio.to_thread(self._placer.place, made.mesh, self.live)
+        slots = placed.slots
         wanted = self._ports.wanted(made.mesh)
         fresh = self._ports.reserved(wanted)
         kept = False
@@ -332,7 +337,7 @@ class Supervisor:
             if keep or not restored:
                 await asyncio.to_thread(self.store.commit, revision, made.source)
                 kept = True
-            await self._pool.ship(Snapshot(made.mesh, slots, number))
+            await self._pool.ship(Snapshot(made.mesh, slots, number), placed.difference, placed.fresh)
             await self._ports.open(wanted, fresh)
         except BaseException:
             self._ports.give_back(fresh)
@@ -342,7 +347,7 @@ class Supervisor:
                 await self._pool.ship(Snapshot(self.build.mesh, self.live.slots, self._number))
             raise
         await self._ports.close_others(wanted)
-        self._plane.layout.release_missing(set(slots))
+        await asyncio.to_thread(self._placer.release, placed)
         self._plane.slots = slots
         self._number = number
         self._reloads += before is not None
@@ -371,11 +376,15 @@ class Supervisor:
         if before is not None:
             by = f" by {author.who}" if keep else ""
             self._say(f"revision {number}{by} is live after {revision.seconds:.2f} s: {revision.changed}")
-        if number % _COLLECT_EVERY == 0:
-            # What `_compile` froze is shown to the collector again, now that nobody waits.
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
+        used = resident_bytes()
+        if used > self._collected * _GROWTH + _LEAST_GROWTH:
+            if self._collected:
+                # What `_compile` froze is shown to the collector again: memory has grown by more than what is in force.
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()
+                used = resident_bytes()
+            self._collected = used
         return revision
 
     def _refused(self, error: AgwError, at: datetime, seconds: float, author: Author) -> Report:

@@ -22,27 +22,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Listener
+from api_gateway_service_mesh.model import Listener, Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, prepare_hashes
 from api_gateway_service_mesh.proxy.downstream import ClientConnection
-from api_gateway_service_mesh.proxy.engine import Engine
+from api_gateway_service_mesh.proxy.engine import Engine, Stale
 from api_gateway_service_mesh.proxy.listener import OpenListener, open_listener
 from api_gateway_service_mesh.proxy.overload import Port
-from api_gateway_service_mesh.routing import compile_table
+from api_gateway_service_mesh.routing import RoutingTable, compile_table, recompile_table
 from api_gateway_service_mesh.telemetry import AccessLog
 from api_gateway_service_mesh.telemetry.audit import AUDIT_SECONDS, AuditBuffer
 
 from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed
 from .lock import attach_lock, remove_lock
-from .snapshot import Assembly, Snapshot
+from .memory import resident_bytes
+from .snapshot import Assembly, Patched, PatchLost, Snapshot
 
 __all__ = ["Worker", "main"]
 
 _SWITCH_SECONDS = 0.0005
 _AUDIT_RECORDS = 2000
 """Records in one message."""
-_UNFREEZE_EVERY = 16
+_GROWTH = 1.3
+_LEAST_GROWTH = 64 * 1024 * 1024
 _log = logging.getLogger("agw.worker")
 
 
@@ -91,7 +93,8 @@ class Worker:
         self._audit = AuditBuffer()
         self._ports: dict[str, _Port] = {}
         self._covers: Sequence[int] = ()
-        self._installs = 0
+        self._table: RoutingTable | None = None
+        self._collected = 0
         self._parent = os.getppid()
         self._orphan = False
         self._drain_seconds = 10.0
@@ -169,29 +172,37 @@ class Worker:
                 if message[0] == "close":
                     self._close(message[1])
                     continue
-                snapshot = assembly.take(message)
+                try:
+                    snapshot = assembly.take(message)
+                except PatchLost as lost:
+                    await channel.send("lost", lost.revision)
+                    continue
                 if snapshot is not None:
-                    await self._install(channel, engine, snapshot)
+                    if await self._install(channel, engine, snapshot):
+                        assembly.base = snapshot.snapshot if isinstance(snapshot, Patched) else snapshot
                 else:
                     await asyncio.sleep(0)  # requests first
             except ChannelClosed:
                 self._orphan = True  # told here first: its files are closed before its children are given away
                 return
 
-    async def _install(self, channel: Channel, engine: Engine, snapshot: Snapshot) -> None:
+    async def _install(self, channel: Channel, engine: Engine, taken: Snapshot | Patched) -> bool:
+        """Serve it; False when that cannot be."""
         started = time.perf_counter()
+        snapshot, patch = (taken.snapshot, taken) if isinstance(taken, Patched) else (taken, None)
         try:
             with _gently():
-                table = await asyncio.to_thread(compile_table, snapshot.mesh)
-                await asyncio.to_thread(prepare_hashes, snapshot.mesh)
-            engine.install(snapshot.mesh, table, snapshot.slots, str(snapshot.revision))
+                table, stale = await asyncio.to_thread(_prepared, snapshot.mesh, self._table, patch)
+            engine.install(snapshot.mesh, table, snapshot.slots, str(snapshot.revision), stale)
         except Exception as error:
             if not isinstance(error, AgwError):
                 _log.exception("revision %d could not be installed", snapshot.revision)
             await channel.send("failed", snapshot.revision, str(error))
-            return
+            return False
+        self._table = table
         self._settle()
         await channel.send("live", snapshot.revision, time.perf_counter() - started)
+        return True
 
     async def _listen(self, channel: Channel, engine: Engine, key: str, listener: Listener, addresses: int) -> None:
         """Open a port, whose sockets came with the message: each worker's, `addresses` of them."""
@@ -220,13 +231,36 @@ class Worker:
             port.ports.discard(port.opened)
 
     def _settle(self) -> None:
-        """Take the new table out of the collector's sight: a full collection over it would hold up requests. Once in
-        a while all is shown to it again, so that what old tables left in cycles does not stay for ever."""
-        self._installs += 1
-        if self._installs % _UNFREEZE_EVERY == 0:
-            gc.unfreeze()
-            gc.collect()
+        """Take the new table out of the collector's sight: a full collection over it would hold up requests. When
+        memory has grown by much, all is shown to it again, so that what old tables left in cycles does not stay."""
+        used = resident_bytes()
+        if used > self._collected * _GROWTH + _LEAST_GROWTH:
+            if self._collected:
+                gc.unfreeze()
+                gc.collect()
+                used = resident_bytes()
+            self._collected = used
         gc.freeze()
+
+
+def _prepared(mesh: Mesh, table: RoutingTable | None, patch: Patched | None) -> tuple[RoutingTable, Stale | None]:
+    """The table of `mesh`, and what of the one before it goes on unchanged. For a thread."""
+    if patch is None or table is None:
+        made = compile_table(mesh)
+        stale = None
+        prepare_hashes(mesh)
+    else:
+        made = recompile_table(table, mesh)
+        difference = patch.difference
+        stale = Stale.of(
+            table,
+            made,
+            difference.upstreams,
+            difference.upstreams_gone,
+        )
+        prepare_hashes(mesh)
+    made.needs_headers  # noqa: B018 - looked up here, not while requests wait
+    return made, stale
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import site
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed, Parcel, encode
 from .comeback import Comeback
 from .doors import Doors
-from .snapshot import Snapshot, snapshot_frames
+from .snapshot import MeshDifference, Snapshot, patch_frames, snapshot_frames
 
 __all__ = ["Binding", "WorkerPool"]
 
@@ -92,7 +92,9 @@ class WorkerPool:
         self._started: dict[int, _Process] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Condition()
+        self._snapshot: Snapshot | None = None
         self._frames: tuple[bytes, ...] = ()
+        """Those of the whole of ``_snapshot``; made when somebody needs them."""
         self._revision = -1
         self._bindings: dict[str, Binding] = {}
         self._doors: dict[str, Doors] = {}
@@ -120,28 +122,44 @@ class WorkerPool:
         first = await asyncio.gather(*map(self._spawn, range(self.workers)))
         self._tasks = [asyncio.create_task(self._keep(number, worker)) for number, worker in enumerate(first)]
 
-    async def ship(self, snapshot: Snapshot) -> None:
-        """Bring `snapshot` to every worker; returns once all serve it.
+    async def ship(
+        self,
+        snapshot: Snapshot,
+        difference: MeshDifference | None = None,
+        slots: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
+        """Bring `snapshot` to every worker; returns once all serve it. `difference` and `slots` are what is different
+        from what they serve, where that is little: who has that is sent no more.
 
         Raises:
             AgwError: a worker could not take it. Then all go back to what they had.
         """
-        before = (self._frames, self._revision)
-        self._frames, self._revision = snapshot_frames(snapshot), snapshot.revision
+        before, frames = self._snapshot, self._frames
+        patch: tuple[bytes, ...] = ()
+        if before is not None and difference is not None and slots is not None:
+            patch = patch_frames(before, snapshot, difference, slots)
+        self._snapshot, self._frames, self._revision = snapshot, (), snapshot.revision
         try:
-            await self._spread(self._frames, snapshot.revision)
+            await self._spread(snapshot, patch, before.revision if before is not None else -1)
         except AgwError:
-            self._frames, self._revision = before
-            if self._frames:
+            self._snapshot, self._frames = before, frames
+            if before is not None:
+                self._revision = before.revision
                 with contextlib.suppress(AgwError):
-                    await self._spread(self._frames, self._revision)
+                    await self._spread(before)
             raise
 
-    async def _spread(self, frames: tuple[bytes, ...], revision: int) -> None:
+    async def _spread(self, snapshot: Snapshot, patch: tuple[bytes, ...] = (), base: int = -1) -> None:
         for worker in self._running():
             worker.failure = None
-        # A worker that ends while it is sent to is started again by its keeper, with these frames.
-        await self._send(*frames)
+        revision = snapshot.revision
+        having = [worker for worker in self._running() if patch and worker.revision == base]
+        # A worker that ends while it is sent to is started again by its keeper, with the whole of it.
+        sending = [self._send_to(worker, *patch) for worker in having]
+        if any(worker not in having for worker in self._running()):
+            frames = await self._whole(snapshot)
+            sending += [self._send_to(worker, *frames) for worker in self._running() if worker not in having]
+        await asyncio.gather(*sending)
         await self._until(
             lambda: all(worker is not None and worker.revision == revision for worker in self._processes),
             lambda: next(
@@ -149,6 +167,17 @@ class WorkerPool:
             ),
             f"the workers did not take revision {revision} within {_INSTALL_SECONDS:g} s",
         )
+
+    async def _whole(self, snapshot: Snapshot) -> tuple[bytes, ...]:
+        """The frames of all of it."""
+        if snapshot is not self._snapshot:
+            return await asyncio.to_thread(snapshot_frames, snapshot)
+        if not self._frames:
+            frames = await asyncio.to_thread(snapshot_frames, snapshot)
+            if snapshot is self._snapshot:
+                self._frames = frames
+            return frames
+        return self._frames
 
     async def listen(self, binding: Binding) -> None:
         """Open a port in every worker, or replace certificates and limits of an open one.
@@ -314,12 +343,22 @@ class WorkerPool:
             message = await worker.channel.receive()
             match message:
                 case ("ready",):
-                    async with self._changed:
-                        self._processes[number] = worker
+                    frames: tuple[bytes, ...] = ()
+                    while True:
+                        snapshot = self._snapshot
+                        if snapshot is not None:
+                            frames = await self._whole(snapshot)
+                        async with self._changed:
+                            if self._snapshot is snapshot:
+                                self._processes[number] = worker
+                                break
                     # From here `ship` and `listen` reach it too; what they send comes after this, in order.
-                    await worker.channel.send_frames(*self._frames, *map(self._order, tuple(self._bindings.values())))
+                    await worker.channel.send_frames(*frames, *map(self._order, tuple(self._bindings.values())))
                 case ("audit", records, dropped):
                     self.on_audit(records, dropped)
+                case ("lost", _) if self._snapshot is not None:
+                    # Of a patch. It gets the whole, of whatever is in force by now.
+                    await worker.channel.send_frames(*await self._whole(self._snapshot))
                 case ("live", revision, _):
                     worker.revision = revision
                 case ("failed", revision, reason):

@@ -28,7 +28,7 @@ from .canary import (
     Observation,
     weight_cell,
 )
-from .cells import CellLayout, CellsExhausted, CellStore, cells_needed, layout_for
+from .cells import CellLayout, CellsExhausted, CellStore, cells_needed, layout_for, relayout
 from .counters import (
     BUCKET_SECONDS,
     EndpointCounters,
@@ -147,6 +147,7 @@ __all__ = [
     "read_rate_limit",
     "read_route",
     "read_share",
+    "relayout",
     "subset_of",
     "weight_cell",
 ]

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Algorithm, Mesh, Route, Upstream
@@ -54,6 +55,7 @@ __all__ = [
     "SharedLock",
     "cells_needed",
     "layout_for",
+    "relayout",
 ]
 
 CELL_BYTES = 8
@@ -215,6 +217,30 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
         CellsExhausted: the store is too small; `cells_needed` tells what it takes.
     """
     return {(kind, iri): layout.reserve(kind, iri, cells) for kind, iri, cells in _needs(mesh, workers)}
+
+
+def relayout(
+    mesh: Mesh,
+    routes: Iterable[Route],
+    upstreams: AbstractSet[str],
+    slots: Mapping[tuple[str, str], int],
+    layout: CellLayout,
+    workers: int,
+) -> dict[tuple[str, str], int]:
+    """The slots that `mesh` needs beyond `slots`, or elsewhere, where only these `routes` are new or changed, and the
+    services with these IRIs. What nothing needs any more stays, until `layout_for` and `CellLayout.release_missing`.
+
+    Raises:
+        CellsExhausted: as `layout_for`.
+    """
+    concerned = {route.iri: route for route in routes}
+    if upstreams:
+        concerned.update({r.iri: r for r in mesh.routes if not upstreams.isdisjoint(r.reached)})
+    reached = upstreams | {name for route in concerned.values() for name in route.reached}
+    services = tuple(upstream for upstream in mesh.upstreams if upstream.iri in reached)
+    small = replace(mesh, routes=tuple(concerned.values()), upstreams=services)
+    wanted = layout_for(small, layout, workers)
+    return {key: base for key, base in wanted.items() if slots.get(key) != base}
 
 
 def cells_needed(mesh: Mesh, workers: int) -> int:

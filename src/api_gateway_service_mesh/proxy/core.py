@@ -140,7 +140,7 @@ class Generation:
         self.proxies = TrustedProxies(mesh.trusted_proxies)
         self.behind_proxies = bool(mesh.trusted_proxies)
         self.handlers: list[RouteHandler | None] = [None] * table.width
-        self.needs_headers = any(entry.route.match.headers for entry in table.entries)
+        self.needs_headers = table.needs_headers
         self.refusals: RefusalCounters | None = None
         """None for requests that nobody sent, such as copies: what becomes of them is no refusal."""
         self._unlogged: Generation | None = None

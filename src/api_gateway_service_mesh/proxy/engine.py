@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Listener, Mesh
+from api_gateway_service_mesh.model import Listener, Mesh, Route, Upstream
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
 from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RoutingTable
@@ -29,9 +30,63 @@ from .overload import Guard
 from .parser import require_c_parser
 from .pool import UpstreamPool
 
-__all__ = ["Engine"]
+if TYPE_CHECKING:
+    from .pipeline import RouteHandler
+
+__all__ = ["Engine", "Stale"]
 
 _DRAIN_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """What does not go on when a table takes the place of the one it was made of (``before``).
+
+    ``handlers`` are the indices of routes whose handlers do not: they are other routes, send to another upstream, or
+    keep hold of their generation (mirrors). ``shared``: what routes share (key sources, shared stores) may be another.
+    """
+
+    before: RoutingTable
+    upstreams: tuple[Upstream, ...]
+    upstreams_gone: tuple[str, ...]
+    handlers: tuple[int, ...]
+    width: int
+    shared: bool
+
+    @classmethod
+    def of(
+        cls, before: RoutingTable, after: RoutingTable, upstreams: Sequence[Upstream], upstreams_gone: Sequence[str]
+    ) -> Stale:
+        """Between two tables; `upstreams` are those that changed."""
+        touched = {*upstreams_gone, *(upstream.iri for upstream in upstreams)}
+        known = {entry.index: entry for entry in before.entries}
+        handlers: list[int] = []
+        shared = False
+        for entry in after.entries:
+            route = entry.route
+            same = known.pop(entry.index, None)
+            if same is not entry:
+                shared = shared or _shares(route) or (same is not None and _shares(same.route))
+            elif not route.mirrors and (not touched or touched.isdisjoint(route.reached)):
+                continue
+            handlers.append(entry.index)
+        shared = shared or any(_shares(entry.route) for entry in known.values())
+        return cls(before, tuple(upstreams), tuple(upstreams_gone), (*handlers, *known), after.width, shared)
+
+    def kept(self, handlers: Sequence[RouteHandler | None]) -> list[RouteHandler | None]:
+        """The handlers that go on, by index."""
+        made = [*handlers, *([None] * (self.width - len(handlers)))]
+        for index in self.handlers:
+            made[index] = None
+        return made
+
+
+def _shares(route: Route) -> bool:
+    return route.authentication is not None or any(limit.store is not None for limit in route.rate_limits)
+
+
+def _settings(mesh: Mesh) -> Mesh:
+    return replace(mesh, routes=(), upstreams=())
 
 
 class Engine:
@@ -97,21 +152,37 @@ class Engine:
             raise AgwError("an Engine lives on one event loop")
         return self._core
 
-    def install(self, mesh: Mesh, table: RoutingTable, slots: Mapping[tuple[str, str], int], revision: str) -> None:
+    def install(
+        self,
+        mesh: Mesh,
+        table: RoutingTable,
+        slots: Mapping[tuple[str, str], int],
+        revision: str,
+        stale: Stale | None = None,
+    ) -> None:
         """Serve `table` from the next request on. Pools of upstreams and endpoints that did not change live on;
-        requests in flight finish on the table they began with."""
+        requests in flight finish on the table they began with. `stale`: what changed, where `table` was made of the one
+        in force: everything else goes on as it is, so that this takes no longer than the change is large."""
         core = self.core()
-        before = core.generation.pools if core.generation is not None else {}
+        old = core.generation
+        if old is None or (stale is not None and old.table is not stale.before):
+            stale = None
+        before = old.pools if old is not None else {}
         pools: dict[str, UpstreamPool] = {}
-        for upstream in mesh.upstreams:
+        if stale is not None:
+            pools = before.copy()
+            for iri in stale.upstreams_gone:
+                pools.pop(iri, None)
+        for upstream in mesh.upstreams if stale is None else stale.upstreams:
             pool = before.get(upstream.iri)
             if pool is not None and pool.serves(upstream):
                 pool.adopt(upstream)
             else:
                 pool = UpstreamPool(upstream, core.answers, core.room)
             pools[upstream.iri] = pool
-        core.authenticators.adopt(mesh.routes)
-        core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
+        if stale is None or stale.shared:
+            core.authenticators.adopt(mesh.routes)
+            core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
         guard, wanted = core.guard, mesh.overload
         if guard is not None and guard.config != wanted:
             guard.stop()
@@ -125,10 +196,14 @@ class Engine:
         if log:
             slot = slots["access_log", mesh.iri]
             self._generation.log_counters = LogCounters(self._cells.view, slot, self._worker)
+        if stale is not None and old is not None and _settings(old.mesh) == _settings(mesh):
+            self._generation.handlers = stale.kept(old.handlers)
         core.begin_folding(core.generation)
-        for iri, pool in before.items():
-            if pools.get(iri) is not pool:
-                pool.retire()
+        touched = before if stale is None else (*stale.upstreams_gone, *(upstream.iri for upstream in stale.upstreams))
+        for iri in touched:
+            gone = before.get(iri)
+            if gone is not None and pools.get(iri) is not gone:
+                gone.retire()
 
     async def listen(
         self,

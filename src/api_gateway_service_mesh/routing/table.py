@@ -145,6 +145,11 @@ class RoutingTable:
         found = (*self._exact.values(), *self._wildcards.values(), *((self._any,) if self._any else ()))
         return tuple(sorted(found, key=lambda chain: chain[0].host))
 
+    @cached_property
+    def needs_headers(self) -> bool:
+        """Whether a route has header predicates."""
+        return any(entry.route.match.headers for entry in self.entries)
+
     def place(self, entry: RouteEntry) -> int:
         """Where an entry stands, counted from 0."""
         return self._places[entry]
