@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
-from api_gateway_service_mesh.control.snapshot import Assembly, Snapshot, snapshot_frames
+import pytest
+
+from api_gateway_service_mesh.control.snapshot import (
+    Assembly,
+    MeshDifference,
+    Patched,
+    PatchLost,
+    Snapshot,
+    patch_frames,
+    snapshot_frames,
+)
 from api_gateway_service_mesh.model import Endpoint, Mesh, PathKind, PathMatch, Route, RouteMatch, Upstream
 
 
@@ -42,3 +53,44 @@ def test_an_unfinished_snapshot_is_dropped_by_the_next() -> None:
     found = [assembly.take(message) for message in messages(second)]
     assert found[-1] == second
     assert assembly.take(("commit", 1)) is None
+
+
+def test_a_patch_makes_the_next_of_the_one_before() -> None:
+    old = Snapshot(mesh(200), {("route", f"urn:r{i}"): i for i in range(200)}, 4)
+    served = old.mesh
+    routes = (replace(served.routes[7], name="other"), *served.routes[9:150], replace(served.routes[0], iri="urn:a"))
+    upstreams = (*served.upstreams[1:], replace(served.upstreams[0], name="u"))
+    changed = replace(served, routes=sorted_things(routes), upstreams=sorted_things(upstreams), zone="z")
+    old = replace(
+        old, mesh=replace(served, routes=sorted_things(served.routes), upstreams=sorted_things(served.upstreams))
+    )
+    new = Snapshot(changed, {**old.slots, ("route", "urn:a"): 900}, 5)
+    difference = MeshDifference.between(old.mesh, changed)
+    frames = patch_frames(old, new, difference, {("route", "urn:a"): 900})
+    told = [pickle.loads(frame[4:]) for frame in frames]
+    assembly = Assembly()
+    assembly.base = old
+    *none, made = [assembly.take(message) for message in told]
+    assert not any(none)
+    assert isinstance(made, Patched)
+    assert made.snapshot == new
+    kept = {route.iri: route for route in old.mesh.routes}
+    assert all(kept[r.iri] is r for r in made.snapshot.mesh.routes if r.iri not in ("urn:a", "urn:r7"))
+
+
+def test_a_patch_to_another_revision_is_lost() -> None:
+    old, new = Snapshot(mesh(5), {}, 1), Snapshot(mesh(6), {}, 2)
+    told = patch_frames(old, new, MeshDifference.between(old.mesh, new.mesh), {})
+    for base in (None, Snapshot(mesh(5), {}, 3)):
+        assembly = Assembly()
+        assembly.base = base
+        with pytest.raises(PatchLost) as lost:
+            for frame in told:
+                assembly.take(pickle.loads(frame[4:]))
+        assert lost.value.revision == 2
+        found = [assembly.take(message) for message in messages(new)]
+        assert found[-1] == new
+
+
+def sorted_things(things):
+    return tuple(sorted(things, key=lambda thing: thing.iri))

@@ -52,8 +52,8 @@ from .warm import Keeper
 
 __all__ = ["Revision", "Supervisor"]
 
-_GROWTH = 1.3
-_LEAST_GROWTH = 128 * 1024 * 1024
+_GROWTH = 1.5
+_LEAST_GROWTH = 256 * 1024 * 1024
 _TRIES = 3
 _log = logging.getLogger("agw.control")
 

@@ -32,21 +32,24 @@ def revalidate(inferred: InferredGraph, previous: ValidatedGraph, change: Change
     """
     shapes, results = previous.shapes, dict(previous.results)
     run = Run(inferred.index, lambda: inferred.data)
-    again, wholly = _to_look_at(run, shapes, change)
-    for number, focus in list(results):
-        if number in wholly:
-            del results[number, focus]
-    for number in wholly:
-        for target in shapes.targeted[number].targets:
-            again.update(((number, focus), None) for focus in run.target_nodes(target))
-    run.partial = len(again) <= _MANY
-    for number, focus in again:
-        shape = shapes.targeted[number]
-        results.pop((number, focus), None)
-        if run.is_focus(shape, focus) and not run.conforms(shape, focus):
-            found = run.results(shape, focus)
-            if found:
-                results[number, focus] = tuple(found)
+    try:
+        again, wholly = _to_look_at(run, shapes, change)
+        for number, focus in list(results):
+            if number in wholly:
+                del results[number, focus]
+        for number in wholly:
+            for target in shapes.targeted[number].targets:
+                again.update(((number, focus), None) for focus in run.target_nodes(target))
+        run.partial = len(again) <= _MANY
+        for number, focus in again:
+            shape = shapes.targeted[number]
+            results.pop((number, focus), None)
+            if run.is_focus(shape, focus) and not run.conforms(shape, focus):
+                found = run.results(shape, focus)
+                if found:
+                    results[number, focus] = tuple(found)
+    finally:
+        run.close()
     return accepted(reported(inferred, shapes, results, change.stated))
 
 

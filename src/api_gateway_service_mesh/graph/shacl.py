@@ -50,6 +50,11 @@ class Run:
         self._targets: dict[tuple[str, Term], dict[Term, None]] = {}
         self.checks = Checks(self)
 
+    def close(self) -> None:
+        """Let go of the data. Checks and run know each other, so without this it would stay until cycles are looked
+        for, which over a large graph is done rarely."""
+        self.__dict__.clear()
+
     @property
     def store(self) -> Store:
         """All triples, for SPARQL."""

@@ -70,7 +70,9 @@ def validate(inferred: InferredGraph, shapes: ShapesGraph | None = None) -> Vali
 
 
 def _judged(inferred: InferredGraph, shapes: ShapesGraph) -> ValidatedGraph:
-    results = shape_results(Run(inferred.index, lambda: inferred.data), shapes)
+    run = Run(inferred.index, lambda: inferred.data)
+    results = shape_results(run, shapes)
+    run.close()
     return reported(inferred, shapes, results, inferred.source.rows)
 
 

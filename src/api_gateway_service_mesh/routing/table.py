@@ -146,6 +146,11 @@ class RoutingTable:
         return tuple(sorted(found, key=lambda chain: chain[0].host))
 
     @cached_property
+    def by_iri(self) -> dict[str, RouteEntry]:
+        """The entries by the IRI of their route. Not to be changed."""
+        return {entry.route.iri: entry for entry in self.entries}
+
+    @cached_property
     def needs_headers(self) -> bool:
         """Whether a route has header predicates."""
         return any(entry.route.match.headers for entry in self.entries)
@@ -213,7 +218,8 @@ def recompile_table(table: RoutingTable, mesh: Mesh) -> RoutingTable:
     Raises:
         ConfigError: as `compile_table`.
     """
-    known = {entry.route.iri: entry for entry in table.entries}
+    by_iri = table.by_iri
+    known = by_iri.copy()
     fresh: list[Route] = []
     for route in mesh.routes:
         entry = known.get(route.iri)
@@ -262,7 +268,13 @@ def recompile_table(table: RoutingTable, mesh: Mesh) -> RoutingTable:
         groups = dict(sorted(groups.items()))
     again = {route.iri for route in fresh} | known.keys()
     warnings = [finding for finding in table.warnings if finding.subject not in again]
-    return RoutingTable(mesh, tuple(entries), _sorted([*warnings, *found]), groups, width, tuple(free))
+    after = RoutingTable(mesh, tuple(entries), _sorted([*warnings, *found]), groups, width, tuple(free))
+    now = by_iri.copy()
+    for iri in known:
+        del now[iri]
+    now.update({entry.route.iri: entry for entry in made})
+    after.__dict__["by_iri"] = now
+    return after
 
 
 def _tail(entry: RouteEntry) -> Tail:

@@ -274,14 +274,15 @@ class SparqlService:
         finally:
             self._waiting -= 1
 
-    async def _prepare(self, child: QueryProcess) -> None:
-        """Bring the child to the dataset in force and the live state. Not on the query's time: this is our own work."""
+    async def _prepare(self, child: QueryProcess, *, live: bool = True) -> None:
+        """Bring the child to the dataset in force and (`live`) the live state. Not on the query's time: this is our own
+        work."""
         async with asyncio.timeout(self.limits.load_seconds):
             dataset = self._dataset
             assert dataset is not None
             if child.revision != dataset.revision:
                 await self._load(child, dataset, dataset.default)
-            if time.monotonic() - child.refreshed > _RUNTIME_SECONDS:
+            if live and time.monotonic() - child.refreshed > _RUNTIME_SECONDS:
                 made, text = self._runtime_text
                 if time.monotonic() - made > _RUNTIME_SECONDS:
                     made = time.monotonic()
@@ -327,7 +328,7 @@ class SparqlService:
     async def _ready(self, child: QueryProcess) -> None:
         try:
             if self._dataset is not None:
-                await self._prepare(child)
+                await self._prepare(child, live=False)  # the live state is asked for when a query comes
         except (ProcessGone, TimeoutError, AgwError):
             self._replace(child)
         except BaseException:
