@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples, render_metrics
+from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample, render_metrics
 
 _SAMPLE = re.compile(r'(?P<name>[a-z_]+)(?:\{(?P<labels>(?:[a-z_]+="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? (?P<value>\S+)')
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\n"])*)"')
@@ -53,8 +53,10 @@ def test_info() -> None:
 
 @given(st.lists(st.integers(0, 1000), min_size=4, max_size=4))
 def test_histograms_are_cumulative(counts: list[int]) -> None:
-    samples = list(histogram_samples((0.1, 1.0, 10.0), counts, 2.5, (("route", "r"),)))
-    text = render_metrics([Family("agw_seconds", "S.", Kind.HISTOGRAM, samples)])
+    samples = [Histogram((0.1, 1.0, 10.0), counts, 2.5, (("route", "r"),)), Histogram((0.1,), [0, 0], 0.0)]
+    text = render_metrics([Family("agw_seconds", "S.", Kind.HISTOGRAM, samples[:1])])
+    plain = render_metrics([Family("agw_seconds", "S.", Kind.HISTOGRAM, samples[1:])])
+    assert 'agw_seconds_bucket{le="0.1"} 0\nagw_seconds_bucket{le="+Inf"} 0\nagw_seconds_sum 0\n' in plain
     values = [value for name, _, value in read(text) if name == "agw_seconds_bucket"]
     assert values == sorted(values)
     assert values[-1] == sum(counts) == read(text)[-1][2]

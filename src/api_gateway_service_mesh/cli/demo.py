@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_START_SECONDS = 60.0
+
 QUESTION = """\
 PREFIX agw: <https://ggen.ai/ontology/api-gateway#>
 SELECT ?route ?path ?requests ?limit ?rejected ?breaker WHERE {
@@ -318,11 +320,7 @@ def _gateway(copy: Path, port: int) -> Iterator[tuple[tuple[str, int], str]]:
         process = subprocess.Popen([*leash, *arguments], stdout=sink, stderr=sink)
     admin = f"http://127.0.0.1:{admin_port}"
     try:
-        deadline = time.monotonic() + 15
-        while not _ready(admin):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise AgwError("the demo's gateway did not start:\n" + log.read_text(errors="replace").strip())
-            time.sleep(0.05)
+        _wait_for(process, admin, log)
         yield ("127.0.0.1", port), admin
     finally:
         process.terminate()
@@ -331,6 +329,30 @@ def _gateway(copy: Path, port: int) -> Iterator[tuple[tuple[str, int], str]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], admin: str, log: Path) -> None:
+    """Until the gateway is ready.
+
+    Raises:
+        AgwError: it ended, or is not ready in time; with what it said so far, and what it is about.
+    """
+    started = time.monotonic()
+    while not _ready(admin):
+        status = process.poll()
+        waited = time.monotonic() - started
+        if status is None and waited < _START_SECONDS:
+            time.sleep(0.05)
+            continue
+        said = log.read_text(errors="replace").strip() or "it has said nothing"
+        if status is None:
+            load = f", and {os.getloadavg()[0]:.1f} processes want {os.cpu_count()} cores" if os.cpu_count() else ""
+            raise AgwError(
+                f"the demo's gateway is still starting after {waited:.0f} s{load}; so far:\n{said}",
+                remedy="try again when the machine has less to do",
+            )
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        raise AgwError(f"the demo's gateway ended with {how} after {waited:.1f} s:\n{said}")
 
 
 def _ready(admin: str) -> bool:

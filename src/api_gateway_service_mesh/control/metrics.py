@@ -12,7 +12,7 @@ from platform import python_version
 
 from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, HealthState
-from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
+from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample
 
 from .live import Live
 from .traffic import traffic_families
@@ -67,7 +67,7 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
 def _routes(live: Live) -> Iterator[Family]:
     requests: list[Sample] = []
     errors: list[Sample] = []
-    durations: list[Sample] = []
+    durations: list[Histogram] = []
     sizes: list[Sample] = []
     for route, totals in live.routes():
         label = ("route", route.iri)
@@ -75,7 +75,7 @@ def _routes(live: Live) -> Iterator[Family]:
         classes.append(("none", totals.unanswered))
         requests += [Sample(count, (label, ("code_class", name))) for name, count in classes if count or name == "2xx"]
         errors.append(Sample(totals.gateway_errors, (label,)))
-        durations += histogram_samples(BUCKET_SECONDS, totals.buckets, totals.seconds, (label,))
+        durations.append(Histogram(BUCKET_SECONDS, totals.buckets, totals.seconds, (label,)))
         sizes.append(Sample(totals.bytes_in, (label, ("direction", "in"))))
         sizes.append(Sample(totals.bytes_out, (label, ("direction", "out"))))
     yield Family("agw_requests", "Finished requests by route and class of status.", Kind.COUNTER, requests)

@@ -18,7 +18,7 @@ from api_gateway_service_mesh.model import (
     Rewrite,
 )
 from api_gateway_service_mesh.policies import SHARE_BOUNDS, CanaryPhase
-from api_gateway_service_mesh.telemetry import Family, Kind, Sample, histogram_samples
+from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample
 from api_gateway_service_mesh.vocabulary import AGW, PREFIXES, RDF_TYPE, XSD
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ def traffic_families(live: Live) -> Iterator[Family]:
         errors = [Sample(totals.errors, (("split", split.iri),)) for split, _, totals in shares]
         yield Family("agw_split_errors", "Of these, those with a status of 500 or above.", Kind.COUNTER, errors)
         durations = [
-            sample
+            Histogram(SHARE_BOUNDS, totals.buckets, totals.seconds, (("split", split.iri),))
             for split, _, totals in shares
-            for sample in histogram_samples(SHARE_BOUNDS, totals.buckets, totals.seconds, (("split", split.iri),))
         ]
         yield Family(
             "agw_split_duration_seconds", "Time from head to the end of the answer.", Kind.HISTOGRAM, durations

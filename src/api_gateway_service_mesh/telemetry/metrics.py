@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
-__all__ = ["OPENMETRICS_TYPE", "PROMETHEUS_TYPE", "Family", "Kind", "Sample", "histogram_samples", "render_metrics"]
+__all__ = ["OPENMETRICS_TYPE", "PROMETHEUS_TYPE", "Family", "Histogram", "Kind", "Sample", "render_metrics"]
 
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -36,25 +37,40 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Histogram:
+    """All samples of one histogram. ``counts`` are per bucket, with one more than ``bounds`` for what is slower."""
+
+    bounds: tuple[float, ...]
+    counts: Sequence[int]
+    total: float
+    labels: Sequence[tuple[str, str]] = ()
+
+    def lines(self, name: str) -> Iterator[str]:
+        """As text. A gateway with thousands of routes has more of these lines than of all others together."""
+        labels = _labels(self.labels)
+        start = f"{name}_bucket{labels[:-1]}," if labels else f"{name}_bucket{{"
+        seen = 0
+        for bound, count in zip(_bounds(self.bounds), self.counts, strict=True):
+            seen += count
+            yield f"{start}{bound} {seen}"
+        yield f"{name}_sum{labels} {_number(self.total)}"
+        yield f"{name}_count{labels} {seen}"
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """A metric: ``name`` without ``_total``, one line of help, its type, its samples."""
 
     name: str
     help: str
     kind: Kind
-    samples: Sequence[Sample]
+    samples: Sequence[Sample | Histogram]
 
 
-def histogram_samples(
-    bounds: Sequence[float], counts: Sequence[int], total: float, labels: Sequence[tuple[str, str]]
-) -> Iterator[Sample]:
-    """The samples of one histogram. ``counts`` are per bucket, with one more than ``bounds`` for what is slower."""
-    seen = 0
-    for bound, count in zip((*bounds, math.inf), counts, strict=True):
-        seen += count
-        yield Sample(seen, (*labels, ("le", _number(bound))), "_bucket")
-    yield Sample(total, labels, "_sum")
-    yield Sample(seen, labels, "_count")
+@cache
+def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """What ends the labels of each bucket."""
+    return tuple(f'le="{_number(bound)}"}}' for bound in (*bounds, math.inf))
 
 
 def render_metrics(families: Iterable[Family], *, openmetrics: bool = False) -> str:
@@ -70,9 +86,11 @@ def render_metrics(families: Iterable[Family], *, openmetrics: bool = False) -> 
         lines.append(f"# HELP {name} {_help(family.help, openmetrics)}")
         lines.append(f"# TYPE {name} {kind}")
         base = family.name + suffix
-        lines.extend(
-            f"{base}{sample.suffix}{_labels(sample.labels)} {_number(sample.value)}" for sample in family.samples
-        )
+        for sample in family.samples:
+            if isinstance(sample, Histogram):
+                lines.extend(sample.lines(base))
+            else:
+                lines.append(f"{base}{sample.suffix}{_labels(sample.labels)} {_number(sample.value)}")
     if openmetrics:
         lines.append("# EOF")
     return "\n".join(lines) + "\n"
