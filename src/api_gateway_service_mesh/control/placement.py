@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.policies import layout_for, relayout
 
-from .dataplane import DataPlane
 from .live import Live
+from .plane import Plane
 from .snapshot import MeshDifference
 
 __all__ = ["Placement", "Placer"]
@@ -38,7 +38,7 @@ class Placement:
 class Placer:
     """Places one revision after the other. Its methods are for a thread, one at a time."""
 
-    def __init__(self, plane: DataPlane) -> None:
+    def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._partly = 0
 

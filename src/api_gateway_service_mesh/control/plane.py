@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from api_gateway_service_mesh.policies import CellLayout, CellStore, Lock
 
     from .open_ports import OpenPorts
-    from .snapshot import Snapshot
+    from .snapshot import MeshDifference, Snapshot
     from .workers import Binding
 
 __all__ = ["Plane", "Pool"]
@@ -33,8 +33,14 @@ class Pool(Protocol):
     def failing(self) -> tuple[str, ...]:
         """A sentence for each that is in trouble."""
 
-    async def ship(self, snapshot: Snapshot) -> None:
-        """Bring `snapshot` to all. Raises AgwError when it is not taken; then all have what they had."""
+    async def ship(
+        self,
+        snapshot: Snapshot,
+        difference: MeshDifference | None = None,
+        slots: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
+        """Bring `snapshot` to all. Raises AgwError when it is not taken; then all have what they had. `difference` and
+        `slots` are what is different from what they serve, where that is little."""
 
     async def listen(self, binding: Binding) -> None:
         """Open a port, or renew what is served there. Raises AgwError when it cannot be had."""

@@ -196,7 +196,8 @@ class Engine:
         if log:
             slot = slots["access_log", mesh.iri]
             self._generation.log_counters = LogCounters(self._cells.view, slot, self._worker)
-        if stale is not None and old is not None and _settings(old.mesh) == _settings(mesh):
+        # What is written to the audit log names its revision, so handlers that write there are made anew.
+        if stale is not None and old is not None and mesh.audit is None and _settings(old.mesh) == _settings(mesh):
             self._generation.handlers = stale.kept(old.handlers)
         core.begin_folding(core.generation)
         touched = before if stale is None else (*stale.upstreams_gone, *(upstream.iri for upstream in stale.upstreams))

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from api_gateway_service_mesh.control.open_ports import OpenPorts, Place
 from api_gateway_service_mesh.control.ports import Reservation
-from api_gateway_service_mesh.control.snapshot import Snapshot
+from api_gateway_service_mesh.control.snapshot import MeshDifference, Snapshot
 from api_gateway_service_mesh.control.workers import Binding
 from api_gateway_service_mesh.errors import AgwError, Finding, Severity
 from api_gateway_service_mesh.manifests.envoy import ControlPlane, dynamic_bootstrap, resources
@@ -182,7 +182,12 @@ class _Envoys:
         async with self._changed:
             self._changed.notify_all()
 
-    async def ship(self, snapshot: Snapshot) -> None:
+    async def ship(
+        self,
+        snapshot: Snapshot,
+        difference: MeshDifference | None = None,
+        slots: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         """Bring a revision to all Envoys.
 
         Raises:
