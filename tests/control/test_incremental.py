@@ -48,7 +48,8 @@ def assert_same(made: Inspection, whole: Inspection) -> None:
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_random_edits(batch: int) -> None:
-    source = SourceGraph.parse(BASE if batch % 4 else some_routes(12))
+    # Without a text: what is left of one keeps its lines (`SourceGraph.spot`), and a graph made of triples has none.
+    source = SourceGraph.parse(BASE if batch % 4 else some_routes(12)).restated(documents=())
     previous = build(source)
     rng = random.Random(f"edits {batch}")
     followed = accepted = partly = 0
@@ -115,7 +116,7 @@ def test_places_and_warnings_are_those_of_the_text_as_it_is_now() -> None:
 def test_queries_of_ones_own_are_asked_anew_when_they_change(tmp_path: Path) -> None:
     queries = tmp_path / "project"
     shutil.copytree(resources.queries("project"), queries)
-    source = SourceGraph.parse(BASE)
+    source = SourceGraph.parse(BASE).restated(documents=())
     previous = build(source, queries=queries)
     file = queries / "route.rq"
     file.write_text(file.read_text().replace("agw:priority ?priority", "agw:priorities ?priority"))

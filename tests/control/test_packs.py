@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api_gateway_service_mesh.control.build import Build, build, inspect
-from api_gateway_service_mesh.control.gate import compiled
+from api_gateway_service_mesh.control.gate import Gate, compiled
 from api_gateway_service_mesh.control.packs import Packs, load_packs, shipped_packs
 from api_gateway_service_mesh.errors import ConfigError, Finding
 from api_gateway_service_mesh.graph import SourceGraph
@@ -316,3 +317,50 @@ def test_a_query_that_never_ends_refuses_the_configuration(tmp_path: Path, monke
     found = refused(tmp_path, routes(20), packs)
     assert time.monotonic() - begun < 10
     assert found[0].code == "policy-unanswered"
+
+
+def test_a_gate_is_asked_of_the_first_configuration_too(folder: Path) -> None:
+    """As if nothing changed: what it says of the new one must hold, what it says of the change does."""
+    pack = folder / "gates.ttl"
+    ask = "ASK {{ GRAPH <urn:agw:graph:new> {{ ?gateway a agw:ApiGateway ; agw:hasRoute ex:{route} }} }}"
+    head = HEAD + "@prefix sh: <http://www.w3.org/ns/shacl#> .\n"
+    gate = head + 'ex:keep a agw:ChangeGate ; agw:ask """PREFIX ex: <%s> %s""" ; sh:message "The route goes." .'
+    namespace = re.search(r"@prefix ex: <([^>]*)>", HEAD)
+    assert namespace
+    file = folder / "gateway.ttl"
+    file.write_text(routes(2))
+    for route, refused in (("r1", False), ("r7", True)):
+        pack.write_text(gate % (namespace[1], ask.format(route=route)))
+        gates = Gate(None, [str(pack)])
+        if refused:
+            with pytest.raises(ConfigError, match="The route goes"):
+                gates.compiled(lambda: SourceGraph.load([file]), None)
+        else:
+            assert gates.compiled(lambda: SourceGraph.load([file]), None)
+
+
+def test_a_pack_that_is_edited_counts_from_then_on_if_what_is_served_keeps_it(folder: Path) -> None:
+    pack, file = folder / "house.ttl", folder / "gateway.ttl"
+    head = HEAD + "@prefix sh: <http://www.w3.org/ns/shacl#> .\n"
+    rule = (
+        "ex:Rule a sh:NodeShape ; sh:targetClass agw:Route ; sh:property [ sh:path agw:%s ; sh:minCount 1 ; "
+        'sh:severity sh:Violation ; sh:message "It lacks something." ] .'
+    )
+    pack.write_text(head + rule % "routePath")
+    file.write_text(routes(2))
+    gate = Gate(None, [str(pack), "owners"][:1])
+    assert gate.files == (pack,)
+
+    def read() -> SourceGraph:
+        return SourceGraph.load([file])
+
+    served = gate.compiled(read, None)
+    key = gate.policies
+    assert gate.reloaded(read, served) is None and gate.policies == key
+    pack.write_text(head + rule % "hostname")
+    with pytest.raises(ConfigError, match="It lacks something"):
+        gate.reloaded(read, served)
+    assert gate.policies == key
+    pack.write_text(head + rule % "hasBackendService")
+    assert gate.reloaded(read, served) is None
+    assert gate.policies != key

@@ -99,3 +99,16 @@ def test_positions_are_built_only_when_asked_for() -> None:
     assert "positions" not in vars(graph)
     graph.locate(EX + "route1")
     assert "positions" in vars(graph)
+
+
+def test_what_a_changed_graph_still_says_keeps_its_place() -> None:
+    text = "@prefix ex: <urn:x:> .\nex:a ex:p 1 , 2 .\nex:b ex:q ex:a .\n"
+    source = SourceGraph.parse(text, "here.ttl")
+    a, p = NamedNode("urn:x:a"), NamedNode("urn:x:p")
+    one, two, three = (Literal(number) for number in (1, 2, 3))
+    changed = source.changed([(a, p, one)], [(a, p, three)]).changed([], [(a, p, Literal(4))]).restated(documents=())
+    assert str(changed.locate("urn:x:a", "urn:x:p", two)) == "here.ttl:2:15"
+    assert str(changed.locate("urn:x:b", "urn:x:q")) == "here.ttl:3:11"
+    assert str(changed.locate("urn:x:a")) == "here.ttl:2:1"
+    assert [changed.locate("urn:x:a", "urn:x:p", value) for value in (one, three)] == [None, None]
+    assert changed.changed([(a, p, two)], []).locate("urn:x:a") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ from .options import build_files, files_argument, gateway_option
 from .output import print_report, step
 
 __all__ = ["command"]
+
+_LARGE = 1 << 20
 
 
 @click.command("load")
@@ -29,6 +32,19 @@ def command(files: tuple[Path, ...], store: str, gateway: str | None) -> int:
     endpoint = graph_store_of(store)
     for name, count, body in graphs_to_load(built.source):
         step(f"{name}: {count} triples, {len(body)} bytes …")
-        put_graph(endpoint, name, body)
+        put_graph(endpoint, name, body, _progress(name, len(body)))
         click.echo(f"{name}: {count} triples")
     return 0
+
+
+def _progress(name: str, size: int) -> Callable[[int], None]:
+    """Tells every tenth of a body that takes a while."""
+    tenths = 0
+
+    def told(sent: int) -> None:
+        nonlocal tenths
+        if size >= _LARGE and sent * 10 // size > tenths:
+            tenths = sent * 10 // size
+            step(f"{name}: {tenths * 10} %")
+
+    return told

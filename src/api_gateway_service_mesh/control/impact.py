@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
+from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.terms import lexical
-from api_gateway_service_mesh.manifests import render
+from api_gateway_service_mesh.manifests import TARGETS, render
 from api_gateway_service_mesh.model import Mesh, Route
 from api_gateway_service_mesh.routing.meaning import same
 
@@ -22,8 +23,8 @@ __all__ = ["Impact", "impact", "impact_json", "impact_of", "render_impact"]
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """IRIs, sorted. ``hosts`` has ``*`` where a touched route takes any; ``manifests`` are paths of Istio's; ``share``
-    is the part of all requests so far that touched routes took (None: not known)."""
+    """IRIs, sorted. ``hosts`` has ``*`` where a touched route takes any; ``manifests`` are TARGET/PATH; ``share`` is
+    the part of all requests so far that touched routes took (None: not known)."""
 
     routes: tuple[str, ...]
     services: tuple[str, ...]
@@ -84,10 +85,19 @@ def _settings(mesh: Mesh) -> Mesh:
 
 
 def _manifests(old: Mesh, new: Mesh) -> tuple[str, ...]:
-    one, other = (
-        {item.path: item.text for item in render(mesh, "istio", allow_loss=True).manifests} for mesh in (old, new)
-    )
-    return tuple(sorted(str(path) for path in one.keys() | other.keys() if one.get(path) != other.get(path)))
+    """The manifests of every target there is; those that cannot be rendered of a mesh are not there."""
+    touched: set[str] = set()
+    for target in TARGETS:
+        one, other = _rendered(old, target), _rendered(new, target)
+        touched |= {f"{target}/{path}" for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
+    return tuple(sorted(touched))
+
+
+def _rendered(mesh: Mesh, target: str) -> dict[str, str]:
+    try:
+        return {str(item.path): item.text for item in render(mesh, target, allow_loss=True).manifests}
+    except AgwError:
+        return {}
 
 
 def render_impact(found: Impact) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -62,14 +63,29 @@ def graph_store_of(store: str) -> str:
     )
 
 
-def put_graph(endpoint: str, name: str, body: bytes) -> None:
-    """Put one named graph in the place of what the store holds of it.
+class _Told(io.BytesIO):
+    """A body that tells how much of it was read."""
+
+    def __init__(self, body: bytes, told: Callable[[int], None]) -> None:
+        super().__init__(body)
+        self._told = told
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        if part:
+            self._told(self.tell())
+        return part
+
+
+def put_graph(endpoint: str, name: str, body: bytes, told: Callable[[int], None] | None = None) -> None:
+    """Put one named graph in the place of what the store holds of it. ``told`` hears how many bytes were sent.
 
     Raises:
         StoreUnavailable: it is not taken.
     """
-    request = _request(f"{endpoint}?{urlencode({'graph': name})}", body)
+    request = _request(f"{endpoint}?{urlencode({'graph': name})}", body if told is None else _Told(body, told))
     request.method = "PUT"
+    request.add_header("Content-Length", str(len(body)))
     request.add_header("Content-Type", "application/n-triples")
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
@@ -81,7 +97,7 @@ def put_graph(endpoint: str, name: str, body: bytes) -> None:
         raise StoreUnavailable(f"{endpoint} does not take {name}: {error}") from None
 
 
-def _request(url: str, body: bytes | None = None) -> urllib.request.Request:
+def _request(url: str, body: bytes | io.BytesIO | None = None) -> urllib.request.Request:
     request = urllib.request.Request(url, data=body, headers={"Accept": "application/n-triples"})  # noqa: S310
     if authorization := os.environ.get("AGW_STORE_AUTHORIZATION"):
         request.add_header("Authorization", authorization)

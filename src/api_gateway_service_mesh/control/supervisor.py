@@ -37,7 +37,6 @@ from .live import Live, certificates
 from .memory import resident_bytes
 from .metrics import ControlCounters
 from .options import ServeOptions
-from .packs import load_packs
 from .placement import Placer
 from .plane import Plane
 from .rollout import Rollouts
@@ -82,8 +81,8 @@ class Supervisor:
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._ports = plane.ports(options.host, options.port)
         self._loading = asyncio.Lock()
-        self._gate = Gate(options.gateway, load_packs(options.policies))
-        self._keeper = Keeper(self.store.compiled, options.gateway, self._gate.policies)
+        self._gate = Gate(options.gateway, options.policies)
+        self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self._gate.policies)
         self._feed = Feed()
         self.audit = Audit(say)
         plane.pool.on_audit = self.audit.decided
@@ -191,7 +190,8 @@ class Supervisor:
             keeping.cancel()
 
     def _files(self) -> Iterator[Path]:
-        """What a change of is a reason to load again, besides the configuration's own files: certificates."""
+        """Whose change is a reason to load again, besides the configuration's own: policy packs and certificates."""
+        yield from self._gate.files
         for certificate in certificates(self.build.mesh) if self.build is not None else ():
             key = certificate.private_key_ref or ""
             names = (
@@ -307,7 +307,9 @@ class Supervisor:
 
     def _compile(self, source: SourceGraph | None) -> Build | None:
         """The build of `source` (None: of what the store says now); None when that is in force. Runs in a thread."""
-        return self._gate.compiled(self.store.read if source is None else lambda: source, self.build)
+        if source is None:
+            return self._gate.reloaded(self.store.read, self.build)
+        return self._gate.compiled(lambda: source, self.build)
 
     async def _go_live(
         self,

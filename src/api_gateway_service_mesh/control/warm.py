@@ -12,6 +12,7 @@ import hashlib
 import io
 import logging
 import pickle
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def load_snapshot(path: Path, key: str) -> Mesh | None:
 class Keeper:
     """Keeps what is served for the next start, at `path` (None: nowhere), once nothing has changed for a while."""
 
-    def __init__(self, path: Path | None, gateway: str | None, policies: str = "") -> None:
+    def __init__(self, path: Path | None, gateway: str | None, policies: Callable[[], str] = str) -> None:
         self._path = path
         self._gateway = gateway
         self._policies = policies
@@ -92,7 +93,7 @@ class Keeper:
         """What the last run compiled of the configuration with this digest, if anything."""
         if self._path is None or digest is None:
             return None
-        return load_snapshot(self._path, key_of(digest, self._gateway, self._policies))
+        return load_snapshot(self._path, key_of(digest, self._gateway, self._policies()))
 
     def changed(self, digest: str, mesh: Mesh) -> None:
         """This is served from now on."""
@@ -118,7 +119,9 @@ class Keeper:
         if self._path is not None and self._latest is not None:
             (digest, mesh), self._latest = self._latest, None
             try:
-                await asyncio.to_thread(save_snapshot, self._path, key_of(digest, self._gateway, self._policies), mesh)
+                await asyncio.to_thread(
+                    save_snapshot, self._path, key_of(digest, self._gateway, self._policies()), mesh
+                )
             except OSError as error:
                 _log.warning("%s is not written: %s", self._path, error)
 

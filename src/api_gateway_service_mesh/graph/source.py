@@ -67,6 +67,8 @@ class SourceGraph:
         self._triples: tuple[Triple, ...] | None = tuple(triples)
         self._subjects: dict[Resource, tuple[Row, ...]] | None = None
         self._digest: TripleSetDigest | None = None
+        self._written: SourceGraph | None = None
+        """What this graph was made of by changes and stands in texts: where what it still says of that stands."""
 
     def __repr__(self) -> str:
         return f"<SourceGraph {', '.join(self.files) or 'of no file'}>"
@@ -139,6 +141,8 @@ class SourceGraph:
             subjects[subject] = (*subjects.get(subject, ()), *rows)
         made = SourceGraph((), (), (), {**self.prefixes, **(prefixes or {})})
         made._rows = made._triples = None
+        stands = any(document.has_positions and document.text for document in self.documents)
+        made._written = self if stands else self._written
         made._subjects = subjects
         new = tuple(chain.from_iterable(come.values()))
         made.step = Step(self.identity, tuple(gone), new)
@@ -159,6 +163,8 @@ class SourceGraph:
         made = copy(self)
         made.__dict__.pop("positions", None)
         made.documents = self.documents if documents is None else tuple(documents)
+        if any(document.has_positions and document.text for document in made.documents):
+            made._written = None
         made.findings = self.findings if findings is None else tuple(findings)
         return made
 
@@ -286,12 +292,30 @@ class SourceGraph:
     def spot(self, subject: str, predicate: str | None = None, value: Term | str | None = None) -> Spot | None:
         """Like `locate`, with the length of what stands there and the document it stands in."""
         if not self.documents:
+            found = None
+        elif predicate is None:
+            found = self.positions.subject(subject)
+        elif value is None:
+            found = self.positions.predicate(subject, predicate)
+        else:
+            found = self.positions.object(subject, predicate, value)
+        return found if found is not None or self._written is None else self._kept(subject, predicate, value)
+
+    def _kept(self, subject: str, predicate: str | None, value: Term | str | None) -> Spot | None:
+        """Where the texts that this graph was made of say what it still says."""
+        assert self._written is not None
+        try:
+            node = NamedNode(subject)
+        except ValueError:
             return None
-        if predicate is None:
-            return self.positions.subject(subject)
-        if value is None:
-            return self.positions.predicate(subject, predicate)
-        return self.positions.object(subject, predicate, value)
+        before = set(self._written.stated(node))
+        for row in self.stated(node):
+            if row in before and (predicate is None or row[1].value == predicate):
+                if predicate is None:
+                    return self._written.spot(subject)
+                if value is None or value in (row[2], lexical(row[2])):
+                    return self._written.spot(subject, predicate, row[2])
+        return None
 
     def locate(self, subject: str, predicate: str | None = None, value: Term | str | None = None) -> Location | None:
         """Where a subject, one of its properties, or one value stands; None when the source does not say it.

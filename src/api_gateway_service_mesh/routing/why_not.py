@@ -1,4 +1,5 @@
-"""Why a route does not take a request, and the smallest edit of the configuration after which it does.
+"""Why a route does not take a request, and an edit of the configuration after which it does: of the edits that are
+tried (below) the one with the fewest steps.
 
 What stands in the way is of two kinds: predicates of the route that the request fails, each of which has to go or to be
 widened; and routes that hold too and come first in the order. Against those the route can be made more specific (this

@@ -1,8 +1,8 @@
-"""Expectations."""
+"""Expectations, and what is no part of a configuration."""
 
 from __future__ import annotations
 
-from .case import right, wrong
+from .case import right, warned, wrong
 
 __all__ = ["EXPECTATION"]
 
@@ -40,4 +40,6 @@ EXPECTATION = [
         (f'{ONE} ; agw:expectsLocation "" .', "One place is expected"),
         ("ex:route agw:expectsStatus 404 .", "belong to an agw:Expectation"),
     ),
+    *warned("a change gate", ('ex:keep a agw:ChangeGate ; agw:ask "ASK {}" .', "never asked")),
+    *wrong("a change gate", ('ex:route agw:ask "ASK {}" .', "belongs to an agw:ChangeGate")),
 ]
