@@ -116,7 +116,9 @@ def versions() -> Iterator[RequestCase]:
         (Seen("POST", body=b"hello"),),
         closes=True,
     )
-    yield RequestCase("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (frozenset({400, 405, 501, 505}),))
+    yield RequestCase(
+        "almost an HTTP/2 preface", b"PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n", (frozenset({400, 405, 501, 505}),)
+    )
     yield RequestCase("TLS hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64 + b"\r\n\r\n", (BAD,))
     yield RequestCase("proxy protocol", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + get(), (VERSION | METHOD,))
 

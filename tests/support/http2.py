@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import h2.settings
 
 __all__ = [
@@ -193,3 +196,122 @@ class Client:
     def close(self) -> None:
         """Hang up."""
         self.writer.close()
+
+
+@dataclass
+class Asked:
+    """A request as it came."""
+
+    stream: int
+    fields: list[tuple[str, str]]
+    body: bytes = b""
+    trailers: list[tuple[str, str]] = field(default_factory=list)
+
+    def get(self, name: str) -> str | None:
+        """The only value of a field, or None."""
+        values = [value for key, value in self.fields if key == name]
+        assert len(values) <= 1, values
+        return values[0] if values else None
+
+
+class Talk:
+    """One connection to the backend of `backend2`."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+
+    def send(self) -> None:
+        """What there is to send."""
+        self.writer.write(self.h2.data_to_send())
+
+    def answer(
+        self,
+        asked: Asked,
+        body: bytes = b"",
+        status: str = "200",
+        fields: Sequence[tuple[str, str]] = (),
+        trailers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Answer a request."""
+        self.h2.send_headers(asked.stream, [(":status", status), *fields], end_stream=not body and not trailers)
+        if body:
+            self.h2.send_data(asked.stream, body, end_stream=not trailers)
+        if trailers:
+            self.h2.send_headers(asked.stream, trailers, end_stream=True)
+        self.send()
+
+
+@dataclass
+class Backend2:
+    """A running backend of HTTP/2."""
+
+    port: int = 0
+    connections: int = 0
+    requests: list[Asked] = field(default_factory=list)
+    most_at_once: int = 0
+
+
+@contextlib.asynccontextmanager
+async def backend2(
+    script: Callable[[Asked, Talk], Awaitable[None]],
+    *,
+    context: ssl.SSLContext | None = None,
+    streams: int = 100,
+    early: bool = False,
+) -> AsyncIterator[Backend2]:
+    """Serve `script`, called for each request when it is there in whole; with `early` when its head is."""
+    state = Backend2()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def run(asked: Asked, talk: Talk) -> None:
+        try:
+            await script(asked, talk)
+        except (h2.exceptions.StreamClosedError, h2.exceptions.ProtocolError):
+            pass
+
+    def start(asked: Asked, talk: Talk) -> None:
+        state.requests.append(asked)
+        task = asyncio.create_task(run(asked, talk))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        state.most_at_once = max(state.most_at_once, len(tasks))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        state.connections += 1
+        talk = Talk(writer)
+        codes = h2.settings.SettingCodes
+        stated = {codes.MAX_CONCURRENT_STREAMS: streams, codes.ENABLE_CONNECT_PROTOCOL: 1}
+        talk.h2.local_settings = h2.settings.Settings(client=False, initial_values=stated)
+        talk.h2.initiate_connection()
+        talk.send()
+        open_: dict[int, Asked] = {}
+        try:
+            while data := await reader.read(65536):
+                for event in talk.h2.receive_data(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        found = [(name.decode(), value.decode()) for name, value in event.headers]
+                        open_[event.stream_id] = asked = Asked(event.stream_id, found)
+                        if early:
+                            start(asked, talk)
+                    elif isinstance(event, h2.events.DataReceived):
+                        open_[event.stream_id].body += event.data
+                        talk.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    elif isinstance(event, h2.events.TrailersReceived):
+                        open_[event.stream_id].trailers = [(n.decode(), v.decode()) for n, v in event.headers]
+                    elif isinstance(event, h2.events.StreamEnded) and not early:
+                        start(open_[event.stream_id], talk)
+                talk.send()
+        except (ConnectionError, h2.exceptions.ProtocolError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    state.port = server.sockets[0].getsockname()[1]
+    try:
+        yield state
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()

@@ -163,6 +163,11 @@ class Answering(Asker):
         """The client asks for a WebSocket."""
         return self.block.marks.websocket and self.method == "GET"
 
+    @property
+    def wants_trailers(self) -> bool:
+        """The client takes trailers (RFC 9110 §6.5.1)."""
+        return "trailers" in (self.block.header("te") or "").lower()
+
     # -- what the other half does
 
     def _try_again(self, failure: Failure, status: int, answer: AnswerHead | None = None) -> bool:

@@ -26,10 +26,11 @@ _Look = tuple[tuple[int, int, int, int] | str | None, ...]
 class ClientTls:
     """See the module."""
 
-    __slots__ = ("_context", "_files", "_look", "_tls", "_variable")
+    __slots__ = ("_alpn", "_context", "_files", "_look", "_tls", "_variable")
 
-    def __init__(self, tls: UpstreamTls) -> None:
+    def __init__(self, tls: UpstreamTls, alpn: tuple[str, ...] = ("http/1.1",)) -> None:
         self._tls = tls
+        self._alpn = alpn
         certificate = tls.certificate
         kind, _, place = (certificate.private_key_ref or "").partition(":") if certificate is not None else ("", "", "")
         named = (
@@ -52,7 +53,7 @@ class ClientTls:
         context = self._context
         if context is None or look != self._look:
             try:
-                context = client_context(self._tls)
+                context = client_context(self._tls, self._alpn)
             except ConfigError as error:
                 if context is None:
                     raise

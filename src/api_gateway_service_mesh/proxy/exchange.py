@@ -238,21 +238,18 @@ class Exchange(Answering):
             self._end(failed=True)
             return
         pool = self.pool
-        if (
-            connection.served
-            and not connection.started
-            and not self.stale_retried
-            and pool is not None
-            and self.replay is not None
-            and self.method in IDEMPOTENT_METHODS
-        ):
+        unseen = connection.refused or (
+            connection.served and not connection.started and self.method in IDEMPOTENT_METHODS
+        )
+        if unseen and not self.stale_retried and pool is not None and self.replay is not None:
             self.stale_retried = True
             self.waiting = list(self.replay)
             pool.flush()
             if pool.wait(self):
                 return
         problem = "upstream-bad-answer" if malformed else "upstream-reset"
-        self._failed(Failure.RESET, Refusal(502, problem, detail, failure=True))
+        failure = Failure.REFUSED if connection.refused else Failure.RESET
+        self._failed(failure, Refusal(502, problem, detail, failure=True))
 
     def _failed(self, failure: Failure, refusal: Refusal, status: int = 0) -> None:
         """An attempt came to nothing: once more, or tell the client."""

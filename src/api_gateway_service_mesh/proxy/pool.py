@@ -18,11 +18,11 @@ import socket
 import ssl
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import aiohappyeyeballs
 
-from api_gateway_service_mesh.model import Endpoint, Upstream, UpstreamTls
+from api_gateway_service_mesh.model import Endpoint, HttpProtocol, Upstream, UpstreamTls
 from api_gateway_service_mesh.policies import Bulkhead, EndpointCounters
 from api_gateway_service_mesh.security.peer import peer_certificate
 from api_gateway_service_mesh.security.tls import server_name
@@ -35,21 +35,39 @@ from .upstream import UpstreamConnection
 
 if TYPE_CHECKING:
     from .asker import Asker
+    from .backend_side import BackendSide
+    from .core import Core
 
-__all__ = ["EndpointPool", "UpstreamPool"]
+__all__ = ["EndpointPool", "Opened", "UpstreamPool"]
 
 HAPPY_EYEBALLS_SECONDS = 0.25
+#: What is offered during the TLS handshake, by what is wanted.
+_ALPN: Final[dict[HttpProtocol, tuple[str, ...]]] = {
+    HttpProtocol.HTTP1: ("http/1.1",),
+    HttpProtocol.HTTP2: ("h2",),
+    HttpProtocol.AUTO: ("h2", "http/1.1"),
+}
+
+
+class Opened(Protocol):
+    """A connection that was just made."""
+
+    transport: asyncio.Transport
+
+    def abort(self) -> None:
+        """Close now."""
 
 
 class UpstreamPool:
     """The connections of one upstream. Survives a reload as long as the upstream's TLS and pool settings do."""
 
-    def __init__(self, upstream: Upstream, reader: AnswerReader, room: memoryview) -> None:
+    def __init__(self, upstream: Upstream, reader: AnswerReader, room: memoryview, core: Core) -> None:
         self.upstream = upstream
+        self.core = core
         self.room = room
         """Where TLS connections are read into (`tls_reader`)."""
         self.bounds = upstream.pool
-        self.tls = ClientTls(upstream.tls or UpstreamTls())
+        self.tls = ClientTls(upstream.tls or UpstreamTls(), _ALPN[upstream.protocol])
         self.reader = reader
         self.open = 0
         self.idle = 0
@@ -60,13 +78,20 @@ class UpstreamPool:
 
     def serves(self, upstream: Upstream) -> bool:
         """Whether this pool can go on under `upstream`'s new description."""
-        return upstream.pool == self.bounds and upstream.tls == self.upstream.tls
+        before = self.upstream
+        return upstream.pool == self.bounds and upstream.tls == before.tls and upstream.protocol == before.protocol
 
     def endpoint(self, endpoint: Endpoint, counters: EndpointCounters) -> EndpointPool:
         """The pool of one endpoint, made when missing."""
         pool = self.endpoints.get(endpoint)
         if pool is None:
-            pool = self.endpoints[endpoint] = EndpointPool(self, endpoint, counters)
+            if self.upstream.protocol is HttpProtocol.HTTP1:
+                pool = EndpointPool(self, endpoint, counters)
+            else:
+                from .http2.pool import MultiplexedPool
+
+                pool = MultiplexedPool(self, endpoint, counters)
+            self.endpoints[endpoint] = pool
         else:
             pool.counters = counters
         return pool
@@ -114,7 +139,7 @@ class UpstreamPool:
         if not self.waiting:
             return
         for pool in self.endpoints.values():
-            if len(pool.waiters) > pool.connecting:
+            if len(pool.waiters) > pool.connecting * pool.per_connection:
                 pool.connect()
                 if self.open >= self.bounds.max_connections:
                     return
@@ -131,6 +156,8 @@ class EndpointPool:
         self.idle: list[UpstreamConnection] = []
         self.waiters: dict[Asker, None] = {}
         self.connecting = 0
+        self.per_connection = 1
+        """So many requests at once a connection serves, as far as is known."""
         self.max_served = parent.bounds.max_requests_per_connection or sys.maxsize
         """So many answers a connection gives before it is closed."""
         self.age = 0
@@ -142,7 +169,7 @@ class EndpointPool:
         except ValueError:
             self.addresses = Addresses(endpoint.host, endpoint.port, self._moved)
 
-    def take(self) -> UpstreamConnection | None:
+    def take(self) -> BackendSide | None:
         """An idle connection, the freshest, or None."""
         idle = self.idle
         while idle:
@@ -160,7 +187,7 @@ class EndpointPool:
             return False
         self.waiters[exchange] = None
         parent.waits(1)
-        if self.connecting < len(self.waiters):
+        if self.connecting * self.per_connection < len(self.waiters):
             self.connect()
         return True
 
@@ -201,14 +228,22 @@ class EndpointPool:
             self.connecting -= 1
             self.counters.connections(1)
             if self._is_expected(connection):
-                self.put(connection, monotonic())
+                self.admit(connection)
                 return
             connection.abort()
             exchange = self._next_waiter()
             if exchange is not None:
                 exchange.connect_failed(f"the certificate of {self.authority} is of none that agw may speak to")
 
-    def _is_expected(self, connection: UpstreamConnection) -> bool:
+    def fresh(self) -> Opened:
+        """The protocol of a connection to be made."""
+        return UpstreamConnection(self, self.parent.reader)
+
+    def admit(self, connection: Opened) -> None:
+        """Take a new connection into service."""
+        self.put(cast(UpstreamConnection, connection), monotonic())
+
+    def _is_expected(self, connection: Opened) -> bool:
         """Whether the other side is who the configuration says; before a byte of a request is sent."""
         tls = self.parent.upstream.tls
         if tls is None or not tls.peers:
@@ -217,7 +252,7 @@ class EndpointPool:
         certificate = peer_certificate(secured)
         return certificate is not None and certificate.is_among(tls.peers)
 
-    async def _open(self) -> UpstreamConnection:
+    async def _open(self) -> Opened:
         loop = asyncio.get_running_loop()
         endpoint, tls = self.endpoint, self.parent.upstream.tls
         context: ssl.SSLContext | None = None
@@ -226,7 +261,7 @@ class EndpointPool:
             context = self.parent.tls.context()
             name = server_name(endpoint, tls)
 
-        connection = UpstreamConnection(self, self.parent.reader)
+        connection = self.fresh()
         protocol: asyncio.BaseProtocol = cast(asyncio.Protocol, connection)
         if context is not None:
             protocol = TlsReader(cast(asyncio.Protocol, connection), self.parent.room)

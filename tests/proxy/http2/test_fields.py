@@ -9,7 +9,6 @@ from ngh2 import NeverIndexedHeader
 
 from api_gateway_service_mesh.model import Limits
 from api_gateway_service_mesh.proxy.answer import AnswerError, AnswerReader
-from api_gateway_service_mesh.proxy.http2.connection import LOW_WATER, Http2Stream
 from api_gateway_service_mesh.proxy.http2.fields import Translations, request_head, trailers
 from api_gateway_service_mesh.proxy.request_line import HeadError
 
@@ -76,10 +75,3 @@ def test_trailers_say_nothing_that_was_decided_on() -> None:
     told = [(b"grpc-status", b"0"), (b"content-length", b"1"), (b"x-forwarded-for", b"a"), (b":path", b"/"),
             (b"x_forwarded_for", b"a"), (b"authorization", b"b")]  # fmt: skip
     assert trailers(told) == [(b"grpc-status", b"0")]
-
-
-def test_a_stream_says_what_it_lacks() -> None:
-    assert LOW_WATER < 65536
-    for ask in (Http2Stream().filled, Http2Stream().emptied):
-        with pytest.raises(NotImplementedError):
-            ask()

@@ -186,8 +186,12 @@ class Http2Client(Http2Connection):
         if exchange.handler is None:
             exchange.body_done = done
             exchange.refuse(unrouted(exchange, known.block.marks.host, head.path))
+        elif head.websocket:
+            exchange.start(b"", True)
+            stream.came(body, done)
+            return
         else:
-            exchange.start(body, done or head.websocket)
+            exchange.start(body, done)
         if body:
             stream.passed_on(len(body))
 
@@ -236,8 +240,7 @@ class Http2Client(Http2Connection):
         self.streams.pop(stream.id, None)
         if early:
             stream.unwanted = True
-            self._sending[stream.id] = stream  # until the answer has left
-            self.touch()
+            self.watch(stream)  # until the answer has left
         else:
             self._resets = min(self._resets + 1, RESETS)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from ngh2 import Configuration, Connection, ErrorCode, NGH2Error, Role
 
@@ -40,26 +40,16 @@ LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1024 * 1024
 
 
-class Http2Stream:
-    """What a connection asks of its streams."""
+class Http2Stream(Protocol):
+    """What a connection asks of its streams: to take no more, or more again; and to know that nothing waits."""
 
-    __slots__ = ("full", "id")
+    id: int
+    full: bool
+    """More than `HIGH_WATER` waits."""
 
-    def __init__(self) -> None:
-        self.id = 0
-        self.full = False
-        """More than `HIGH_WATER` waits."""
-
-    def filled(self) -> None:
-        """Take no more for now."""
-        raise NotImplementedError
-
-    def emptied(self) -> None:
-        """Take more again."""
-        raise NotImplementedError
-
-    def drained(self) -> None:
-        """Nothing waits any more."""
+    def filled(self) -> None: ...
+    def emptied(self) -> None: ...
+    def drained(self) -> None: ...
 
 
 class Http2Connection:
@@ -161,6 +151,11 @@ class Http2Connection:
             self._h2.send_data(stream.id, payload, end_stream=end)
         except NGH2Error:
             return  # the stream is gone, and whose it was is about to hear of it
+        self._sending[stream.id] = stream
+        self.touch()
+
+    def watch(self, stream: Http2Stream) -> None:
+        """Tell `stream` when nothing of it waits any more."""
         self._sending[stream.id] = stream
         self.touch()
 

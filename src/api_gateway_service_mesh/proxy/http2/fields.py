@@ -26,7 +26,7 @@ Field = tuple[bytes, bytes]
 _MEMORY: Final = 1024
 _MEMORY_BYTES: Final = 2048
 #: Of one connection only (RFC 9113 §8.2.2); framing is HTTP/2's own.
-_CONNECTION: Final = HOP_BY_HOP - {b"content-length"}
+_CONNECTION: Final = HOP_BY_HOP - {b"content-length", b"expect"}
 #: What means something to who routes, frames or authenticates is no trailer (RFC 9110 §6.5.1).
 _NO_TRAILER: Final = (
     HOP_BY_HOP

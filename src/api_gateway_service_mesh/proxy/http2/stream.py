@@ -11,7 +11,6 @@ from ngh2 import ErrorCode
 
 from ..answer import AnswerHead, AnswerMarks, StatusLine
 from ..core import HOUSEKEEPING_SECONDS, STALL_SECONDS
-from .connection import Http2Stream
 from .tunnel import StreamTransport
 
 if TYPE_CHECKING:
@@ -26,17 +25,17 @@ __all__ = ["ClientStream"]
 _WEBSOCKET: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
-class ClientStream(Http2Stream):
+class ClientStream:
     """See the module."""
 
     __slots__ = (
-        "_connection", "_early", "_paused", "_tunnel", "_unread", "exchange", "key", "unwanted", "websocket",
-        "writing_paused",
+        "_connection", "_early", "_paused", "_tunnel", "_unread", "exchange", "full", "id", "key", "unwanted",
+        "websocket", "writing_paused",
     )  # fmt: skip
 
     def __init__(self, connection: Http2Client, stream_id: int) -> None:
-        super().__init__()
         self.id = stream_id
+        self.full = False
         self._connection = connection
         self.exchange: Exchange | None = None
         self.websocket = False
@@ -178,6 +177,10 @@ class ClientStream(Http2Stream):
             tunnel.from_client(data)
         if not self._paused:
             self._return_unread()
+
+    def leave(self) -> None:
+        """End once everything is said."""
+        self.unwanted = True
 
     def pause_body(self) -> None:
         """Read no more for now."""

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ngh2 import ErrorCode
 
 if TYPE_CHECKING:
-    from .client import Http2Client
-    from .stream import ClientStream
+    from .connection import Http2Connection
 
 __all__ = ["StreamTransport"]
+
+
+class TunnelStream(Protocol):
+    """A stream that a tunnel ends at."""
+
+    id: int
+    full: bool
+
+    def filled(self) -> None: ...
+    def emptied(self) -> None: ...
+    def drained(self) -> None: ...
+    def leave(self) -> None: ...
+    def pause_body(self) -> None: ...
+    def resume_body(self) -> None: ...
 
 
 class StreamTransport:
@@ -18,7 +31,7 @@ class StreamTransport:
 
     __slots__ = ("_closing", "_connection", "_ended", "_stream")
 
-    def __init__(self, connection: Http2Client, stream: ClientStream) -> None:
+    def __init__(self, connection: Http2Connection, stream: TunnelStream) -> None:
         self._connection = connection
         self._stream = stream
         self._ended = False
@@ -45,8 +58,11 @@ class StreamTransport:
 
     def close(self) -> None:
         """End after what was said has left."""
-        self.write_eof()
-        self._closing = True
+        if not self._closing:
+            self._closing = True
+            self._stream.leave()
+            self.write_eof()
+            self._connection.watch(self._stream)
 
     def abort(self) -> None:
         """End now."""
