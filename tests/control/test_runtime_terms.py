@@ -54,7 +54,12 @@ async def first_waits(here: Backend, call: Call) -> None:
     call.answer()
 
 
+async def refuses(_: Backend, call: Call) -> None:
+    call.answer(403)
+
+
 BACKENDS = {
+    "refusing": refuses,
     "well": well,
     "broken": broken,
     "waits": waits,
@@ -74,7 +79,7 @@ CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
-    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried .
+    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
     agw:maximumLoopLag "PT60S"^^xsd:dayTimeDuration .
@@ -124,6 +129,16 @@ ex:abort a agw:FaultInjection ; agw:abortStatus 503 ; agw:abortPercent 100 .
 ex:ruled a agw:Route ; agw:routePath "/ruled" ; agw:hasBackendService ex:wellService ; agw:hasAuthorization ex:rules .
 ex:rules a agw:AuthorizationPolicy ; agw:hasRule ex:readers .
 ex:readers a agw:AuthorizationRule ; agw:onMethod "GET" .
+ex:asked a agw:Route ; agw:routePath "/asked" ; agw:hasBackendService ex:wellService ; agw:hasExternalAuthorization ex:judge .
+ex:judge a agw:ExternalAuthorization ; agw:authorizationService ex:wellService ; agw:authorizationFailureMode "CLOSED" ;
+    agw:verdictLifetime "PT60S"^^xsd:dayTimeDuration ; agw:authorizationTimeout "PT10S"^^xsd:dayTimeDuration .
+ex:askedAgain a agw:Route ; agw:routePath "/asked-again" ; agw:hasBackendService ex:wellService ;
+    agw:hasExternalAuthorization ex:refuser .
+ex:refuser a agw:ExternalAuthorization ; agw:authorizationService ex:refusingService ; agw:authorizationFailureMode "CLOSED" ;
+    agw:authorizationTimeout "PT10S"^^xsd:dayTimeDuration .
+ex:askedInVain a agw:Route ; agw:routePath "/asked-in-vain" ; agw:hasBackendService ex:wellService ;
+    agw:hasExternalAuthorization ex:absent .
+ex:absent a agw:ExternalAuthorization ; agw:authorizationService ex:goneService ; agw:authorizationFailureMode "CLOSED" .
 ex:tried a agw:Route ; agw:routePath "/tried" ; agw:hasBackendService ex:wellService ; agw:hasAuthorization ex:trial .
 ex:trial a agw:AuthorizationPolicy ; agw:enforcement "audit" .
 ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
@@ -334,6 +349,16 @@ EVENTS = (
             ("audit", "recordedTotal", least(4)),
             ("audit", "droppedTotal", is_("0")),
             ("audit", "chainHead", some),
+        ),
+    ),
+    Event(
+        "a service is asked",
+        _asks("/asked", "/asked", "/asked-again", "/asked-in-vain"),
+        (
+            ("judge", "externalAllowedTotal", is_("2")),
+            ("judge", "externalRememberedTotal", is_("1")),
+            ("refuser", "externalDeniedTotal", is_("1")),
+            ("absent", "externalUnavailableTotal", is_("1")),
         ),
     ),
     Event(

@@ -17,10 +17,12 @@ from api_gateway_service_mesh.model import (
     ApiKey,
     Authentication,
     Authorization,
+    AuthorizationFailureMode,
     AuthorizationPolicy,
     Breaker,
     ClientCertificate,
     ConnectionPool,
+    ExternalAuthorization,
     FailureMode,
     Fault,
     Hedging,
@@ -164,6 +166,11 @@ CASES: dict[str, Case] = {
         route={"authorization": Authorization("urn:test:route", (AuthorizationPolicy(POLICY),))},
         policy=POLICY,
     ),
+    "external-unavailable": Case(
+        503,
+        route={"external_authorization": ExternalAuthorization(POLICY, "urn:nobody", AuthorizationFailureMode.CLOSED)},
+        policy=POLICY,
+    ),
     "authentication-unavailable": Case(
         503, request(fields=token()), jwt={"jwks_uri": "http://127.0.0.1:1/"}, policy=POLICY
     ),
@@ -215,7 +222,10 @@ CASES: dict[str, Case] = {
     "malformed-header": head(400, request(fields="No field\r\n")),
 }
 
-ELSEWHERE = {"not-ready": "below: there is no configuration, so nothing that it could be counted in"}
+ELSEWHERE = {
+    "external-denied": "test_external_authorization.py: it takes a second service",
+    "not-ready": "below: there is no configuration, so nothing that it could be counted in",
+}
 
 
 @pytest.mark.parametrize("kind", CASES)

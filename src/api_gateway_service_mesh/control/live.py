@@ -22,6 +22,7 @@ from api_gateway_service_mesh.model import (
     ClientCertificate,
     DirectResponse,
     Endpoint,
+    ExternalAuthorization,
     Fault,
     Hedging,
     Maintenance,
@@ -90,6 +91,7 @@ Counted = (
     | ClientCertificate
     | AuthorizationPolicy
     | AuthorizationRule
+    | ExternalAuthorization
     | Fault
     | Redirect
     | DirectResponse
@@ -185,6 +187,7 @@ class Live:
                 route.maintenance,
                 *(route.authorization.policies if route.authorization is not None else ()),
                 *(_rules(route.authorization) if route.authorization is not None else ()),
+                route.external_authorization,
                 route.client_certificate,
                 *route.faults,
                 route.redirect,

@@ -23,6 +23,7 @@ from .direct import DirectResponse
 from .endpoint import Endpoint
 from .exemption import Exemption
 from .expectation import Expectation
+from .external_authorization import AuthorizationFailureMode, ExternalAuthorization
 from .fault import Fault
 from .health import CheckProtocol, HealthCheck, Purpose
 from .hedge import Hedging
@@ -53,6 +54,7 @@ __all__ = [
     "AuditedKind",
     "Authentication",
     "Authorization",
+    "AuthorizationFailureMode",
     "AuthorizationPolicy",
     "AuthorizationRule",
     "Balancer",
@@ -75,6 +77,7 @@ __all__ = [
     "Enforcement",
     "Exemption",
     "Expectation",
+    "ExternalAuthorization",
     "FailureMode",
     "Fault",
     "HashAlgorithm",

@@ -80,7 +80,8 @@ class AuthorizationRule:
     @property
     def asks_certificate(self) -> bool:
         """Whether it speaks of what only a client certificate can prove."""
-        return bool(self.spiffe_ids or self.names)
+        kinds = ("spiffe:", "dns:", "uri:", "ip:", "email:")
+        return bool(self.spiffe_ids or self.names) or any(text.startswith(kinds) for text in self.principals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from .breaker import Breaker
 from .client_certificate import ClientCertificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .direct import DirectResponse
+from .external_authorization import ExternalAuthorization
 from .fault import Fault
 from .hedge import Hedging
 from .key import RequestKey
@@ -66,6 +67,7 @@ class Route:
     rewrite: Rewrite | None = None
     mirrors: tuple[Mirror, ...] = ()
     authorization: Authorization | None = None
+    external_authorization: ExternalAuthorization | None = None
     client_certificate: ClientCertificate | None = None
 
     @property
@@ -84,5 +86,6 @@ class Route:
 
     @property
     def reached(self) -> tuple[str, ...]:
-        """`upstreams`, and those that get copies."""
-        return tuple(dict.fromkeys((*self.upstreams, *(mirror.upstream for mirror in self.mirrors))))
+        """`upstreams`, those that get copies, and the one that is asked who may do what."""
+        asked = () if self.external_authorization is None else (self.external_authorization.upstream,)
+        return tuple(dict.fromkeys((*self.upstreams, *(mirror.upstream for mirror in self.mirrors), *asked)))

@@ -289,7 +289,9 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
 
 
 def _balancers(route: Route, upstreams: Mapping[str, Upstream], workers: int) -> Iterator[tuple[str, str, int]]:
-    for target, subset in (*route.targets, *((mirror.upstream, ()) for mirror in route.mirrors)):
+    asked = route.external_authorization
+    others = (*(mirror.upstream for mirror in route.mirrors), *(() if asked is None else (asked.upstream,)))
+    for target, subset in (*route.targets, *((other, ()) for other in others)):
         upstream = upstreams.get(target)
         if upstream is None:
             continue

@@ -31,5 +31,9 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     for policy in (route.maintenance, route.client_certificate, *route.faults, *answering, *route.mirrors):
         if policy is not None:
             yield "event", policy.iri, EVENT_CELLS * workers
+    asked = route.external_authorization
+    if asked is not None:
+        yield "event", asked.iri, EVENT_CELLS * workers
+        yield "asked", asked.iri, ROUTE_CELLS * workers
     for mirror in route.mirrors:
         yield "mirror", mirror.iri, ROUTE_CELLS * workers

@@ -57,6 +57,8 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "direct": ("direct",),
     "rewrite": ("rewrite",),
     "mirror": ("mirror", "upstream"),
+    "external_authorization": ("external", "service"),
+    "external_authorization_field": (),
     "upstream": ("pool", "outlier"),
     "connection_pool": (),
     "endpoint": ("endpoint",),

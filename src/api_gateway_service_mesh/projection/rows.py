@@ -31,6 +31,7 @@ from .direct import DirectRow
 from .endpoint import EndpointRow
 from .exemption import ExemptionRow
 from .expectation import ExpectationRow, ExpectationValueRow
+from .external_authorization import ExternalAuthorizationFieldRow, ExternalAuthorizationRow
 from .fault import FaultRow
 from .health import HealthRow, HealthValueRow
 from .hedge import HedgeRow
@@ -122,6 +123,8 @@ class ProjectedRows:
     expectation_value: tuple[ExpectationValueRow, ...] = ()
     audit: tuple[AuditRow, ...] = ()
     change_right: tuple[ChangeRightRow, ...] = ()
+    external_authorization: tuple[ExternalAuthorizationRow, ...] = ()
+    external_authorization_field: tuple[ExternalAuthorizationFieldRow, ...] = ()
 
 
 _SECRETS = {"key_hash": "•••"}

@@ -9,6 +9,7 @@ from api_gateway_service_mesh.model import PeerNames, RequestCondition, Route, U
 
 from .client_certificate import client_certificates
 from .direct import direct_responses
+from .external_authorization import external_authorizations
 from .fault import faults
 from .maintenance import maintenances
 from .mirror import mirrors
@@ -35,8 +36,9 @@ def with_traffic(
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)
     rewritten = rewrites(rows.rewrite)
+    asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    if not (closed or shown or harmed or moved or answered or rewritten or copied):
+    if not (closed or shown or harmed or moved or answered or rewritten or copied or asked):
         return served
     return tuple(
         replace(
@@ -48,6 +50,7 @@ def with_traffic(
             direct=answered.get(route.iri),
             rewrite=rewritten.get(route.iri),
             mirrors=copied.get(route.iri, ()),
+            external_authorization=asked.get(route.iri),
         )
         for route in served
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .backend_side import BackendSide
     from .core import Core, Generation
     from .exchange import Exchange
+    from .external_authorization import Verdict as ExternalVerdict
     from .hedge import Hedge
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
@@ -86,6 +87,8 @@ class Answering(Asker):
     reason: str | None = None
     problem = ""
     """The kind of refusal, where the gateway answered for itself."""
+    external_verdict: ExternalVerdict | None = None
+    """What a service said that was asked about this, from the first asking of the gate to the second."""
     allowed_by: str | None = None
     """The IRI of the rule or policy that let this through, where the route has some."""
     caller: Identity | None = None

@@ -31,7 +31,8 @@ _REFUSALS: Mapping[str, AuditedKind] = {
     "forbidden": AuditedKind.AUTHENTICATION,
     "insufficient-scope": AuditedKind.AUTHORIZATION,
     "access-denied": AuditedKind.AUTHORIZATION,
-    "authorization-unavailable": AuditedKind.AUTHORIZATION,
+    "external-denied": AuditedKind.AUTHORIZATION,
+    "external-unavailable": AuditedKind.AUTHORIZATION,
 }
 """Which decision a kind of refusal is."""
 
@@ -44,7 +45,8 @@ def audit_gates(handler: RouteHandler, generation: Generation, core: Core) -> li
     kinds: list[AuditedKind] = []
     if route.authentication is not None and AuditedKind.AUTHENTICATION in log.kinds:
         kinds.append(AuditedKind.AUTHENTICATION)
-    if route.authorization is not None and AuditedKind.AUTHORIZATION in log.kinds:
+    decides = route.authorization is not None or route.external_authorization is not None
+    if decides and AuditedKind.AUTHORIZATION in log.kinds:
         kinds.append(AuditedKind.AUTHORIZATION)
     if not kinds:
         return []

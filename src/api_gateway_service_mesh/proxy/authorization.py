@@ -8,7 +8,7 @@ access log which rule said so.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.model import Caller
 from api_gateway_service_mesh.policies import EventCounters
@@ -99,7 +99,7 @@ class _Gate:
 
 def caller_of(identity: Identity | None, exchange: Exchange | None) -> Caller:
     """What is proved of a caller: by token or key (`identity`), and by the client certificate of `exchange`."""
-    certificate: Any = getattr(exchange, "certificate", None)
+    certificate = exchange.certificate if exchange is not None else None
     facts = certificate.facts if certificate is not None else None
     if identity is None and facts is None:
         return NOBODY

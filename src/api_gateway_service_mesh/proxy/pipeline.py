@@ -42,6 +42,7 @@ from .client_certificate import client_certificate_gates
 from .concurrency import concurrency_gates
 from .deadline import deadline_gates
 from .direct import direct_gates
+from .external_authorization import external_authorization_gates
 from .fault import fault_gates
 from .hedge import hedge_gates
 from .maintenance import maintenance_gates
@@ -129,6 +130,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     client_certificate_gates,
     _authentication,
     authorization_gates,
+    external_authorization_gates,
     audit_gates,
     rate_limits,
     rate_limit_fields,

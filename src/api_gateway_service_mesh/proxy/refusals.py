@@ -41,6 +41,8 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "insufficient-scope": RefusalKind("UAEX", "the token lacks a scope"),
         "forbidden": RefusalKind("UAEX", "the caller lacks a claim"),
         "access-denied": RefusalKind("UAEX", "a rule denies it, or none allows it"),
+        "external-denied": RefusalKind("UAEX", "a service that is asked refuses it"),
+        "external-unavailable": RefusalKind("UAEX", "a service that is asked says nothing"),
         "authentication-unavailable": RefusalKind("UAEX", "keys to check the caller with are not there yet"),
         "fault-injected": RefusalKind("FI", "a fault is injected on purpose"),
         "overloaded": RefusalKind("shed", "the overload guard or adaptive concurrency sheds load"),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from api_gateway_service_mesh.model import (
+    AuthorizationFailureMode,
     AuthorizationPolicy,
     AuthorizationRule,
     Enforcement,
+    ExternalAuthorization,
     Route,
     RuleAction,
     TimeWindow,
+    Upstream,
 )
 
-from .part import Citation, Part, cite
+from .part import Citation, Part, cite, number, unless_default
 
-__all__ = ["authorization_parts", "rule_text", "window_text"]
+__all__ = ["authorization_parts", "external_authorization_parts", "rule_text", "window_text"]
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TERMS = (
@@ -48,6 +53,31 @@ def authorization_parts(route: Route) -> list[Part]:
     if stated.default is RuleAction.DENY and not any(policy.grants for policy in enforced):
         parts.append(Part("authorization", route.iri, "what no rule allows is denied, by the gateway's default"))
     return parts
+
+
+def external_authorization_parts(route: Route, upstreams: Mapping[str, Upstream]) -> list[Part]:
+    """The service that is asked, what it is shown, and what becomes of its silence."""
+    asked = route.external_authorization
+    if asked is None:
+        return []
+    standard = ExternalAuthorization("", "", AuthorizationFailureMode.CLOSED)
+    name = upstreams[asked.upstream].name if asked.upstream in upstreams else asked.upstream
+    cited = [
+        cite(route.iri, "hasExternalAuthorization", asked.iri),
+        cite(asked.iri, "authorizationService", asked.upstream),
+        cite(asked.iri, "authorizationFailureMode", asked.failure_mode.value),
+    ]
+    if asked.path_prefix:
+        cited.append(cite(asked.iri, "authorizationPathPrefix", asked.path_prefix))
+    if asked.passes_denial:
+        cited.append(cite(asked.iri, "passesDenial", "true"))
+    stated = [("authorizationTimeout", asked.timeout_seconds, standard.timeout_seconds)]
+    cited += unless_default(asked.iri, [*stated, ("verdictLifetime", asked.lifetime_seconds, None)])
+    silence = "lets through" if asked.failure_mode is AuthorizationFailureMode.OPEN else "refuses"
+    text = f"asks {name}, which has {number(asked.timeout_seconds)} s; {silence} what it says nothing of"
+    if asked.lifetime_seconds:
+        text += f"; a verdict counts for {number(asked.lifetime_seconds)} s"
+    return [Part("external authorization", asked.iri, text, tuple(cited))]
 
 
 def _policy(route: Route, policy: AuthorizationPolicy) -> Part:

@@ -23,7 +23,7 @@ from api_gateway_service_mesh.model import (
     Upstream,
 )
 
-from .authorization import authorization_parts
+from .authorization import authorization_parts, external_authorization_parts
 from .balance import balancer_part, health_parts, subset_part
 from .concurrency import concurrency_parts, overload_parts
 from .decision import ExplainRequest
@@ -55,6 +55,7 @@ def effects(
         parts.append(client_certificate_part(route.client_certificate))
     parts += _authentication(route)
     parts += authorization_parts(route)
+    parts += external_authorization_parts(route, upstreams)
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]
     parts += concurrency_parts(route)
     parts += [fault_part(route, fault) for fault in route.faults]

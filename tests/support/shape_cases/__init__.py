@@ -14,6 +14,7 @@ from .certificates import CERTIFICATES
 from .change_right import CHANGE_RIGHT
 from .edge import EDGE
 from .expectation import EXPECTATION
+from .external_authorization import EXTERNAL_AUTHORIZATION
 from .inheritance import INHERITANCE
 from .limits import LIMITS
 from .load import LOAD
@@ -34,6 +35,7 @@ CASES: tuple[Case, ...] = (
     *AUTHORIZATION,
     *AUDIT,
     *CHANGE_RIGHT,
+    *EXTERNAL_AUTHORIZATION,
     *LIMITS,
     *LOAD,
     *TRAFFIC,

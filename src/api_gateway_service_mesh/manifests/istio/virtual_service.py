@@ -161,7 +161,7 @@ def _report(context: Context, route: Route) -> None:
         message = f"{route.name}: who calls is not checked by these manifests: applied as they are, they let anybody in"
         remedy = "keep agw in front, or add a RequestAuthentication and an AuthorizationPolicy by hand first"
         found.append(lost(route.iri, AGW.hasAuthentication, message, remedy))
-    if route.authorization is not None:
+    if route.authorization is not None or route.external_authorization is not None:
         message = (
             f"{route.name}: what callers may do is not checked by these manifests: applied as they are, all may do all"
         )
