@@ -88,7 +88,8 @@ def test_every_field_is_rendered_or_reported(target: str) -> None:
             places = (getattr(one.value, "iri", None), one.subject, *one.holders[:-1], base.iri)
             if any((place, term) in told for place in places for term in (one.term, *one.above)):
                 reported.add(feature)
-                if table.level(one.term, kind=one.kind) is not Level.FULL:
+                lost = any(table.level(term) is Level.NONE for term in one.above)
+                if lost or table.level(one.term, kind=one.kind) is not Level.FULL:
                     continue
             try:
                 after = render(mutant, target, allow_loss=True)

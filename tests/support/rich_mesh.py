@@ -115,7 +115,7 @@ def rich() -> dict[str, Mesh]:
     service = filled(Upstream, iri=EX + "service", name="ex:service", outlier=None)
     canary = filled(SplitTarget, active=None, weight=0)
     stable = SplitTarget(EX + "stable", EX + "service", 70)
-    share = filled(SplitTarget, iri=EX + "share", weight=30, active=None, canary=None, steered_by=(), subset=())
+    share = filled(SplitTarget, iri=EX + "share", weight=30, active=None, canary=None, steered_by=(), subset=("blue",))
     hash_key = filled(model.RequestKey)
     balancers = {
         "hashed": filled(model.Balancer, algorithm=Algorithm.CONSISTENT_HASH, hash_key=hash_key),
@@ -161,6 +161,8 @@ def rich() -> dict[str, Mesh]:
     second = replace(first, iri=EX + "second", host="10.0.0.2", weight=2)
     listed = replace(service, tls=None, endpoints=(first, second), health=None)
     made["addresses"] = replace(made["plain"], upstreams=(other, listed))
+    speaking = replace(service, tls=None, endpoints=(replace(beside, iri=EX + "tls", tls=True),))
+    made["speaking"] = replace(made["plain"], upstreams=(other, speaking))
     listener = filled(model.Listener, certificate=None, mtls_mode=None)
     made["open"] = replace(made["plain"], listeners=(listener,))
     return made

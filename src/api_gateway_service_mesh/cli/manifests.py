@@ -15,7 +15,9 @@ from .writing import write_whole
 
 __all__ = ["command"]
 
-_TARGETS = ("envoy", "gateway-api", "istio", "kubernetes")
+_TARGETS = ("consul", "envoy", "gateway-api", "istio", "kubernetes")
+#: Options that one target alone has.
+_OWN = {"image": "kubernetes", "gateway_class": "gateway-api", "plain": "consul"}
 
 
 @click.command("manifests")
@@ -25,6 +27,8 @@ _TARGETS = ("envoy", "gateway-api", "istio", "kubernetes")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--namespace", help="Kubernetes namespace (default: the service mesh's).")
 @click.option("--image", help="kubernetes: the gateway's container image.")
+@click.option("--gateway-class", help="gateway-api: the GatewayClass of your implementation.")
+@click.option("--plain", is_flag=True, help="consul: config entries for a plain agent, as JSON.")
 @click.option("--allow-loss", is_flag=True, help="Leave out what the target cannot say, and list it.")
 @click.option("--explain", is_flag=True, help="Print what each target can say of the ontology, and why not.")
 @click.option(
@@ -42,7 +46,7 @@ def command(
     allow_loss: bool,
     explain: bool,
     folder: Path | None,
-    **kubernetes: Any,
+    **own: Any,
 ) -> int:
     """Write the same routes and policies as manifests, to a folder or to standard output.
 
@@ -60,17 +64,16 @@ def command(
         raise click.UsageError("Missing argument 'FILE...'")
     if target is None:
         raise click.UsageError("Missing option '--target'")
-    if target != "kubernetes":
-        for name, value in kubernetes.items():
-            if value:
-                raise click.UsageError(f"--{name.replace('_', '-')} belongs to --target kubernetes")
+    stated = {name: value for name, value in own.items() if value}
+    for name in stated:
+        if _OWN[name] != target:
+            raise click.UsageError(f"--{name.replace('_', '-')} belongs to --target {_OWN[name]}")
     from ..manifests import render
 
     built = build_files(files, gateway)
-    options: dict[str, Any] = {"namespace": namespace}
+    options: dict[str, Any] = {"namespace": namespace, **stated}
     if target == "kubernetes":
         options["config"] = _texts(built.source.files)
-        options |= {name: value for name, value in kubernetes.items() if value}
     rendered = render(built.mesh, target, allow_loss=allow_loss, **options)
     print_report(rendered.report)
     made = {manifest.path: manifest.text for manifest in rendered.manifests}

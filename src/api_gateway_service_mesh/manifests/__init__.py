@@ -20,6 +20,7 @@ from api_gateway_service_mesh.graph.capability import capabilities
 from api_gateway_service_mesh.model import Mesh
 
 from .account import account
+from .consul import render_consul
 from .document import Manifest, Rendering
 from .envoy import render_envoy
 from .gap import LOSS
@@ -30,6 +31,7 @@ from .kubernetes import render_kubernetes
 __all__ = ["TARGETS", "Manifest", "NotExpressibleError", "Rendering", "UnknownTargetError", "render"]
 
 TARGETS: dict[str, Callable[..., Rendering]] = {
+    "consul": render_consul,
     "envoy": render_envoy,
     "gateway-api": render_gateway_api,
     "istio": render_istio,

@@ -12,6 +12,7 @@ from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import duration, metadata, name_of, names
 from api_gateway_service_mesh.manifests.order import Item, host_lists
+from api_gateway_service_mesh.manifests.retrying import Tries, only_unsent, variants
 from api_gateway_service_mesh.model import Retry, RetryCondition, Route, Timeout
 from api_gateway_service_mesh.routing import ANY_HOST, HostKey, host_text
 from api_gateway_service_mesh.vocabulary import AGW
@@ -21,9 +22,6 @@ from .match import matches
 from .traffic import answered, on_the_way, traffic_gaps
 
 __all__ = ["virtual_services"]
-
-# RFC 9110 §9.2.2, without CONNECT, which is no route's business.
-_IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")
 
 # Envoy's names; its "reset" covers an upstream that does not answer in the time of one try.
 _RETRY_ON = {
@@ -74,29 +72,14 @@ def _host_name(host: HostKey) -> str:
 
 def _http(context: Context, item: Item) -> list[dict[str, Any]]:
     """The HTTP routes of one item: two when only its idempotent methods may be tried again after bytes were sent."""
-    entry, methods = item
-    route = entry.route
-    retry = route.retry
-    if retry is None or retry.attempts == 0 or retry.retry_non_idempotent or _only_unsent(retry):
-        return [_one(context, item, _retry_on(retry))]
-    safe = tuple(method for method in methods or _IDEMPOTENT if method in _IDEMPOTENT)
-    if safe == methods:
-        return [_one(context, item, _retry_on(retry))]
-    rest = tuple(method for method in methods if method not in _IDEMPOTENT)
-    unsent = _UNSENT if RetryCondition.CONNECT_FAILURE in retry.conditions else ""
-    last = _one(context, (entry, rest), unsent)
-    return [_one(context, (entry, safe), _retry_on(retry)), last] if safe else [last]
-
-
-def _only_unsent(retry: Retry) -> bool:
-    return retry.conditions <= {RetryCondition.CONNECT_FAILURE, RetryCondition.REFUSED_STREAM} and not retry.statuses
+    retry = item[0].route.retry
+    said = {Tries.NONE: "", Tries.UNSENT: _UNSENT, Tries.ALL: _retry_on(retry)}
+    return [_one(context, each, said[tries]) for each, tries in variants(item)]
 
 
 def _retry_on(retry: Retry | None) -> str:
     if retry is None:
         return ""
-    if _only_unsent(retry):
-        return _UNSENT if retry.conditions else ""
     return ",".join([*sorted({_RETRY_ON[condition] for condition in retry.conditions}), *map(str, retry.statuses)])
 
 
@@ -188,7 +171,7 @@ def _report(context: Context, route: Route) -> None:
             message = f"{route.name}: Istio does not look at Idempotency-Key; such requests are not tried again"
             found.append(differs(retry.iri, AGW.retryIdempotencyKey, message))
         timed = RetryCondition.TIMEOUT in retry.conditions
-        if timed and RetryCondition.RESET not in retry.conditions and not _only_unsent(retry):
+        if timed and RetryCondition.RESET not in retry.conditions and not only_unsent(retry):
             message = f"{route.name}: Envoy tries again after a try's timeout only together with resets"
             found.append(differs(retry.iri, AGW.retryOn, message))
     for split in route.splits:
