@@ -232,6 +232,12 @@ async def test_a_request_is_explained(gateway: Serving, page: Page) -> None:
     assert "5 requests/s" in told
     assert "ex:users agw:routePath" in told
     assert re.search(r"gateway\.ttl:\d+:\d+|follows from", told)
+    assert "agw:hasRateLimiter" in await page.text("#effective")
+    await page.run("document.querySelector('#explain-why-not').value = 'orders'")
+    await page.click("button", "Explain")
+    await page.until("document.querySelector('#why-not')?.innerText.includes('/users/7')")
+    assert "INSERT" in await page.text("#explanation")
+    await page.run("document.querySelector('#explain-why-not').value = ''")
     await page.run("document.querySelector('#explain-url').value = '/nowhere'")
     await page.click("button", "Explain")
     await page.until("document.querySelector('.decision').innerText.includes('404')")
@@ -326,10 +332,18 @@ async def test_the_token_is_asked_for_and_kept_in_the_tab_only(guarded: Serving,
 
 @needs_chromium
 @loop
+async def test_the_doctor_is_asked(gateway: Serving, page: Page) -> None:
+    await page.open(f"{gateway.admin}/console#doctor")
+    await page.click("#examine")
+    await page.until("document.querySelector('#diagnosed')?.innerText.includes('questions asked')")
+
+
+@needs_chromium
+@loop
 async def test_everything_is_reached_by_keys_and_named(gateway: Serving, page: Page) -> None:
     await page.open(f"{gateway.admin}/console")
     await page.until("document.querySelector('.name')")
-    for number, part in enumerate(("routes", "map", "query", "explain", "revisions"), 1):
+    for number, part in enumerate(("routes", "map", "query", "explain", "revisions", "doctor"), 1):
         await page.run("document.activeElement?.blur()")
         await page.key(str(number))
         await page.until(f"document.querySelector('#{part}').hidden === false")
@@ -362,7 +376,7 @@ async def test_every_part_fits_its_window_in_both_themes(gateway: Serving, page:
         await page.open(f"{gateway.admin}/console")
         await page.run("localStorage.setItem('agw.theme', 'auto')")
         await page.until("document.querySelector('.name')")
-        for part in ("routes", "map", "query", "explain", "revisions"):
+        for part in ("routes", "map", "query", "explain", "revisions", "doctor"):
             await page.run(f"location.hash = '{part}'")
             await asyncio.sleep(0.2)
             assert await page.run("document.documentElement.scrollWidth") <= width, part

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import re
 import socket
 import ssl
@@ -262,8 +263,8 @@ def _sentence(fault: BaseException) -> str:
         return str(fault.verify_message)
     if isinstance(fault, ssl.SSLError):
         return (fault.reason or "unknown reason").lower().replace("_", " ")
-    if isinstance(fault, OSError):
-        return fault.strerror or str(fault) or type(fault).__name__
+    if isinstance(fault, OSError) and fault.errno:
+        return os.strerror(fault.errno)  # asyncio puts words of its own into `strerror`
     return str(fault) or type(fault).__name__
 
 

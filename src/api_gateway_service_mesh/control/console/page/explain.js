@@ -11,6 +11,7 @@ export function explainView(section) {
   const url = el("input", { id: "explain-url", type: "text", placeholder: "/api/v1/users/7 or http://host/path", autocomplete: "off", spellcheck: "false", required: true });
   const headers = el("textarea", { id: "explain-headers", rows: 2, placeholder: "x-beta: yes", spellcheck: "false" });
   const past = el("input", { id: "explain-revision", type: "text", placeholder: "now", autocomplete: "off", title: "A revision's number or a moment (2026-01-31T12:00:00Z)" });
+  const other = el("input", { id: "explain-why-not", type: "text", placeholder: "a route's name", autocomplete: "off", spellcheck: "false", title: "Why this route does not take the request, and an edit after which it does" });
   const out = el("div", { class: "out", id: "explanation", "aria-live": "polite" });
   const form = el(
     "form",
@@ -19,6 +20,7 @@ export function explainView(section) {
     el("div", { class: "field grow" }, el("label", { for: "explain-url" }, "URL"), url),
     el("div", { class: "field grow" }, el("label", { for: "explain-headers" }, "Headers, one a line"), headers),
     el("div", { class: "field short" }, el("label", { for: "explain-revision" }, "As of revision"), past),
+    el("div", { class: "field short" }, el("label", { for: "explain-why-not" }, "Why not"), other),
     el("button", { class: "first", type: "submit" }, "Explain"),
   );
   fill(section, form, out);
@@ -29,7 +31,12 @@ export function explainView(section) {
     if (past.value.trim()) query.set("revision", past.value.trim());
     try {
       await prefixes().catch(() => {});
-      fill(out, told(await json(`/explain?${query}`)));
+      const answer = await json(`/explain?${query}`);
+      const wanted = other.value.trim();
+      const reasons = wanted ? await json(`/explain?${query}&${new URLSearchParams({ why_not: wanted })}`) : null;
+      // What acts on a route is told of what is served now.
+      const acting = answer.winner && !past.value.trim() ? await json(`/effective?${new URLSearchParams({ route: answer.winner.iri })}`) : null;
+      fill(out, told(answer), reasons ? whyNot(reasons, wanted) : null, acting ? effective(acting) : null);
     } catch (error) {
       fill(out, trouble(error));
     }
@@ -57,6 +64,31 @@ function told(answer) {
     block(`Routes considered${answer.omitted ? ` (${answer.omitted} more left out)` : ""}`, answer.candidates.map(candidate)),
     block("Because of", citations(answer.citations)),
   ];
+}
+
+function whyNot({ failed, beaten_by: beaten, edit, update }, wanted) {
+  if (!edit.length) return block(`Why not ${wanted}?`, el("p", { id: "why-not" }, "It does take this request."));
+  const reasons = [
+    ...failed.map(({ predicate, wanted: asked, got }) => el("li", null, `${predicate}: wants ${asked}, got ${got ?? "nothing"}`)),
+    ...beaten.map(({ route, why }) => el("li", null, `${route} comes first: ${why}`)),
+  ];
+  return block(`Why not ${wanted}?`, el("ul", { id: "why-not", class: "triples" }, reasons), el("p", null, "After this edit it would: ", edit.join(", then "), "."), el("pre", { class: "mono scroll" }, update));
+}
+
+function effective({ policies, services }) {
+  const rows = [...policies, ...services.flatMap((service) => service.policies)].map(({ kind, policies: counting, deciding, overridden }) =>
+    el(
+      "tr",
+      null,
+      el("td", null, kind),
+      el("td", null, counting.map((iri) => written({ type: "uri", value: iri })).join(", ") || "none: declined"),
+      el("td", null, deciding.map((said) => el("div", { title: said.at.join(", ") }, `${said.rank} ${written({ type: "uri", value: said.place })}`))),
+      el("td", null, overridden.map((said) => el("div", { title: said.at.join(", ") }, `${said.rank} ${written({ type: "uri", value: said.place })}`))),
+    ),
+  );
+  if (!rows.length) return null;
+  const head = el("tr", null, ["Policy", "What counts", "Stated by", "Overrides"].map((name) => el("th", { scope: "col" }, name)));
+  return block("Policies in effect", el("div", { class: "scroll", id: "effective" }, el("table", { class: "results" }, el("thead", null, head), el("tbody", null, rows))));
 }
 
 function block(title, ...content) {

@@ -2,6 +2,7 @@
 
 import { forgetToken, hasToken } from "./api.js";
 import { byId, el, fill, say } from "./dom.js";
+import { doctorView } from "./doctor.js";
 import { explainView } from "./explain.js";
 import { live } from "./live.js";
 import { mapView } from "./map.js";
@@ -10,11 +11,11 @@ import { revisionsView } from "./revisions.js";
 import { routesView } from "./routes.js";
 import { prefixes } from "./terms.js";
 
-const VIEWS = { routes: routesView, map: mapView, query: queryView, explain: explainView, revisions: revisionsView };
+const VIEWS = { routes: routesView, map: mapView, query: queryView, explain: explainView, revisions: revisionsView, doctor: doctorView };
 const NAMES = Object.keys(VIEWS);
 const THEMES = ["auto", "light", "dark"];
 const KEYS = [
-  ["1 – 5", "Routes, Map, Query, Explain, Revisions"],
+  ["1 – 6", "Routes, Map, Query, Explain, Revisions, Doctor"],
   ["/", "Filter, or the first field of the part"],
   ["t", "Theme: as the system, light, dark"],
   ["?", "This list"],
