@@ -10,6 +10,7 @@ import pytest
 
 from api_gateway_service_mesh.control import warm
 from api_gateway_service_mesh.control.build import build
+from api_gateway_service_mesh.control.store_files import FileStore
 from api_gateway_service_mesh.graph import SourceGraph
 from tests.support.edits import BASE
 from tests.support.serving import serve_process
@@ -79,3 +80,39 @@ async def test_the_next_start_is_warm(tmp_path: Path, backend_port: int) -> None
     with serve_process("--store", store, "--workers", "1") as gateway:  # compiled before the last change
         assert not any("last run" in line for line in gateway.lines)
         assert (await get(gateway.url + "/n2/x"))[0] == 200
+
+
+def test_large_files_have_a_private_place_for_their_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    small, large = tmp_path / "small.ttl", tmp_path / "large.ttl"
+    small.write_text(BASE)
+    large.write_text(BASE + "# " + "x" * 300_000 + "\n")
+    assert FileStore([small]).compiled is None
+    store = FileStore([large])
+    path = store.compiled
+    assert path is not None
+    assert path.parent.stat().st_mode & 0o077 == 0
+    assert path != FileStore([large, small]).compiled
+    assert store.content() == store.content(store.read())
+    before = store.content()
+    large.write_text(large.read_text() + "\n")
+    assert store.content() != before
+    path.parent.chmod(0o755)
+    assert store.compiled is None  # others could put something there
+    monkeypatch.setenv("XDG_CACHE_HOME", str(small))
+    assert store.compiled is None
+    assert FileStore([large], store.read).compiled is None
+
+
+async def test_files_are_served_as_compiled_while_they_are_read_again(tmp_path: Path) -> None:
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    file = tmp_path / "shop.ttl"
+    file.write_text(shop(1) + "# " + "x" * 300_000 + "\n")
+    with serve_process(file, "--workers", "1", environment=environment) as gateway:
+        assert not any("last run" in line for line in gateway.lines)
+    (kept,) = (tmp_path / "cache" / "agw").iterdir()
+    with serve_process(file, "--workers", "1", environment=environment) as gateway:
+        assert any("last run" in line for line in gateway.lines)
+    kept.write_bytes(kept.read_bytes()[:-1])
+    with serve_process(file, "--workers", "1", environment=environment) as gateway:
+        assert not any("last run" in line for line in gateway.lines)

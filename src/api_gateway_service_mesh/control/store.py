@@ -60,6 +60,10 @@ class ConfigStore(Protocol):
     def compiled(self) -> Path | None:
         """Where the compiled model is kept for the next start; None: nowhere."""
 
+    def content(self, source: SourceGraph | None = None) -> str | None:
+        """What tells the content of this store from any other before it is parsed; that of `source`, where it was read
+        from here. None: only the digest of the graph does."""
+
     @property
     def remark(self) -> str | None:
         """What there is to say of how the store was found; None: nothing."""

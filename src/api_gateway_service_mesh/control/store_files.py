@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from .store import StoreConflict, StoreReadOnly, StoreUnavailable
 __all__ = ["FileStore"]
 
 _NOTE = ".agw-update.json"
+_LARGE_BYTES = 256 * 1024
+"""Smaller configurations are compiled as soon as they are read."""
 _BY_HAND = "edit the file: it is read when it is saved"
 
 
@@ -35,7 +38,6 @@ class FileStore:
 
     poll_seconds: float | None = None
     remark: str | None = None
-    compiled: Path | None = None
 
     def __init__(
         self,
@@ -52,6 +54,30 @@ class FileStore:
         self._disk = disk or Disk()
         self._proposed: tuple[SourceGraph, Mapping[Path, str], Mapping[Path, str]] | None = None
         self._done: tuple[Mapping[Path, str], Mapping[Path, str]] = ({}, {})
+
+    @property
+    def compiled(self) -> Path | None:
+        """See `ConfigStore`: in the user's cache folder; for files so large that a start from it is worth its while."""
+        if self._load is not None or not self.watched:
+            return None
+        try:
+            if sum(file.stat().st_size for file in self.watched) < _LARGE_BYTES:
+                return None
+            names = "\0".join(str(file.resolve()) for file in self.watched)
+        except (OSError, RuntimeError):
+            return None
+        folder = _cache_folder()
+        return folder / f"{_digest(names)[:32]}.compiled" if folder is not None else None
+
+    def content(self, source: SourceGraph | None = None) -> str | None:
+        """See `ConfigStore`."""
+        if self._load is not None:
+            return None
+        try:
+            documents = [read_document(file) for file in self.watched] if source is None else source.documents
+        except ConfigError:
+            return None
+        return _digest("\0".join(f"{_path(document)}\0{document.text}" for document in documents))
 
     @property
     def read_only(self) -> str | None:
@@ -171,6 +197,17 @@ class FileStore:
 
     def close(self) -> None:
         """See `ConfigStore`."""
+
+
+def _cache_folder() -> Path | None:
+    """Where compiled models of files are kept, for this user's eyes alone; None when there is no such place."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agw"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = folder.stat()
+    except (OSError, RuntimeError):
+        return None
+    return folder if status.st_uid == os.getuid() and not status.st_mode & 0o077 else None
 
 
 def _path(document: Document) -> Path:

@@ -136,6 +136,10 @@ class JournalStore:
             raise _unusable(f"the store {self.folder} does not add up: revision {self._number} has another digest")
         return self._source
 
+    def content(self, source: SourceGraph | None = None) -> str | None:
+        """See `ConfigStore`."""
+        return None
+
     def propose(self, source: SourceGraph, delta: Delta) -> SourceGraph:
         """See `ConfigStore`."""
         return applied(source, delta).restated(documents=(self._document,))

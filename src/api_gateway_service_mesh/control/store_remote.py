@@ -142,6 +142,10 @@ class RemoteStore:
         except (ValueError, KeyError, IndexError, TypeError):
             raise StoreUnavailable(f"{self._name} does not answer as a SPARQL endpoint does") from None
 
+    def content(self, source: SourceGraph | None = None) -> str | None:
+        """See `ConfigStore`."""
+        return None
+
     def propose(self, source: SourceGraph, delta: Delta) -> SourceGraph:
         """See `ConfigStore`."""
         if self._source is not None and source.digest != self._source.digest:

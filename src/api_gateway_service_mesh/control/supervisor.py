@@ -135,7 +135,7 @@ class Supervisor:
             earlier = await asyncio.to_thread(self.store.restored)
             self.history.restore(earlier)
             self._number = earlier[-1].number or 0 if earlier else 0
-            await self._serve_compiled(earlier[-1].digest if earlier else None)
+            await self._serve_compiled(earlier[-1].digest if earlier else await asyncio.to_thread(self.store.content))
             await self.load()
         finally:
             await querying
@@ -354,7 +354,8 @@ class Supervisor:
         self._number = number
         self._reloads += before is not None
         self.build = made
-        self._keeper.changed(made.source.digest, made.mesh)
+        content = await asyncio.to_thread(self.store.content, made.source)
+        self._keeper.changed(content or made.source.digest, made.mesh)
         self.refused = None
         decisions = self._rollouts.decisions
         self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions)
