@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from api_gateway_service_mesh.control.build import build
 from api_gateway_service_mesh.control.dataplane import DataPlane
 from api_gateway_service_mesh.control.live import Live
-from api_gateway_service_mesh.control.memory import resident_bytes
+from api_gateway_service_mesh.control.memory import Collections, resident_bytes
 from api_gateway_service_mesh.control.placement import Placement, Placer
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.model import Mesh
@@ -65,3 +66,16 @@ def test_what_nothing_needs_is_given_back_in_the_end() -> None:
 
 def test_memory_is_told_in_bytes() -> None:
     assert 1 << 20 < resident_bytes() < 1 << 40
+
+
+def test_cycles_are_looked_for_when_memory_has_grown() -> None:
+    before = gc.get_stats()[2]["collections"]
+    collections = Collections(1 << 40)
+    for _ in range(3):
+        collections.settle()
+    assert gc.get_stats()[2]["collections"] == before
+    always = Collections(-(1 << 40))
+    for _ in range(3):
+        always.settle()
+    assert gc.get_stats()[2]["collections"] == before + 2
+    gc.unfreeze()

@@ -8,7 +8,6 @@ printed.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ from .follow import Follower
 from .gate import Gate
 from .history import Author, History, Revision
 from .live import Live, certificates
-from .memory import resident_bytes
+from .memory import Collections
 from .metrics import ControlCounters
 from .options import ServeOptions
 from .placement import Placer
@@ -51,7 +50,6 @@ from .warm import Keeper
 
 __all__ = ["Revision", "Supervisor"]
 
-_GROWTH = 1.5
 _LEAST_GROWTH = 256 * 1024 * 1024
 _TRIES = 3
 _log = logging.getLogger("agw.control")
@@ -87,7 +85,7 @@ class Supervisor:
         self.audit = Audit(say)
         plane.pool.on_audit = self.audit.decided
         self._placer = Placer(plane)
-        self._collected = 0
+        self._collections = Collections(_LEAST_GROWTH)
         self._follower = Follower(self.store, options, self.reload, self._files)
         self._number = 0
         self._reloads = self._rejected = 0
@@ -379,15 +377,7 @@ class Supervisor:
         if before is not None:
             by = f" by {author.who}" if keep else ""
             self._say(f"revision {number}{by} is live after {revision.seconds:.2f} s: {revision.changed}")
-        used = resident_bytes()
-        if used > self._collected * _GROWTH + _LEAST_GROWTH:
-            if self._collected:
-                # What `_compile` froze is shown to the collector again: memory has grown by more than what is in force.
-                gc.unfreeze()
-                gc.collect()
-                gc.freeze()
-                used = resident_bytes()
-            self._collected = used
+        self._collections.settle()
         return revision
 
     def _refused(self, error: AgwError, at: datetime, seconds: float, author: Author) -> Report:

@@ -35,7 +35,7 @@ from api_gateway_service_mesh.telemetry.audit import AUDIT_SECONDS, AuditBuffer
 from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed
 from .lock import attach_lock, remove_lock
-from .memory import resident_bytes
+from .memory import Collections
 from .snapshot import Assembly, Patched, PatchLost, Snapshot
 
 __all__ = ["Worker", "main"]
@@ -43,7 +43,6 @@ __all__ = ["Worker", "main"]
 _SWITCH_SECONDS = 0.0005
 _AUDIT_RECORDS = 2000
 """Records in one message."""
-_GROWTH = 1.3
 _LEAST_GROWTH = 64 * 1024 * 1024
 _log = logging.getLogger("agw.worker")
 
@@ -94,7 +93,7 @@ class Worker:
         self._ports: dict[str, _Port] = {}
         self._covers: Sequence[int] = ()
         self._table: RoutingTable | None = None
-        self._collected = 0
+        self._collections = Collections(_LEAST_GROWTH)
         self._parent = os.getppid()
         self._orphan = False
         self._drain_seconds = 10.0
@@ -200,7 +199,7 @@ class Worker:
             await channel.send("failed", snapshot.revision, str(error))
             return False
         self._table = table
-        self._settle()
+        self._collections.settle()
         await channel.send("live", snapshot.revision, time.perf_counter() - started)
         return True
 
@@ -229,18 +228,6 @@ class Worker:
         if port is not None:
             port.opened.close()
             port.ports.discard(port.opened)
-
-    def _settle(self) -> None:
-        """Take the new table out of the collector's sight: a full collection over it would hold up requests. When
-        memory has grown by much, all is shown to it again, so that what old tables left in cycles does not stay."""
-        used = resident_bytes()
-        if used > self._collected * _GROWTH + _LEAST_GROWTH:
-            if self._collected:
-                gc.unfreeze()
-                gc.collect()
-                used = resident_bytes()
-            self._collected = used
-        gc.freeze()
 
 
 def _prepared(mesh: Mesh, table: RoutingTable | None, patch: Patched | None) -> tuple[RoutingTable, Stale | None]:
