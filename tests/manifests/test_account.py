@@ -21,9 +21,7 @@ from tests.support.mesh_model import published
 from tests.support.rich_mesh import mutants, rich
 from tests.support.routes import EX, mesh, route
 
-TABLES = {
-    name: table for name, table in capabilities().items() if name in TARGETS and not table.whole and name != "envoy"
-}
+TABLES = {name: table for name, table in capabilities().items() if name in TARGETS and not table.whole}
 
 
 def _held(kind: type, found: dict[str, type]) -> dict[str, type]:

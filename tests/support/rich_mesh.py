@@ -109,11 +109,12 @@ def _value(hint: Any, default: Any, name: str) -> Any:
 
 def rich() -> dict[str, Mesh]:
     """Some meshes that together state everything there is."""
-    whole = filled(Route, iri=EX + "whole", name="ex:whole")
+    labels = filled(model.Endpoint).labels  # routes select the endpoints that there are
+    whole = filled(Route, iri=EX + "whole", name="ex:whole", subset=labels)
     beside = filled(model.Endpoint, iri=EX + "beside", host="others.shop.svc.cluster.local")
     other = filled(Upstream, iri=EX + "other", name="ex:other", outlier=None, endpoints=(beside,))
     service = filled(Upstream, iri=EX + "service", name="ex:service", outlier=None)
-    canary = filled(SplitTarget, active=None, weight=0)
+    canary = filled(SplitTarget, active=None, weight=0, subset=labels)
     stable = SplitTarget(EX + "stable", EX + "service", 70)
     share = filled(SplitTarget, iri=EX + "share", weight=30, active=None, canary=None, steered_by=(), subset=("blue",))
     hash_key = filled(model.RequestKey)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from api_gateway_service_mesh.errors import AgwError, ConfigError, Origin, Report, Severity
+from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Origin, Report, Severity
 from api_gateway_service_mesh.graph.capability import capabilities
 from api_gateway_service_mesh.model import Mesh
 
@@ -28,7 +28,7 @@ from .gateway_api import render_gateway_api
 from .istio import render_istio
 from .kubernetes import render_kubernetes
 
-__all__ = ["TARGETS", "Manifest", "NotExpressibleError", "Rendering", "UnknownTargetError", "render"]
+__all__ = ["TARGETS", "Manifest", "NotExpressibleError", "Rendering", "UnknownTargetError", "losses", "render"]
 
 TARGETS: dict[str, Callable[..., Rendering]] = {
     "consul": render_consul,
@@ -51,6 +51,13 @@ class NotExpressibleError(ConfigError):
     """The target cannot say all of the configuration; ``report`` has what would be missing as violations."""
 
     problem = "not-expressible"
+
+
+def losses(mesh: Mesh, target: str, said: Report) -> list[Finding]:
+    """What `target` cannot say of `mesh`: what its renderer `said`, and what nobody spoke of."""
+    table = capabilities().get(target)
+    whole = said if table is None else said.merged(account(mesh, table, said.findings))
+    return [finding for finding in whole.findings if finding.code == LOSS]
 
 
 def render(mesh: Mesh, target: str, *, allow_loss: bool = False, **options: Any) -> Rendering:

@@ -19,7 +19,8 @@ from api_gateway_service_mesh.control.open_ports import OpenPorts, Place
 from api_gateway_service_mesh.control.ports import Reservation
 from api_gateway_service_mesh.control.snapshot import MeshDifference, Snapshot
 from api_gateway_service_mesh.control.workers import Binding
-from api_gateway_service_mesh.errors import AgwError, Finding, Severity
+from api_gateway_service_mesh.errors import AgwError, Finding
+from api_gateway_service_mesh.manifests import losses
 from api_gateway_service_mesh.manifests.envoy import ControlPlane, dynamic_bootstrap, resources
 from api_gateway_service_mesh.model import Listener, Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lock
@@ -252,7 +253,7 @@ class _Envoys:
 
     def _made(self, mesh: Mesh, listeners: list[Listener]) -> Goal:
         made = resources(mesh, listeners=listeners)
-        lost = [finding for finding in made.report.findings if finding.severity is Severity.WARNING]
+        lost = losses(mesh, "envoy", made.report)
         if lost and not self._allow_loss:
             raise _cannot_say(lost)
         return goal_of(inlined(made), self._revision)

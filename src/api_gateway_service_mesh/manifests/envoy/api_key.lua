@@ -112,6 +112,7 @@ function envoy_on_request(handle)
     local found = #key <= 1024 and keys[place][sha256(key)] or nil
     if found ~= nil and (found["expires"] == nil or os.time() < found["expires"]) then
       metadata:set("agw", "api-key", found["iri"])
+      if found["owner"] ~= nil then metadata:set("agw", "api-key-owner", found["owner"]) end
       if found["owner"] ~= nil then headers:replace("x-api-key-owner", found["owner"]) end
       return
     end

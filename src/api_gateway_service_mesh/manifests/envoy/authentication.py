@@ -16,6 +16,7 @@ from api_gateway_service_mesh.manifests.gap import differs
 from api_gateway_service_mesh.model import ApiKey, Authentication, JwtAuthentication, Route
 from api_gateway_service_mesh.vocabulary import AGW
 
+from .authorization import said_by_token
 from .context import Context
 from .secret import SYSTEM_ROOTS
 from .typed import FILTER, TRANSPORT, Json, extension, seconds, typed
@@ -25,7 +26,6 @@ __all__ = ["authentication_filters", "key_clusters", "route_authentication"]
 _TOKENS: Final = "agw.tokens"
 _KEYS: Final = "agw.keys"
 _CLAIMS: Final = "agw.claims"
-_METADATA: Final = "envoy.filters.http.jwt_authn"
 _FETCH_SECONDS: Final = 5.0
 _REFRESH_SECONDS: Final = 300.0
 
@@ -196,33 +196,14 @@ def _key(key: ApiKey) -> Json:
 
 
 def _policy(jwt: JwtAuthentication) -> Json:
-    asked: list[Json] = [_claim(jwt, "iss", {"exact": jwt.issuer})]
-    for scope in jwt.required_scopes:
-        matcher = {"safe_regex": {"regex": rf"(?:.* )?{re.escape(scope)}(?: .*)?"}}
-        asked.append({"or_ids": {"ids": [_said(jwt, name, matcher) for name in ("scope", "scp")]}})
+    asked = [said_by_token((jwt,), "iss", {"exact": jwt.issuer})]
+    scopes = [{"safe_regex": {"regex": rf"(?:.* )?{re.escape(scope)}(?: .*)?"}} for scope in jwt.required_scopes]
+    asked += [said_by_token((jwt,), "scope", matcher) for matcher in scopes]
     for demand in jwt.required_claims:
         name, equals, value = demand.partition("=")
-        asked.append(_said(jwt, name, {"exact": value}) if equals else _present(jwt, name))
+        matcher = {"exact": value} if equals else {"safe_regex": {"regex": "(?s).*"}}
+        asked.append(said_by_token((jwt,), name, matcher))
     return {"permissions": [{"any": True}], "principals": [{"and_ids": {"ids": asked}}]}
-
-
-def _claim(jwt: JwtAuthentication, name: str, matcher: Json) -> Json:
-    return _metadata([jwt.iri, name], {"string_match": matcher})
-
-
-def _said(jwt: JwtAuthentication, name: str, matcher: Json) -> Json:
-    """A claim that is a text, or a list with it."""
-    listed = _metadata([jwt.iri, name], {"list_match": {"one_of": {"string_match": matcher}}})
-    return {"or_ids": {"ids": [_claim(jwt, name, matcher), listed]}}
-
-
-def _present(jwt: JwtAuthentication, name: str) -> Json:
-    return _metadata([jwt.iri, name], {"present_match": True})
-
-
-def _metadata(path: list[str], value: Json) -> Json:
-    where = {"filter": _METADATA, "path": [{"key": part} for part in path], "value": value}
-    return {"sourced_metadata": {"metadata_matcher": where}}
 
 
 def _any_key() -> Json:

@@ -70,6 +70,13 @@ class Context:
         """Report what is lost or differs, once."""
         self.findings[finding] = None
 
+    def add_unused(self) -> None:
+        """Clusters of upstreams that no route sends to: agw asks for their health too."""
+        used = {use.upstream.iri for use in self.uses.values()}
+        for iri, upstream in self.upstreams.items():
+            if iri not in used and upstream.endpoints and not upstream.plaintext_forbidden:
+                self.uses[self.upstream_names[iri]] = ClusterUse(upstream, upstream.endpoints)
+
     def cluster(self, route: Route, iri: str, subset: tuple[str, ...], *, copies: bool = False) -> str | None:
         """The name of the cluster that takes the requests of `route` for the upstream `iri`; None when nobody can.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from api_gateway_service_mesh.manifests.gap import differs, lost
-from api_gateway_service_mesh.model import Listener, MtlsMode
+from api_gateway_service_mesh.model import Limits, Listener, MtlsMode
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .authentication import authentication_filters
+from .authorization import authorization_filters
 from .condition import cidr_ranges, early_fields
 from .context import Context
 from .fault import fault_filters
@@ -45,6 +46,7 @@ def http_filters(context: Context) -> list[Json]:
     filters: list[Json | None] = [
         limit_filter(context, ADDRESS_STAGE),
         *authentication_filters(context),
+        *authorization_filters(context),
         limit_filter(context, STAGE),
         *fault_filters(context),
         *sticky_filters(context),
@@ -82,6 +84,7 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
             "headers_with_underscores_action": "ALLOW",
         },
         "http_protocol_options": {"accept_http_10": True},
+        **_second(bounds),
         "stream_idle_timeout": "0s",
         "always_set_request_id_in_response": True,
         "access_log": [_access_log()] if context.mesh.access_log else [],
@@ -95,6 +98,13 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
         message = "Envoy keeps what strangers say in X-Forwarded fields once it is told of a trusted proxy"
         context.say(differs(context.mesh.iri, AGW.trustedProxy, message))
     return extension("http", f"{NETWORK}.http_connection_manager.v3.HttpConnectionManager", **fields)
+
+
+def _second(bounds: Limits) -> Json:
+    """HTTP/2: by ALPN, and by prior knowledge."""
+    if not bounds.max_concurrent_streams:
+        return {"codec_type": "HTTP1"}
+    return {"http2_protocol_options": {"max_concurrent_streams": bounds.max_concurrent_streams}}
 
 
 def _early(context: Context) -> Json:

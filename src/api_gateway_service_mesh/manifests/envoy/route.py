@@ -18,6 +18,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .answer import direct_response, redirect
 from .authentication import route_authentication
+from .authorization import route_authorization
 from .balancer import hash_policy
 from .condition import all_of, from_addresses, predicate
 from .context import Context
@@ -72,7 +73,12 @@ class Routes:
     def _served(self, entry: RouteEntry) -> list[Variant]:
         context, route = self._context, entry.route
         _report(context, route)
-        own: dict[str, Any] = {**route_authentication(route), **route_faults(route), **route_stickiness(route)}
+        own: dict[str, Any] = {
+            **route_authentication(route),
+            **route_authorization(context, route),
+            **route_faults(route),
+            **route_stickiness(route),
+        }
         answer = redirect(context, entry) if route.redirect is not None else direct_response(route)
         if answer is not None:
             return [([], self._route(route, {**own, **lone_limits(context, route)}, answer))]

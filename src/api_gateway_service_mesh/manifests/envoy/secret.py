@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from api_gateway_service_mesh.model import Certificate, Endpoint, Listener, MtlsMode, Upstream
+from api_gateway_service_mesh.model import (
+    Certificate,
+    Endpoint,
+    Listener,
+    MtlsMode,
+    PeerNames,
+    TlsVersion,
+    Upstream,
+)
+from api_gateway_service_mesh.model.mtls import ANYBODY
 
 from .context import Context
 from .typed import TRANSPORT, Json, extension
@@ -17,6 +26,7 @@ ADS: Final[Json] = {"ads": {}, "resource_api_version": "V3"}
 SYSTEM_ROOTS: Final = "/etc/ssl/certs/ca-certificates.crt"
 """The roots of the machine that Envoy runs on, as Debian, Alpine and their kin have them."""
 
+_VERSION: Final = {TlsVersion.TLS_1_2: "TLSv1_2", TlsVersion.TLS_1_3: "TLSv1_3"}
 _SOCKET: Final = "envoy.transport_sockets.tls"
 
 
@@ -30,11 +40,14 @@ def downstream_tls(context: Context, listener: Listener) -> Json | None:
     certificate = listener.certificate
     if certificate is None:
         return None
-    common = _common(context, certificate)
-    asked = listener.mtls_mode not in (None, MtlsMode.DISABLE)
-    if asked:
-        common["validation_context_sds_secret_config"] = _sds(context, trust_name(certificate.iri))
-    common["alpn_protocols"] = ["http/1.1"]
+    common = _common(context, *listener.certificates)
+    common["tls_params"]["tls_minimum_protocol_version"] = _VERSION[listener.minimum_tls]
+    trust = listener.trust
+    asked = listener.mtls_mode not in (None, MtlsMode.DISABLE) or listener.asks_clients
+    if asked and trust is not None and trust.trust_bundle_file:
+        context.certificates.setdefault(trust.iri, trust)
+        common["validation_context_sds_secret_config"] = _sds(context, trust_name(trust.iri))
+    common["alpn_protocols"] = ["h2", "http/1.1"] if listener.limits.max_concurrent_streams else ["http/1.1"]
     fields: Json = {"common_tls_context": common}
     if listener.mtls_mode is MtlsMode.STRICT:
         fields["require_client_certificate"] = True
@@ -49,7 +62,8 @@ def upstream_tls(context: Context, upstream: Upstream, endpoints: tuple[Endpoint
     certificate = tls.certificate if tls is not None else None
     name = tls.server_name if tls is not None and tls.server_name else endpoints[0].host
     common = _common(context, certificate) if certificate is not None else {}
-    checked: dict[str, Any] = {"match_typed_subject_alt_names": [_alternative(name)]}
+    names = [_alternative(name)] if tls is None or tls.verifies_name else []
+    checked: dict[str, Any] = {"match_typed_subject_alt_names": [*names, *_peers(tls.peers if tls else ANYBODY)]}
     if certificate is not None and certificate.trust_bundle_file:
         common["combined_validation_context"] = {
             "default_validation_context": checked,
@@ -64,7 +78,7 @@ def upstream_tls(context: Context, upstream: Upstream, endpoints: tuple[Endpoint
 
 
 def _alternative(name: str) -> Json:
-    if name.startswith("spiffe://"):
+    if "://" in name:
         return {"san_type": "URI", "matcher": {"exact": name}}
     return {"san_type": "IP_ADDRESS" if _is_address(name) else "DNS", "matcher": {"exact": name}}
 
@@ -73,12 +87,23 @@ def _is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
 
 
-def _common(context: Context, certificate: Certificate) -> Json:
-    context.certificates[certificate.iri] = certificate
+def _common(context: Context, *certificates: Certificate) -> Json:
+    context.certificates.update({certificate.iri: certificate for certificate in certificates})
+    shown = [each.iri for each in certificates if each.certificate_file and each.private_key_ref]
     common: Json = {"tls_params": {"tls_minimum_protocol_version": "TLSv1_2"}}
-    if certificate.certificate_file and certificate.private_key_ref:
-        common["tls_certificate_sds_secret_configs"] = [_sds(context, certificate.iri)]
+    if shown:
+        common["tls_certificate_sds_secret_configs"] = [_sds(context, iri) for iri in shown]
     return common
+
+
+def _peers(peers: PeerNames) -> list[Json]:
+    """Who the other side may be: one of these is enough."""
+    made: list[Json] = []
+    for text in peers.spiffe_ids:
+        matcher = {"prefix": text[:-1]} if text.endswith("/*") else {"exact": text}
+        made.append({"san_type": "URI", "matcher": matcher})
+    made += [{"san_type": "URI", "matcher": {"prefix": f"spiffe://{domain}/"}} for domain in peers.trust_domains]
+    return [*made, *map(_alternative, peers.names)]
 
 
 def _sds(context: Context, name: str) -> Json:
@@ -96,7 +121,9 @@ def secrets(context: Context) -> dict[str, Json]:
             }
             made[iri] = {"name": iri, "tls_certificate": pair}
         if certificate.trust_bundle_file:
-            trusted = {"trusted_ca": {"filename": certificate.trust_bundle_file}}
+            trusted: Json = {"trusted_ca": {"filename": certificate.trust_bundle_file}}
+            if certificate.crl_file:
+                trusted["crl"] = {"filename": certificate.crl_file}
             made[trust_name(iri)] = {"name": trust_name(iri), "validation_context": trusted}
     return made
 

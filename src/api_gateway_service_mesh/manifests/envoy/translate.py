@@ -55,6 +55,7 @@ def resources(
     """
     context = Context(mesh, compile_table(mesh) if table is None else table, dynamic)
     routes = _route_configuration(context)
+    context.add_unused()
     if dynamic:
         routes["name"] = f"{ROUTES}-{_filters_digest(context)}"
     where: Json = rds(routes["name"]) if dynamic else {"route_config": routes}

@@ -13,7 +13,9 @@ from api_gateway_service_mesh.model import (
     ConnectionPool,
     Endpoint,
     HealthCheck,
+    HttpProtocol,
     OutlierDetection,
+    Upstream,
 )
 from api_gateway_service_mesh.vocabulary import AGW
 
@@ -70,19 +72,30 @@ def cluster(context: Context, name: str, use: ClusterUse) -> Json:
     options: dict[str, Any] = {"idle_timeout": seconds(pool.idle_timeout_seconds)}
     if pool.max_requests_per_connection is not None:
         options["max_requests_per_connection"] = pool.max_requests_per_connection
+    socket = upstream_tls(context, upstream, use.endpoints)
     made["typed_extension_protocol_options"] = {
         _HTTP_OPTIONS: typed(
-            _HTTP_OPTIONS, common_http_protocol_options=options, explicit_http_config={"http_protocol_options": {}}
+            _HTTP_OPTIONS, common_http_protocol_options=options, **_protocol(upstream, secure=socket is not None)
         )
     }
     if pool.queue_timeout_seconds is not None:
         message = f"{upstream.name}: Envoy does not bound how long a request waits for a connection"
         context.say(lost(pool.iri or upstream.iri, AGW.queueTimeout, message))
-    socket = upstream_tls(context, upstream, use.endpoints)
-    if socket is not None:
+    if socket is not None and all(endpoint.tls for endpoint in use.endpoints):
         made["transport_socket"] = socket
+    elif socket is not None:  # some of them speak TLS; the endpoints say which
+        made["transport_socket_matches"] = [{"name": "tls", "match": {"tls": True}, "transport_socket": socket}]
     made["metadata"] = {"filter_metadata": {"agw": {"service": upstream.iri}}}
     return made
+
+
+def _protocol(upstream: Upstream, *, secure: bool) -> Json:
+    second = {"max_concurrent_streams": upstream.pool.max_concurrent_streams}
+    if upstream.protocol is HttpProtocol.HTTP2:
+        return {"explicit_http_config": {"http2_protocol_options": second}}
+    if upstream.protocol is HttpProtocol.AUTO and secure:
+        return {"auto_config": {"http_protocol_options": {}, "http2_protocol_options": second}}
+    return {"explicit_http_config": {"http_protocol_options": {}}}
 
 
 def load_assignment(name: str, use: ClusterUse) -> Json:
@@ -110,10 +123,13 @@ def load_assignment(name: str, use: ClusterUse) -> Json:
 
 def _endpoint(endpoint: Endpoint) -> Json:
     place = {"socket_address": {"address": endpoint.host, "port_value": endpoint.port}}
+    about: Json = {"agw": {"instance": endpoint.iri}}
+    if endpoint.tls:
+        about["envoy.transport_socket_match"] = {"tls": True}
     return {
         "endpoint": {"address": place},
         "load_balancing_weight": endpoint.weight,
-        "metadata": {"filter_metadata": {"agw": {"instance": endpoint.iri}}},
+        "metadata": {"filter_metadata": about},
     }
 
 
