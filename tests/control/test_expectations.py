@@ -29,6 +29,10 @@ ex:works a agw:MaintenanceMode ; agw:bypassAddress "10.0.0.0/8" ;
 ex:secret a agw:Route ; agw:routePath "/secret" ; agw:hasBackendService ex:one ; agw:hasAuthentication ex:key .
 ex:key a agw:ApiKey ; agw:keyQueryParameter "key" ;
     agw:keyHash "sha256:5f7b2ed74a9736a538a6fb5a5a1a76afdcdd0d177d7fc6e79c6b6843527d848d" .
+ex:ruled a agw:Route ; agw:routePath "/ruled" ; agw:hasBackendService ex:one ; agw:hasAuthentication ex:key ;
+    agw:hasAuthorization [ a agw:AuthorizationPolicy ; agw:hasRule [ a agw:AuthorizationRule ; agw:onMethod "GET" ;
+        agw:callerKeyOwner "demo" ] , [ a agw:AuthorizationRule ; agw:ruleAction "DENY" ; agw:callerAddress "1.3.0.0/16" ] ] .
+ex:key agw:keyOwner "demo" .
 ex:moved a agw:Route ; agw:routePath "/moved/*" ; agw:hasRedirect [ a agw:Redirect ; agw:redirectStatus 301 ;
     agw:redirectHost "new.example" ; agw:replacePrefixMatch "/here" ] .
 ex:robots a agw:Route ; agw:routePath "/robots.txt" ; agw:hasDirectResponse [ a agw:DirectResponse ;
@@ -55,6 +59,9 @@ REQUESTS = [
     ("GET", "/secret", "X-API-Key: demo-partner-key", "1.2.3.4"),
     ("GET", "/secret?key=demo-partner-key", "", "1.2.3.4"),
     ("GET", "/secret", "X-API-Key: guessed", "1.2.3.4"),
+    ("GET", "/ruled", "X-API-Key: demo-partner-key", "1.2.3.4"),
+    ("PUT", "/ruled", "X-API-Key: demo-partner-key", "1.2.3.4"),
+    ("GET", "/ruled", "", "1.2.3.4"),
     ("GET", "/moved/x?y=z", "", "1.2.3.4"),
     ("GET", "/robots.txt", "", "1.2.3.4"),
     ("GET", "/v1/7?q=1", "", "1.2.3.4"),
@@ -110,6 +117,15 @@ def test_what_is_told_is_what_the_data_plane_does() -> None:
     assert [pair for pair in pairs if pair[0] != pair[1]] == []
 
 
+def test_rules_look_at_the_address() -> None:
+    key = "X-API-Key: demo-partner-key"
+    text = expecting(("GET", "/ruled", key, "1.2.3.4"), ("GET", "/ruled", key, "1.3.3.4"))
+    outcomes = [
+        result.outcome for result in held(build(SourceGraph.parse(text.replace("@one@", "1").replace("@two@", "2"))))
+    ]
+    assert [(seen.status, seen.refusal) for seen in outcomes] == [(None, None), (403, "access-denied")]
+
+
 def test_maintenance_lets_an_address_by() -> None:
     text = expecting(("GET", "/closed", "", "10.1.2.3"), ("GET", "/closed", "", "11.1.2.3"))
     outcomes = [
@@ -153,7 +169,7 @@ def test_it_is_told_to_people_programs_and_build_servers(tmp_path: Path) -> None
     human = run(tmp_path, "human")
     assert human.return_value == 1
     assert "ok   ex:good: GET /plain/a  " in human.stdout and human.stdout.endswith("1 passed, 1 failed\n")
-    assert "FAIL ex:bad: GET /nowhere  " in human.stdout and "gateway.ttl:28:1" in human.stdout
+    assert "FAIL ex:bad: GET /nowhere  " in human.stdout and "gateway.ttl:32:1" in human.stdout
     assert "     expected the route ex:plain, and no route takes it" in human.stdout
     shown = json.loads(run(tmp_path, "json").stdout)
     assert (shown["passed"], shown["failed"]) == (1, 1)

@@ -85,3 +85,15 @@ def test_nothing_is_asked_of_a_configuration_without_guarded_hosts() -> None:
         configuration('ex:users a agw:BackendService ; agw:address "users:8080" .' + HEALTH + ".")
     )
     assert inspect(source, today=TODAY).report.conforms
+
+
+def test_what_callers_may_do_is_guarded_alike() -> None:
+    stated = "ex:policy a agw:AuthorizationPolicy . ex:shop agw:hasAuthorization ex:policy . "
+    demanded = f"{HEALTH} ; agw:hasAuthentication ex:jwt . {stated}"
+    (finding,) = found(demanded)
+    assert "authorization is demanded" in finding.message and "agw:hasAuthorization" in (finding.remedy or "")
+    assert found(demanded + "ex:health agw:hasAuthorization ex:policy .") == []
+    closed = 'ex:g a agw:ApiGateway ; agw:defaultDecision "DENY" ; agw:hasRoute ex:health , ex:orders .'
+    assert found(demanded + closed) == []
+    leave = LEAVE.replace("agw:exemptsFrom agw:hasAuthentication", "agw:exemptsFrom agw:hasAuthorization")
+    assert found(demanded + leave % ("ex:health", "2027-01-01")) == []

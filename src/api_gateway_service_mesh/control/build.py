@@ -22,7 +22,13 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severi
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
 from api_gateway_service_mesh.graph.change import Change, reinfer
 from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
-from api_gateway_service_mesh.graph.guarantee import exempt_from_authentication, guarantee_findings, guarded_hosts
+from api_gateway_service_mesh.graph.guarantee import (
+    AUTHENTICATION,
+    AUTHORIZATION,
+    exempt_from,
+    guarantee_findings,
+    guarded_hosts,
+)
 from api_gateway_service_mesh.graph.inheritance import Places
 from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.revalidate import revalidate
@@ -45,7 +51,7 @@ from api_gateway_service_mesh.routing import (
     recompile_table,
     render_table,
 )
-from api_gateway_service_mesh.routing.exposure import exposure_findings
+from api_gateway_service_mesh.routing.exposure import NO_AUTHENTICATION, NO_AUTHORIZATION, exposure_findings
 from api_gateway_service_mesh.security.tls import mesh_findings
 from api_gateway_service_mesh.vocabulary import PREFIXES, RDF_TYPE
 
@@ -61,6 +67,10 @@ STAGES = ("source", "inferred", "report", "rows", "model", "table")
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.VIOLATION: 2}
+
+
+GUARDS = {AUTHENTICATION: NO_AUTHENTICATION, AUTHORIZATION: NO_AUTHORIZATION}
+"""What a virtual service states for its hosts, and the hole that a route without it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,8 +250,10 @@ def inspect(
     else:
         if report.conforms:
             report = _with(report, (*table.findings, *_nothing_to_serve(mesh)), inferred)
-            exempted = exempt_from_authentication(inferred, mesh.exemptions, day)
-            report = _with(report, exposure_findings(table, guarded_hosts(inferred), exempted), inferred)
+            for policy, open_to_all in GUARDS.items():
+                exempted = exempt_from(policy, inferred, mesh.exemptions, day)
+                holes = exposure_findings(table, guarded_hosts(inferred, policy), open_to_all, exempted)
+                report = _with(report, holes, inferred)
     change = step[1] if step is not None else None
     return Inspection(
         source, inferred, validated, rows, mesh, table, report, asked, results, assembly, assembled, change

@@ -10,15 +10,19 @@ from xml.etree import ElementTree
 
 from api_gateway_service_mesh.errors import Location
 from api_gateway_service_mesh.graph.inheritance import Places
-from api_gateway_service_mesh.model import Expectation, Route
+from api_gateway_service_mesh.model import Caller, Expectation, Route
+from api_gateway_service_mesh.policies.authorization import NOBODY
 from api_gateway_service_mesh.projection.expectation import expectations
 from api_gateway_service_mesh.routing import ExplainRequest, render_explanation
 from api_gateway_service_mesh.routing.outcome import Outcome, outcome
 from api_gateway_service_mesh.security.api_key import ApiKeys
 from api_gateway_service_mesh.security.identity import Identity
+from api_gateway_service_mesh.security.jwt import scopes_of
+from api_gateway_service_mesh.security.token import TokenError, read_token
 from api_gateway_service_mesh.vocabulary import NAMESPACE
 
 from .build import Build
+from .judged import forbidden
 
 __all__ = ["Held", "held", "junit", "render_held", "shown_held"]
 
@@ -51,7 +55,9 @@ def held(build: Build) -> tuple[Held, ...]:
 def _held(build: Build, places: Places, wanted: Expectation) -> Held:
     host = wanted.authority.rpartition("@")[2]
     bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    request = ExplainRequest(wanted.method, bare, wanted.request_path, wanted.query, dict(wanted.headers))
+    request = ExplainRequest(
+        wanted.method, bare, wanted.request_path, wanted.query, dict(wanted.headers), address=wanted.client or ""
+    )
     seen = outcome(
         build.table, request, _admitted, scheme=wanted.scheme, authority=wanted.authority, client=wanted.client
     )
@@ -64,21 +70,40 @@ def _held(build: Build, places: Places, wanted: Expectation) -> Held:
 
 
 def _admitted(route: Route, request: ExplainRequest) -> tuple[int, str] | None:
-    """What authentication says. Keys are judged; a token is taken for a good one, as nobody is asked for its keys."""
+    """What authentication and rules say. Keys are judged; a token is taken for a good one that says what it says, as
+    nobody is asked for its keys."""
     demand = route.authentication
     if demand is None:
-        return None
+        return forbidden(route, request, NOBODY)
     bearer = request.fields.get("authorization", "")[:7].lower() == "bearer "
     if bearer and demand.jwt:
-        return None
+        return forbidden(route, request, _bearer(request.fields["authorization"]))
     if demand.api_keys:
         keys = ApiKeys(demand.api_keys)
         fields, query = request.fields, dict(reversed(parse_qsl(request.query, keep_blank_values=True)))
         shown = {f"h:{name}": fields[name].encode() for name in keys.headers if name in fields}
         shown |= {f"q:{name}": query[name].encode() for name in keys.parameters if name in query}
         if shown:
-            return None if isinstance(keys.judge(shown), Identity) else (401, "invalid-credentials")
+            found = keys.judge(shown)
+            if not isinstance(found, Identity):
+                return 401, "invalid-credentials"
+            return forbidden(route, request, Caller(scopes=found.scopes, key=found.api_key, key_owner=found.owner))
     return 401, "authentication-required"
+
+
+def _bearer(field: str) -> Caller:
+    """Who a token says it is for; nobody where it is none."""
+    try:
+        claims = read_token(field[7:].strip().encode("utf-8", "replace")).claims
+    except TokenError:
+        return NOBODY
+    issuer, subject = (claims.get(name) for name in ("iss", "sub"))
+    return Caller(
+        issuer if isinstance(issuer, str) else "",
+        subject if isinstance(subject, str) else "",
+        claims,
+        frozenset(scopes_of(claims)),
+    )
 
 
 def _wrong(wanted: Expectation, seen: Outcome, places: Places) -> Iterator[str]:

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api_gateway_service_mesh.errors import ClientError
-from api_gateway_service_mesh.model import Caller, RuleAction
+from api_gateway_service_mesh.model import Caller, Route, RuleAction
 from api_gateway_service_mesh.policies.authorization import NOBODY, AccessRequest, Authorizer, RuleVerdict
 from api_gateway_service_mesh.routing import ExplainRequest, Explanation, Part
 
-__all__ = ["asked_by", "judged"]
+__all__ = ["asked_by", "forbidden", "judged"]
 
 _HOW = (
     "write issuer=…, sub=…, scope=…, claim:NAME=VALUE, key-owner=…, spiffe-id=…, dns=…, address=… (the client's), or "
@@ -91,6 +91,18 @@ def _moment(text: str | None) -> float | None:
     except ValueError:
         raise ClientError(f"{text[:100]!r} is no moment", remedy="write it as 2026-03-01T09:00Z") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def forbidden(route: Route, request: ExplainRequest, caller: Caller) -> tuple[int, str] | None:
+    """The status and kind of the refusal that the rules of `route` come to; None where they let `caller` through."""
+    if route.authorization is None:
+        return None
+    authorizer = Authorizer(route.authorization)
+    if authorizer.missing_scopes(caller):
+        return 403, "insufficient-scope"
+    now = datetime.now(UTC).timestamp() if request.at is None else request.at
+    access = AccessRequest(caller, request.method, request.path, request.address, now)
+    return None if authorizer.decide(access).allowed else (403, "access-denied")
 
 
 def judged(found: Explanation) -> Explanation:

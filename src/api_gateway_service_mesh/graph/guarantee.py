@@ -6,8 +6,8 @@ Rules of this module, which the ontology marks with ``agw:guarantee true``:
   be replaced by a weaker mode.
 - One *policy* that is a guarantee may not be replaced either: it counts for all that would inherit it.
 - Two places of one rank that hand down different policies of a guaranteed kind leave open which holds: refused.
-- A route that belongs to no virtual service, and answers for a host name of one that demands authentication, passes
-  that by without a word; which routes do so only the routing table knows (`routing.exposure`).
+- A route that belongs to no virtual service, and answers for a host name of one that demands authentication, or says
+  what callers may do, passes that by without a word; only the routing table knows which do (`routing.exposure`).
 - An exemption lets an override stand that it names, up to and including its last day; its last 14 days warn.
 """
 
@@ -28,10 +28,19 @@ from .rules import GATEWAY, VIRTUAL_SERVICE, WITHOUT
 from .tbox import SUB_CLASS
 from .terms import AGW, RDF_TYPE, Resource, lexical
 
-__all__ = ["Taken", "exempt_from_authentication", "guarantee_findings", "guarded_hosts", "taken_guarantees"]
+__all__ = [
+    "AUTHENTICATION",
+    "AUTHORIZATION",
+    "Taken",
+    "exempt_from",
+    "guarantee_findings",
+    "guarded_hosts",
+    "taken_guarantees",
+]
 
 GUARANTEE = NamedNode(AGW + "guarantee")
 AUTHENTICATION = NamedNode(AGW + "hasAuthentication")
+AUTHORIZATION = NamedNode(AGW + "hasAuthorization")
 _HOSTNAME = NamedNode(AGW + "hostname")
 _MTLS, _MODE = NamedNode(AGW + "hasMutualTLS"), NamedNode(AGW + "mtlsMode")
 _TRUE = frozenset(("true", "1"))
@@ -80,22 +89,24 @@ def guarantee_findings(graph: InferredGraph, exemptions: Sequence[Exemption], to
     return tuple(dict.fromkeys(found))
 
 
-def guarded_hosts(graph: InferredGraph) -> dict[str, str]:
-    """The host names for which a virtual service demands authentication, and the IRI of that virtual service."""
+def guarded_hosts(graph: InferredGraph, policy: NamedNode = AUTHENTICATION) -> dict[str, str]:
+    """The host names for which a virtual service states `policy`, and the IRI of that virtual service."""
     index = graph.index
     return {
         lexical(name): lexical(service)
         for service in index.instances(VIRTUAL_SERVICE)
-        if index.values(service, AUTHENTICATION)
+        if index.values(service, policy)
         for name in index.values(service, _HOSTNAME)
     }
 
 
-def exempt_from_authentication(graph: InferredGraph, exemptions: Sequence[Exemption], today: date) -> frozenset[str]:
-    """The routes that a valid exemption lets do without authentication, named themselves or by their class."""
+def exempt_from(
+    policy: NamedNode, graph: InferredGraph, exemptions: Sequence[Exemption], today: date
+) -> frozenset[str]:
+    """The routes that a valid exemption lets do without `policy`, named themselves or by their class."""
     found: set[str] = set()
     for each in exemptions:
-        if AUTHENTICATION.value in each.policies and date.fromisoformat(each.valid_until) >= today:
+        if policy.value in each.policies and date.fromisoformat(each.valid_until) >= today:
             for name in each.exempted:
                 found.add(name)
                 found.update(lexical(member) for member in graph.index.instances(NamedNode(name)))

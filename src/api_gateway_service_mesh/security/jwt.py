@@ -8,7 +8,7 @@ garbage could send other garbage.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
@@ -19,7 +19,7 @@ from .identity import Denial, Denied, Identity, header_text
 from .jwks import KeySource
 from .token import Token
 
-__all__ = ["REMEMBERED", "JwtVerifier", "wall_clock"]
+__all__ = ["REMEMBERED", "JwtVerifier", "scopes_of", "wall_clock"]
 
 REMEMBERED = 10_000
 """Tokens remembered by one verifier; the oldest half goes when there are more."""
@@ -130,7 +130,7 @@ class JwtVerifier:
                 since = max(since, begins - skew)
         if "sub" in claims and not isinstance(claims["sub"], str):
             return self._denied(Denial.INVALID, "sub is no text")
-        scopes = frozenset(_scopes(claims))
+        scopes = frozenset(scopes_of(claims))
         missing = set(config.required_scopes) - scopes
         if missing:
             return self._denied(Denial.SCOPE, f"{len(missing)} of the demanded scopes are missing")
@@ -180,7 +180,7 @@ def _holds(audience: Any, wanted: tuple[str, ...]) -> bool:
     return False
 
 
-def _scopes(claims: dict[str, Any]) -> set[str]:
+def scopes_of(claims: Mapping[str, Any]) -> set[str]:
     """``scope`` (RFC 8693 §4.2), or ``scp`` as some issuers call it: one text with spaces, or a list of texts."""
     found: set[str] = set()
     for name in ("scope", "scp"):
