@@ -15,9 +15,9 @@ from .writing import write_whole
 
 __all__ = ["command"]
 
-_TARGETS = ("consul", "envoy", "gateway-api", "istio", "kubernetes")
+_TARGETS = ("consul", "envoy", "gateway-api", "istio", "kubernetes", "linkerd")
 #: Options that one target alone has.
-_OWN = {"image": "kubernetes", "gateway_class": "gateway-api", "plain": "consul"}
+_OWN = {"image": "kubernetes", "gateway_class": "gateway-api", "plain": "consul", "profiles": "linkerd"}
 
 
 @click.command("manifests")
@@ -29,6 +29,7 @@ _OWN = {"image": "kubernetes", "gateway_class": "gateway-api", "plain": "consul"
 @click.option("--image", help="kubernetes: the gateway's container image.")
 @click.option("--gateway-class", help="gateway-api: the GatewayClass of your implementation.")
 @click.option("--plain", is_flag=True, help="consul: config entries for a plain agent, as JSON.")
+@click.option("--profiles", is_flag=True, help="linkerd: ServiceProfiles with retry budgets, too.")
 @click.option("--allow-loss", is_flag=True, help="Leave out what the target cannot say, and list it.")
 @click.option("--explain", is_flag=True, help="Print what each target can say of the ontology, and why not.")
 @click.option(

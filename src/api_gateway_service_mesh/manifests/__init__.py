@@ -27,6 +27,7 @@ from .gap import LOSS
 from .gateway_api import render_gateway_api
 from .istio import render_istio
 from .kubernetes import render_kubernetes
+from .linkerd import render_linkerd
 
 __all__ = ["TARGETS", "Manifest", "NotExpressibleError", "Rendering", "UnknownTargetError", "losses", "render"]
 
@@ -36,6 +37,7 @@ TARGETS: dict[str, Callable[..., Rendering]] = {
     "gateway-api": render_gateway_api,
     "istio": render_istio,
     "kubernetes": render_kubernetes,
+    "linkerd": render_linkerd,
 }
 
 
