@@ -66,6 +66,11 @@ def test_policies_decide_and_never_act() -> None:
 
 # Modules that only run as part of a process or of a connection, and the tests that hold them through it.
 HELD_BY = {
+    "control/certificates.py": "control/test_issuing.py",
+    "control/certificates_http.py": "control/test_issuing.py",
+    "control/used.py": "control/test_issuing.py",
+    "proxy/acme.py": "control/test_issuing.py",
+    "security/standin.py": "security/test_issued.py",
     "proxy/asker.py": "proxy/test_hedge.py",
     "proxy/shared_limit.py": "proxy/test_redis.py",
     "control/change_gates.py": "control/test_packs.py",

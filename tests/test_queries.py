@@ -85,7 +85,9 @@ ex:two a agw:ServiceInstance ; agw:address "two:80" ; agw:healthState "HEALTHY" 
 ex:next a agw:BackendService ; agw:address "next:80" ; agw:healthState "UNKNOWN" .
 ex:spare a agw:BackendService ; agw:address "spare:80" .
 ex:old a agw:Certificate ; agw:certificateFile "old.pem" ; agw:certificateExpiry "2020-01-01T00:00:00Z"^^xsd:dateTime .
-ex:fine a agw:Certificate ; agw:certificateFile "fine.pem" ; agw:certificateExpiry "2999-01-01T00:00:00Z"^^xsd:dateTime .
+ex:fine a agw:Certificate ; agw:certificateFile "fine.pem" ; agw:certificateExpiry "2999-01-01T00:00:00Z"^^xsd:dateTime ;
+    agw:certificateIssuer "CN=ca" ; agw:certificateChain "CN=fine <- CN=ca" ; agw:renewalState "FAILING" ;
+    agw:renewalError "no answer" ; agw:renewalFailedTotal 3 .
 ex:web a agw:Listener ; agw:hasCertificate ex:fine .
 ex:gateway a agw:ApiGateway ; agw:configurationRevision "9f2c" ; agw:workerCount 2 .
 """
@@ -128,8 +130,8 @@ SEEN = {
         ["urn:ex:tried", "0", "80", None, None],
     ],
     ("report", "certificates"): [
-        ["urn:ex:old", None, "old.pem", "2020-01-01T00:00:00Z"],
-        ["urn:ex:fine", "urn:ex:web", "fine.pem", "2999-01-01T00:00:00Z"],
+        ["urn:ex:old", None, "old.pem", "2020-01-01T00:00:00Z", None, None, None, None],
+        ["urn:ex:fine", "urn:ex:web", "fine.pem", "2999-01-01T00:00:00Z", "CN=ca", "CN=fine <- CN=ca", "FAILING", None],
     ],
     ("report", "endpoints"): [
         ["urn:ex:next", "urn:ex:next", "next:80", "UNKNOWN", None],
@@ -159,6 +161,7 @@ SEEN = {
     ("doctor", "endpoints-unhealthy"): [["urn:ex:productsService", "urn:ex:one", "one:80", "1"]],
     ("doctor", "endpoints-ejected"): [["urn:ex:productsService", "urn:ex:two", "two:80", "2026-01-01T00:00:30Z", "2"]],
     ("report", "capabilities"): [["edge", f"{NAMESPACE}hasHedging", "no", "one try is enough"]],
+    ("doctor", "certificates-failing"): [["urn:ex:fine", "no answer", "3"]],
     ("doctor", "certificates-expiring"): [["urn:ex:old", "2020-01-01T00:00:00Z", "old.pem"]],
 }
 

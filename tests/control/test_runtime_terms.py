@@ -78,7 +78,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
@@ -113,6 +113,17 @@ ex:hedging a agw:Route ; agw:routePath "/hedged" ; agw:hasBackendService ex:hedg
 ex:hedge a agw:Hedging ; agw:hedgeDelay "PT0.05S"^^xsd:dayTimeDuration .
 ex:judgedRoute a agw:Route ; agw:routePath "/judged" ; agw:hasBackendService ex:judgedService .
 ex:illRoute a agw:Route ; agw:routePath "/ill" ; agw:hasBackendService ex:illService .
+ex:issued a agw:Route ; agw:routePath "/issued" ; agw:hasBackendService ex:issuedService .
+ex:issuedService a agw:BackendService ; agw:address "127.0.0.1:@well@" ; agw:hasMutualTLS ex:issuedMtls .
+ex:issuedMtls a agw:MutualTLS ; agw:mtlsMode "STRICT" ; agw:hasCertificate ex:issuedCertificate .
+ex:issuedCertificate a agw:Certificate ; agw:issuedBy ex:house ; agw:certificateName "gateway.internal" .
+ex:house a agw:CertificateAuthority ; agw:issuerFolder "house" .
+ex:waiting a agw:Route ; agw:routePath "/waiting" ; agw:hasBackendService ex:waitingService .
+ex:waitingService a agw:BackendService ; agw:address "127.0.0.1:@well@" ; agw:hasMutualTLS ex:waitingMtls .
+ex:waitingMtls a agw:MutualTLS ; agw:mtlsMode "STRICT" ; agw:hasCertificate ex:awaited .
+ex:awaited a agw:Certificate ; agw:issuedBy ex:public ; agw:certificateName "gateway.example" .
+ex:public a agw:CertificateAuthority ; agw:issuerKind "ACME" ; agw:issuerFolder "public" ;
+    agw:directoryUrl "http://127.0.0.1:@gone@/dir" .
 ex:certified a agw:Route ; agw:routePath "/certified" ; agw:hasBackendService ex:wellService ;
     agw:hasClientCertificatePolicy ex:callers .
 ex:callers a agw:ClientCertificatePolicy .
@@ -287,6 +298,12 @@ async def _copied(gateway: Gateway) -> None:
     await gateway.get("/copied", method="POST", body=b"too long to copy")
 
 
+async def _unissued(gateway: Gateway) -> None:
+    async with asyncio.timeout(30):
+        while not (await gateway.runtime()).get((EX + "awaited", "renewalError")):
+            await asyncio.sleep(0.1)
+
+
 async def _canary(gateway: Gateway) -> None:
     async with asyncio.timeout(30):
         while len(gateway.backends["new"].calls) < 6 or len(gateway.backends["old"].calls) < 6:
@@ -418,6 +435,30 @@ EVENTS = (
             ("illService", "healthState", is_("UNHEALTHY")),
             ("illService", "failingProbe", is_("readiness")),
             ("illService", "everHealthy", is_("false")),
+        ),
+    ),
+    Event(
+        "the house issues a certificate",
+        _nothing,
+        (
+            ("issuedCertificate", "renewalState", is_("CURRENT")),
+            ("issuedCertificate", "renewedTotal", is_("1")),
+            ("issuedCertificate", "renewalDue", some),
+            ("issuedCertificate", "certificateSubject", is_("CN=gateway.internal")),
+            ("issuedCertificate", "certificateIssuer", is_("CN=agw certificate authority")),
+            ("issuedCertificate", "certificateChain", is_("CN=gateway.internal <- CN=agw certificate authority")),
+            ("issuedCertificate", "certificateFingerprint", some),
+            ("issuedCertificate", "certificateAltName", is_("gateway.internal")),
+            ("issuedCertificate", "certificateUser", is_("http://example.org/issuedService")),
+        ),
+    ),
+    Event(
+        "nobody issues another",
+        _unissued,
+        (
+            ("awaited", "renewalState", is_("FAILING")),
+            ("awaited", "renewalFailedTotal", least(1)),
+            ("awaited", "renewalError", some),
         ),
     ),
     Event("one without a certificate calls", _asks("/certified"), (("callers", "certificateRefusedTotal", is_("1")),)),

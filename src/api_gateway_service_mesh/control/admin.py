@@ -25,6 +25,7 @@ from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
 from .access import AccessRefused, admin_token, guard, is_loopback, read_token, writer
 from .as_of import refuse_past, wanted_revision
 from .build import Build
+from .certificates_http import certificate_routes
 from .console import CONSOLE_PATHS, console_routes, harden
 from .delta import Delta
 from .doctor_http import doctor_routes
@@ -92,6 +93,7 @@ def admin_application(
             *revision_routes(lambda request: request.app[_SUPERVISOR]),
             web.route("*", "/data", _data),
             web.route("*", "/data/{name}", _data),
+            *certificate_routes(lambda request: _served(request)[1], lambda request: request.app[_SUPERVISOR].issuing),
             web.post("/reload", _reload),
             web.post("/shacl", _shacl),
             web.get("/.well-known/void", _void),

@@ -30,7 +30,8 @@ from api_gateway_service_mesh.routing import RoutingTable
 from api_gateway_service_mesh.security.tls import client_context, server_name
 from api_gateway_service_mesh.vocabulary import AGW, XSD
 
-from .live import Live, certificates
+from .live import Live
+from .used import used_certificates
 
 __all__ = ["PATIENCE_SECONDS", "connected", "counted", "kept", "written"]
 
@@ -60,7 +61,7 @@ def kept(mesh: Mesh, table: RoutingTable, uptime: float | None) -> Iterator[Fact
         winner = dict(finding.details).get("winner")
         if finding.code in ("shadowed-route", "tied-routes") and finding.subject and winner and _never(finding.message):
             yield finding.subject, AGW.shadowedBy, ox.NamedNode(winner)
-    for certificate in certificates(mesh):
+    for certificate in used_certificates(mesh):
         if certificate.certificate_file is None:
             continue
         from api_gateway_service_mesh.security.facts import read_facts  # slow to import, and needed by few

@@ -22,7 +22,7 @@ from api_gateway_service_mesh.graph.terms import Row
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.vocabulary import AGW, XSD
 
-from .live import certificates
+from .used import used_certificates
 
 __all__ = ["certificate_facts", "judged_facts"]
 
@@ -33,7 +33,7 @@ def certificate_facts(mesh: Mesh, today: date) -> Iterator[Row]:
     """The days that each certificate in use has left; the build refuses one whose file cannot be read."""
     from api_gateway_service_mesh.security.facts import expiry  # slow to import, and needed by few
 
-    for certificate in certificates(mesh):
+    for certificate in used_certificates(mesh):
         if certificate.certificate_file is None:
             continue
         try:

@@ -10,9 +10,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import (
     Authorization,
     AuthorizationPolicy,
@@ -78,9 +77,14 @@ from api_gateway_service_mesh.policies.refusal import read_refusals
 from api_gateway_service_mesh.proxy.refusals import NUMBERS
 
 from .audit import Audit
+from .issuing import RenewalStatus
 from .rollout import Decided, canary_machines
+from .used import FileFacts, used_certificates
 
-__all__ = ["BreakerStatus", "Counted", "Live", "certificates"]
+if TYPE_CHECKING:
+    from api_gateway_service_mesh.security.facts import CertificateFacts
+
+__all__ = ["BreakerStatus", "Counted", "Live"]
 
 
 _BAD = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
@@ -122,7 +126,9 @@ class Live:
     decisions: Mapping[str, Sequence[Decided]] = field(default_factory=dict)
     """About canaries, by their IRI, newest last."""
     audit: Audit | None = None
-    _expiries: dict[str, tuple[float, datetime | None]] = field(default_factory=dict, repr=False)
+    renewals: Mapping[str, RenewalStatus] = field(default_factory=dict)
+    """Of certificates that an authority issues, by their IRI."""
+    _files: FileFacts = field(default_factory=FileFacts, repr=False)
 
     def routes(self) -> Iterator[tuple[Route, RouteTotals]]:
         """Every route with its counters."""
@@ -301,35 +307,14 @@ class Live:
                 if purpose is not None:
                     yield endpoint, purpose
 
-    def certificates(self) -> Iterator[tuple[Certificate, datetime]]:
-        """Every certificate that has a readable file, with the end of its validity."""
-        for certificate in certificates(self.mesh):
-            end = self._expiry(certificate.certificate_file)
-            if end is not None:
-                yield certificate, end
-
-    def _expiry(self, file: str | None) -> datetime | None:
-        if file is None:
-            return None
-        try:
-            modified = Path(file).stat().st_mtime
-            known = self._expiries.get(file)
-            if known is None or known[0] != modified:
-                from api_gateway_service_mesh.security.facts import expiry  # slow to import, and needed by few
-
-                known = self._expiries[file] = (modified, expiry(file))
-        except (OSError, AgwError):
-            return None
-        return known[1]
+    def certificates(self) -> Iterator[tuple[Certificate, tuple[CertificateFacts, ...]]]:
+        """Every certificate that has a readable file, with its chain, leaf first."""
+        for certificate in used_certificates(self.mesh):
+            chain = self._files.of(certificate)
+            if chain:
+                yield certificate, chain
 
 
 def _rules(authorization: Authorization) -> Iterator[AuthorizationRule]:
     for policy in authorization.policies:
         yield from policy.rules
-
-
-def certificates(mesh: Mesh) -> tuple[Certificate, ...]:
-    """Every certificate that a listener or a service of `mesh` uses, once."""
-    used = [each for listener in mesh.listeners for each in (*listener.certificates, listener.client_trust)]
-    used += [upstream.tls.certificate for upstream in mesh.upstreams if upstream.tls is not None]
-    return tuple({each.iri: each for each in reversed(used) if each is not None}.values())[::-1]

@@ -14,6 +14,7 @@ from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, HealthState
 from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample
 
+from .certificates import certificate_families
 from .live import Live
 from .traffic import traffic_families
 
@@ -45,6 +46,7 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
         yield from traffic_families(live)
         yield from _bulkheads(live)
         yield from _endpoints(live)
+        yield from certificate_families(live)
         yield from _log(live)
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
         yield Family("agw_config_revision", "The configuration in force.", Kind.INFO, (Sample(1, labels),))
@@ -173,8 +175,6 @@ def _endpoints(live: Live) -> Iterator[Family]:
     yield Family("agw_endpoint_ejected", "1 while outlier detection keeps an endpoint out.", Kind.GAUGE, out)
     times = [Sample(count, (("endpoint", endpoint.iri),)) for endpoint, _, count in ejections]
     yield Family("agw_endpoint_ejections", "How often outlier detection ejected an endpoint.", Kind.COUNTER, times)
-    expiries = [Sample(end.timestamp(), (("certificate", item.iri),)) for item, end in live.certificates()]
-    yield Family("agw_certificate_expiry_timestamp_seconds", "End of a certificate's validity.", Kind.GAUGE, expiries)
 
 
 def _log(live: Live) -> Iterator[Family]:

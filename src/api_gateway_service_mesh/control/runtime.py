@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from api_gateway_service_mesh.proxy.refusals import KINDS
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
 
+from .certificates import certificate_triples
 from .live import Live
 from .traffic import traffic_triples
 
@@ -99,10 +100,7 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield endpoint.iri, AGW.everHealthy, f'"{str(ever).lower()}"^^<{XSD.boolean}>'
     for endpoint, purpose in live.failing():
         yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
-    for certificate, end in live.certificates():
-        yield certificate.iri, AGW.certificateExpiry, _moment(end)
-        left = (end.astimezone(UTC).date() - datetime.now(UTC).date()).days
-        yield certificate.iri, AGW.certificateDaysLeft, _integer(left)
+    yield from certificate_triples(live)
 
 
 def _integer(value: int) -> str:

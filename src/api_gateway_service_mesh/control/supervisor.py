@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Report
 from api_gateway_service_mesh.graph import SourceGraph
@@ -32,8 +31,14 @@ from .feed import Feed
 from .follow import Follower
 from .gate import Gate
 from .history import Author, History, Revision
+<<<<<<< HEAD
 from .live import Live, certificates
 from .memory import Collections
+=======
+from .issuing import Issuing
+from .live import Live
+from .memory import resident_bytes
+>>>>>>> 47e36d6 (Certificates that look after themselves: agw's own authority, ACME, the SPIFFE Workload API; renewed before they end, failures told, the old one kept)
 from .metrics import ControlCounters
 from .options import ServeOptions
 from .placement import Placer
@@ -46,6 +51,7 @@ from .sparql.service import Dataset, SparqlService
 from .store import ConfigStore, StoreConflict, StoreReadOnly, StoreUnavailable
 from .stores import open_store
 from .update import Edit, PreconditionFailed, matches, refusal
+from .used import watched_files
 from .warm import Keeper
 
 __all__ = ["Revision", "Supervisor"]
@@ -76,6 +82,7 @@ class Supervisor:
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self._prober = HealthProber(plane.cells, lock=plane.lock)
         self.doctor = Doctor(self.sparql, self._prober.failures)
+        self.issuing = Issuing(self._renewed, say)
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._ports = plane.ports(options.host, options.port)
         self._loading = asyncio.Lock()
@@ -165,6 +172,7 @@ class Supervisor:
         await self._keeper.finish()
         await self._prober.stop()
         await self._rollouts.stop()
+        await self.issuing.stop()
         await self._plane.stop(self.options.drain_seconds)
         await self.sparql.stop()
         self._ports.close()
@@ -190,15 +198,12 @@ class Supervisor:
     def _files(self) -> Iterator[Path]:
         """Whose change is a reason to load again, besides the configuration's own: policy packs and certificates."""
         yield from self._gate.files
-        for certificate in certificates(self.build.mesh) if self.build is not None else ():
-            key = certificate.private_key_ref or ""
-            names = (
-                certificate.certificate_file,
-                certificate.trust_bundle_file,
-                certificate.crl_file,
-                key.partition("file:")[2],
-            )
-            yield from (Path(name) for name in names if name)
+        yield from watched_files(self.build.mesh) if self.build is not None else ()
+
+    async def _renewed(self) -> None:
+        """A certificate was issued: the ports read it."""
+        async with self._loading:
+            await self._ports.renew()
 
     async def reload(self, *, renew: bool = True) -> bool:
         """Load again; True when a new revision went live. A configuration that is refused changes nothing. What was
@@ -333,6 +338,7 @@ class Supervisor:
         wanted = self._ports.wanted(made.mesh)
         fresh = self._ports.reserved(wanted)
         kept = False
+        await self.issuing.prepare(made.mesh)
         try:
             if keep or not restored:
                 await asyncio.to_thread(self.store.commit, revision, made.source)
@@ -356,9 +362,11 @@ class Supervisor:
         self._keeper.changed(content or made.source.digest, made.mesh)
         self.refused = None
         decisions = self._rollouts.decisions
+        renewals = self.issuing.statuses
         self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions)
-        live.audit = self.audit
+        live.audit, live.renewals = self.audit, renewals
         await asyncio.to_thread(self.audit.adopt, made.mesh)
+        self.issuing.update(made.mesh)
         self._prober.update(made.mesh, slots)
         self._rollouts.update(made.mesh, slots)
         revision = replace(revision, seconds=time.perf_counter() - started)

@@ -8,6 +8,7 @@ Defaults here are the defaults of the ontology (each property's comment states i
 from .api_key import ApiKey
 from .audit import AuditedKind, AuditLog
 from .authentication import Authentication
+from .authority import AcmeChallenge, CertificateAuthority, IssuerKind
 from .authorization import Authorization, AuthorizationPolicy, AuthorizationRule, Enforcement, RuleAction, TimeWindow
 from .balancer import Algorithm, Balancer, HashAlgorithm, SameSite, StickyCookie
 from .breaker import Breaker, BreakerScope
@@ -47,6 +48,7 @@ from .timeout import DeadlineTrust, Timeout
 from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
 
 __all__ = [
+    "AcmeChallenge",
     "AdaptiveConcurrency",
     "Algorithm",
     "ApiKey",
@@ -64,6 +66,7 @@ __all__ = [
     "Canary",
     "CanaryStep",
     "Certificate",
+    "CertificateAuthority",
     "CertificateDetail",
     "CertificateForwarding",
     "ChangeRight",
@@ -85,6 +88,7 @@ __all__ = [
     "HealthCheck",
     "Hedging",
     "HttpProtocol",
+    "IssuerKind",
     "JwtAlgorithm",
     "JwtAuthentication",
     "KeyKind",

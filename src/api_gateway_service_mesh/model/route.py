@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .authentication import Authentication
+from .authority import AcmeChallenge
 from .authorization import Authorization
 from .balancer import Balancer
 from .breaker import Breaker
@@ -39,6 +40,7 @@ class Route:
     ``request_priority`` None is NORMAL.
     ``split_key`` or ``split_cookie`` (a cookie that the gateway sets) keeps a caller on one side of ``splits``.
     ``subset``: labels that an endpoint must all have to take this route's requests; a split may select by its own.
+    ``challenge`` answers an ACME server's questions.
     ``redirect`` and ``direct`` answer in the place of an upstream; ``rewrite`` and ``mirrors`` act on the way to one.
     """
 
@@ -69,6 +71,7 @@ class Route:
     authorization: Authorization | None = None
     external_authorization: ExternalAuthorization | None = None
     client_certificate: ClientCertificate | None = None
+    challenge: AcmeChallenge | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

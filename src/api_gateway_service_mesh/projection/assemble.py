@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 from .api_key import api_keys
 from .audit import audit_logs
 from .authentication import authentications, demanded, refuse_unvouched_keys
+from .authority import authorities, challenge_route, with_authority
 from .authorization import authorized
 from .balancer import balancers
 from .breaker import breakers
@@ -85,7 +87,8 @@ def assemble(
         allowed_folders: further folders that certificate files may lie under.
     """
     reading = Reading(graph, allowed_folders)
-    keys = certificates(rows.certificate, reading)
+    issuers = authorities(rows.authority, reading)
+    keys = with_authority(certificates(rows.certificate, reading), rows.issued, issuers, reading)
     peers = peer_names(rows.peer)
     settings = mtls_settings(rows.mtls, keys, peers, reading)
     services = upstreams(
@@ -130,12 +133,14 @@ def assemble(
     refuse_without_client(shared_stores, reading)
     used = _used(served, services) if shared else services
     meshes = service_meshes(rows.service_mesh, settings, reading)
+    ports = listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ())
+    served = tuple(sorted((*served, *challenge_route(ports, used.values())), key=attrgetter("iri")))
     mesh = Mesh(
         chosen.gateway,
         name_of(chosen.gateway),
         routes=served,
         upstreams=tuple(used[iri] for iri in sorted(used)),
-        listeners=asking(listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ()), served, reading),
+        listeners=asking(ports, served, reading),
         trusted_proxies=trusted_proxies(rows.trusted_proxy, reading).get(chosen.gateway, ()),
         service_mesh=_service_mesh(chosen, meshes, reading),
         zone=chosen.zone,

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 from .api_key import ApiKeyRow
 from .audit import AuditRow
 from .authentication import AuthenticationRow
+from .authority import AuthorityRow, IssuedRow
 from .authorization import (
     AuthorizationRow,
     AuthorizationRuleRow,
@@ -70,6 +71,8 @@ class ProjectedRows:
     mtls: tuple[MtlsRow, ...] = ()
     peer: tuple[PeerRow, ...] = ()
     certificate: tuple[CertificateRow, ...] = ()
+    authority: tuple[AuthorityRow, ...] = ()
+    issued: tuple[IssuedRow, ...] = ()
     authentication: tuple[AuthenticationRow, ...] = ()
     jwt: tuple[JwtRow, ...] = ()
     jwt_value: tuple[JwtValueRow, ...] = ()

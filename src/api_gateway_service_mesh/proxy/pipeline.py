@@ -3,7 +3,7 @@
 The order, outermost first, and why it is so:
 
 1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
-2. *overload guard*: sheds before anything is spent on a request.
+2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
 5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.model import Route
 from api_gateway_service_mesh.policies import RetryPolicy, RouteCounters
 
+from .acme import acme_gates
 from .answering import REPLAY_BYTES
 from .attempt import OnEnd
 from .audit import audit_gates
@@ -124,6 +125,7 @@ def _authentication(handler: RouteHandler, generation: Generation, core: Core) -
 
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
 ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
+    acme_gates,
     overload_gates,
     maintenance_gates,
     address_limits,

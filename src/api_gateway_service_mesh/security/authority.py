@@ -1,4 +1,4 @@
-"""A small certificate authority in a folder, for meshes that have none yet (``agw cert ca|issue|status|rotate``).
+"""A small certificate authority in a folder, for meshes that have none yet (``agw cert ca|issue|rotate|revoke``).
 
 The folder holds ``ca.pem`` and ``ca-key.pem``, and ``NAME.pem`` with ``NAME-key.pem`` for each certificate issued. Keys
 are EC P-256 and readable by their owner only (0600). A file appears whole or not at all (written aside, synced, then
@@ -22,10 +22,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.model import Certificate
 
 from .facts import CertificateFacts, certificate_facts, read_facts, spiffe_id
+from .issued import IssuedPair, write_whole
 
-__all__ = ["CertificateStatus", "IssuedCertificate", "create_authority", "issue", "rotate", "status"]
+__all__ = [
+    "CertificateStatus",
+    "IssuedCertificate",
+    "create_authority",
+    "issue",
+    "issue_pair",
+    "revoke",
+    "rotate",
+    "status",
+]
 
 _AUTHORITY = "ca"
 _AUTHORITY_DAYS = 3650
@@ -116,6 +127,50 @@ def rotate(folder: str | Path, file_stem: str, days: int = 90) -> IssuedCertific
     return _issue(place, (*facts.dns_names, *facts.ip_addresses), facts.uris, days, file_stem, replace=True)
 
 
+def revoke(folder: str | Path, file_stem: str, days: int = 30) -> Path:
+    """Put ``FILE_STEM.pem`` on the authority's revocation list (``ca.crl``, PEM), which is then valid for `days` days;
+    an empty `file_stem` only renews the list. Where the list is.
+
+    Raises:
+        AgwError: there is no such certificate, it is of another authority, or the list cannot be read or written.
+    """
+    place = Path(folder)
+    _check_days(days)
+    authority, key = _authority(place)
+    listed: dict[int, x509.RevokedCertificate] = {}
+    file = place / f"{_AUTHORITY}.crl"
+    if file.exists():
+        try:
+            known = x509.load_pem_x509_crl(file.read_bytes())
+        except (OSError, ValueError) as fault:
+            raise AgwError(f"The revocation list {file} cannot be read.") from fault
+        listed = {each.serial_number: each for each in known}
+    now = datetime.now(UTC)
+    if file_stem:
+        _check_stem(file_stem)
+        facts = read_facts(place / f"{file_stem}.pem")[0]
+        if facts.issuer != certificate_facts(authority).subject:
+            raise AgwError(f"{file_stem}.pem is not of the authority in {place}.")
+        serial = int(facts.serial, 16)
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now)
+        listed.setdefault(serial, entry.build())
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(now - _CLOCK_SKEW)
+        .next_update(now + timedelta(days=days))
+        .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
+    for each in listed.values():
+        builder = builder.add_revoked_certificate(each)
+    try:
+        write_whole(file, builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), 0o644)
+    except OSError as fault:
+        raise AgwError(f"{place} cannot be written: {fault.strerror}.") from fault
+    return file
+
+
 def status(folder: str | Path, *, moment: datetime | None = None) -> list[CertificateStatus]:
     """All certificates in `folder`, the soonest to expire first; judged at `moment` (default: now).
 
@@ -135,11 +190,39 @@ def status(folder: str | Path, *, moment: datetime | None = None) -> list[Certif
     return sorted(found, key=lambda one: (one.facts.not_after, one.certificate_file))
 
 
+def issue_pair(folder: str | Path, certificate: Certificate) -> IssuedPair:
+    """What the authority in `folder` (made when there is none) issues for a certificate of the model. Nothing of it is
+    written.
+
+    Raises:
+        AgwError: as `issue`.
+    """
+    place = Path(folder)
+    if not (place / f"{_AUTHORITY}.pem").exists():
+        create_authority(place, "agw certificate authority")
+    uris = [name for name in certificate.names if name.startswith("spiffe:")]
+    names = [name for name in certificate.names if name not in uris]
+    lasts = timedelta(seconds=certificate.lifetime_seconds)
+    made, key = _signed(place, names, uris, lasts, _stem((*names, *uris)))
+    root = (place / f"{_AUTHORITY}.pem").read_bytes()
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return IssuedPair(made.public_bytes(serialization.Encoding.PEM), secret, root)
+
+
 def _issue(
     place: Path, names: Sequence[str], uris: Sequence[str], days: int, stem: str, *, replace: bool
 ) -> IssuedCertificate:
     _check_days(days)
     _check_stem(stem)
+    certificate, key = _signed(place, names, uris, timedelta(days=days), stem)
+    return _store(place, stem, certificate, key, replace=replace)
+
+
+def _signed(
+    place: Path, names: Sequence[str], uris: Sequence[str], lasts: timedelta, stem: str
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     general = [*map(_general_name, names), *map(_spiffe_name, uris)]
     if not general:
         raise AgwError(
@@ -147,7 +230,7 @@ def _issue(
         )
     authority, authority_key = _authority(place)
     now = datetime.now(UTC)
-    ends = min(now + timedelta(days=days), authority.not_valid_after_utc)
+    ends = min(now + lasts, authority.not_valid_after_utc)
     if ends <= now:
         raise AgwError(f"The authority in {place} expired on {authority.not_valid_after_utc:%Y-%m-%d}.")
     key = ec.generate_private_key(ec.SECP256R1())
@@ -170,7 +253,7 @@ def _issue(
         .add_extension(issuer, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    return _store(place, stem, certificate, key, replace=replace)
+    return certificate, key
 
 
 def _authority(place: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

@@ -72,6 +72,11 @@ class _Reader:
 
     def material(self) -> Material:
         stated = self._certificate
+        if (
+            stated.authority is not None
+            and not Path(stated.certificate_file or stated.trust_bundle_file or "").exists()
+        ):
+            return self._awaited(stated)
         chain_bytes = b""
         chain: list[x509.Certificate] = []
         if stated.certificate_file is not None:
@@ -87,6 +92,17 @@ class _Reader:
         pem = b"".join(link.public_bytes(serialization.Encoding.PEM) for link in chain)
         digest = hashlib.sha256(b"\0".join((pem, key, bundle.encode(), crl))).hexdigest()
         return Material(pem, key, bundle, crl, digest)
+
+    def _awaited(self, stated: Certificate) -> Material:
+        """What an authority has yet to issue: shown is a stand-in, and trusted is nobody."""
+        from .standin import stand_in
+
+        pem, key = stand_in(stated.iri)
+        shown = stated.certificate_file is not None
+        bundle = pem.decode() if stated.trust_bundle_file is not None else ""
+        chain, key = (pem, key) if shown else (b"", b"")
+        digest = hashlib.sha256(b"\0".join((chain, key, bundle.encode()))).hexdigest()
+        return Material(chain, key, bundle, b"", digest)
 
     def _revocations(self, path: str) -> bytes:
         """The lists of a file, as PEM. One that has ended revokes everybody: nobody can say who is not on the next."""

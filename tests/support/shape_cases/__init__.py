@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .audit import AUDIT
 from .authentication import AUTHENTICATION
+from .authorities import AUTHORITIES
 from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
 from .certificates import CERTIFICATES
@@ -30,6 +31,7 @@ CASES: tuple[Case, ...] = (
     *POLICIES,
     *SERVICES,
     *EDGE,
+    *AUTHORITIES,
     *CERTIFICATES,
     *AUTHENTICATION,
     *AUTHORIZATION,

@@ -1,0 +1,234 @@
+"""Certificates that look after themselves, of a running gateway: its own authority, and a real ACME server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import ssl
+import stat
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, NAMESPACE
+from tests.support.certs import new_authority
+from tests.support.serving import Serving, serve_process, turtle
+
+CONFIGURATION = """
+ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasRoute ex:all .
+ex:all a agw:Route ; agw:routePath "/*" ; agw:hasDirectResponse [ a agw:DirectResponse ; agw:responseBody "here" ] .
+ex:web a agw:Listener ; agw:port 8443 ; agw:hasCertificate ex:site ; agw:hasMutualTLS ex:either .
+ex:either a agw:MutualTLS ; agw:mtlsMode "PERMISSIVE" .
+ex:site a agw:Certificate ; agw:issuedBy ex:ca ; agw:certificateName {names} .
+ex:ca a agw:CertificateAuthority ; agw:issuerFolder "certs" {more} .
+"""
+SITE = "http://example.org/site"
+
+
+def runtime(gateway: Serving) -> dict[str, list[str]]:
+    """What the runtime graph says of the certificate."""
+    query = f"SELECT ?p ?o WHERE {{ GRAPH <{GRAPH_RUNTIME}> {{ <{SITE}> ?p ?o }} }}"
+    request = urllib.request.Request(
+        gateway.admin + "/sparql",
+        data=query.encode(),
+        headers={"Content-Type": "application/sparql-query", "Accept": "application/sparql-results+json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        rows = json.loads(answer.read())["results"]["bindings"]
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["p"]["value"].removeprefix(NAMESPACE), []).append(row["o"]["value"])
+    return found
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    end = time.monotonic() + seconds
+    while not (got := holds()):
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.05)
+    return got
+
+
+def shown(port: int) -> x509.Certificate:
+    """What the listener shows, trusted or not."""
+    pem = ssl.get_server_certificate(("127.0.0.1", port))
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def agw(*arguments: str) -> subprocess.CompletedProcess[str]:
+    import sys
+
+    return subprocess.run(
+        [sys.executable, "-m", "api_gateway_service_mesh", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+@asynccontextmanager
+async def open_connection(port: int, roots: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    context = ssl.create_default_context(cafile=str(roots))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def asks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"here"), 20)).startswith(b"HTTP/1.1 200")
+
+
+def test_agws_own_authority_issues_before_the_port_opens_and_rotates_without_a_dropped_connection(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "gateway.ttl"
+    file.write_text(turtle(CONFIGURATION.format(names='"localhost" , "127.0.0.1"', more="")))
+    with serve_process(file, environment={"AGW_ADMIN_TOKEN": ""}) as gateway:
+        roots = tmp_path / "certs" / "ca.pem"
+        first = shown(gateway.port)
+
+        async def story() -> None:
+            async with open_connection(gateway.port, roots) as (reader, writer):
+                await asks(reader, writer)
+                done = await asyncio.to_thread(agw, "cert", "rotate", "--live", gateway.admin, SITE)
+                assert done.returncode == 0, done.stderr
+                await asyncio.to_thread(until, lambda: shown(gateway.port) != first, "a new certificate")
+                await asks(reader, writer)  # the old connection lives on
+                async with open_connection(gateway.port, roots) as again:
+                    await asks(*again)
+
+        asyncio.run(story())
+        told = until(lambda: (found := runtime(gateway)).get("renewedTotal") == ["2"] and found, "counted")
+        assert told["renewalState"] == ["CURRENT"]
+        assert told["renewalFailedTotal"] == ["0"]
+        assert "renewalDue" in told
+        assert set(told["certificateAltName"]) == {"localhost", "127.0.0.1"}
+        assert told["certificateChain"] == ["CN=127.0.0.1 <- CN=agw certificate authority"]
+        assert told["certificateUser"] == ["http://example.org/web"]
+        (kept,) = list((tmp_path / "certs").glob("site-*.pem"))
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        status = agw("cert", "status", "--live", gateway.admin)
+        assert status.returncode == 0, status.stderr
+        assert "CURRENT" in status.stdout
+        metrics = urllib.request.urlopen(gateway.admin + "/metrics", timeout=20).read().decode()
+        assert f'agw_certificate_renewals_total{{certificate="{SITE}",result="renewed"}} 2' in metrics
+        assert f'agw_certificate_renewal_failing{{certificate="{SITE}"}} 0' in metrics
+        config = urllib.request.urlopen(gateway.admin + "/config", timeout=20).read().decode()
+        for text in (metrics, config, "\n".join(gateway.lines), json.dumps(runtime(gateway)), status.stdout):
+            assert "PRIVATE KEY" not in text
+        unknown = agw("cert", "rotate", "--live", gateway.admin, "http://example.org/none")
+        assert unknown.returncode == 1
+        assert "no certificate" in unknown.stderr
+    with serve_process(file) as gateway:
+        assert x509.load_pem_x509_certificates(kept.read_bytes())[0] == shown(gateway.port), "found again"
+
+
+def free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+@contextmanager
+def pebble(folder: Path, port: int, management: int, http_port: int, *, refuses: bool = False) -> Iterator[Path]:
+    """Pebble before the gateway's `http_port`; the file of the roots that it issues under, written when it is up."""
+    authority = new_authority(folder, "pebble")
+    server = authority.issue("acme", names=("localhost", "127.0.0.1"))
+    (folder / "pebble.json").write_text(
+        json.dumps(
+            {
+                "pebble": {
+                    "listenAddress": f"127.0.0.1:{port}",
+                    "managementListenAddress": f"127.0.0.1:{management}",
+                    "certificate": str(server.certificate_file),
+                    "privateKey": str(server.key_file),
+                    "httpPort": http_port,
+                    "tlsPort": 1,
+                    "ocspResponderURL": "",
+                    "externalAccountBindingRequired": refuses,
+                    "domainBlocklist": [],
+                    "retryAfter": {"authz": 1, "order": 1},
+                    "profiles": {"default": {"description": "what there is", "validityPeriod": 7776000}},
+                }
+            }
+        )
+    )
+    environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "30"}
+    with (folder / "pebble.log").open("w") as log:
+        process = subprocess.Popen(
+            ["pebble", "-config", str(folder / "pebble.json")], env=environment, stdout=log, stderr=log
+        )
+    try:
+        context = ssl.create_default_context(cafile=str(authority.bundle))
+
+        def answers() -> bytes | None:
+            try:
+                url = f"https://127.0.0.1:{management}/roots/0"
+                with urllib.request.urlopen(url, context=context, timeout=5) as answer:
+                    return bytes(answer.read())
+            except OSError:
+                return None
+
+        roots = folder / "issued-under.pem"
+        roots.write_bytes(until(answers, "pebble is up", 30))
+        yield roots
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.skipif(shutil.which("pebble") is None, reason="Pebble is not installed (.ci/servers/pebble)")
+def test_an_acme_server_issues_once_it_is_there_and_what_it_issued_is_kept_when_it_goes(tmp_path: Path) -> None:
+    port, management = free_ports(2)
+    new_authority(tmp_path, "pebble")  # the file is named before Pebble is there
+    more = (
+        f'; agw:issuerKind "ACME" ; agw:directoryUrl "https://127.0.0.1:{port}/dir" ; agw:termsOfServiceAgreed true ; '
+        'agw:accountContact "mailto:ops@example.com" ; agw:acmeTrustBundleFile "pebble-ca.pem"'
+    )
+    file = tmp_path / "gateway.ttl"
+    file.write_text(turtle(CONFIGURATION.format(names='"127.0.0.1"', more=more)))
+    with serve_process(file) as gateway:
+        assert "not issued yet" in shown(gateway.port).subject.rfc4514_string()
+        told = until(lambda: (found := runtime(gateway)).get("renewalState") == ["FAILING"] and found, "no server")
+        assert "does not answer" in told["renewalError"][0]
+        failing = agw("cert", "status", "--live", gateway.admin)
+        assert failing.returncode == 1
+        assert "FAILING" in failing.stdout
+        with pebble(tmp_path, port, management, gateway.port) as roots:
+            assert agw("cert", "rotate", "--live", gateway.admin, SITE).returncode == 0
+            until(lambda: runtime(gateway).get("renewalState") == ["CURRENT"], "issued", 90)
+            context = ssl.create_default_context(cafile=str(roots))
+            with (
+                socket.create_connection(("127.0.0.1", gateway.port)) as plain,
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+            ):
+                assert secured.version()
+            first = shown(gateway.port)
+            assert agw("cert", "rotate", "--live", gateway.admin, SITE).returncode == 0
+            until(lambda: shown(gateway.port) != first, "renewed", 90)
+            assert list((tmp_path / "certs" / ".challenges").iterdir()) == [], "questions are closed"
+        second = shown(gateway.port)
+        until(lambda: agw("cert", "rotate", "--live", gateway.admin, SITE).returncode == 0, "asked")
+        until(lambda: runtime(gateway).get("renewalState") == ["FAILING"], "the server is gone")
+        assert shown(gateway.port) == second, "what there is stays in use"
+        account = tmp_path / "certs" / "acme-account.pem"
+        assert stat.S_IMODE(account.stat().st_mode) == 0o600
+        questions = f"{gateway.url}/.well-known/acme-challenge/"
+        for path in ("none", "..%2facme-account.pem", "a/b", ""):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(questions + path, timeout=20)
+            assert refused.value.code in (400, 404)
+        assert "PRIVATE" not in "\n".join(gateway.lines)
