@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Certificate, IssuerKind, Mesh
@@ -52,16 +53,25 @@ class RenewalStatus:
     failed_at: datetime | None = None
 
 
+class Renewing(Protocol):
+    """The open ports."""
+
+    async def renew(self) -> list[int]:
+        """Read certificates again."""
+
+
 class Issuing:
     """See the module. Lives on one event loop.
 
     Args:
-        renewed: called after a file changed; makes the listeners read it.
+        ports: read their certificates again when one was issued.
+        loading: held meanwhile, so that no configuration comes or goes.
         say: takes a line for whoever started the gateway.
     """
 
-    def __init__(self, renewed: Callable[[], Awaitable[object]], say: Callable[[str], None]) -> None:
-        self._renewed = renewed
+    def __init__(self, ports: Renewing, loading: asyncio.Lock, say: Callable[[str], None]) -> None:
+        self._ports = ports
+        self._loading = loading
         self._say = say
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._tasks: dict[Certificate, asyncio.Task[None]] = {}
@@ -219,6 +229,10 @@ class Issuing:
             status.due = datetime.fromtimestamp(now.timestamp() + delay, UTC)
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), delay)
+
+    async def _renewed(self) -> None:
+        async with self._loading:
+            await self._ports.renew()
 
     def _kept(self, certificate: Certificate, status: RenewalStatus, ends: datetime) -> None:
         status.renewed += 1

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Report
 from api_gateway_service_mesh.graph import SourceGraph
@@ -82,10 +83,10 @@ class Supervisor:
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self._prober = HealthProber(plane.cells, lock=plane.lock)
         self.doctor = Doctor(self.sparql, self._prober.failures)
-        self.issuing = Issuing(self._renewed, say)
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._ports = plane.ports(options.host, options.port)
         self._loading = asyncio.Lock()
+        self.issuing = Issuing(self._ports, self._loading, say)
         self._gate = Gate(options.gateway, options.policies)
         self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self._gate.policies)
         self._feed = Feed()
@@ -197,13 +198,7 @@ class Supervisor:
 
     def _files(self) -> Iterator[Path]:
         """Whose change is a reason to load again, besides the configuration's own: policy packs and certificates."""
-        yield from self._gate.files
-        yield from watched_files(self.build.mesh) if self.build is not None else ()
-
-    async def _renewed(self) -> None:
-        """A certificate was issued: the ports read it."""
-        async with self._loading:
-            await self._ports.renew()
+        return iter((*self._gate.files, *watched_files(self.build.mesh if self.build is not None else None)))
 
     async def reload(self, *, renew: bool = True) -> bool:
         """Load again; True when a new revision went live. A configuration that is refused changes nothing. What was

@@ -25,9 +25,9 @@ def certificate_users(mesh: Mesh) -> Mapping[str, tuple[str, ...]]:
     return {iri: tuple(dict.fromkeys(users)) for iri, (_, users) in _uses(mesh).items()}
 
 
-def watched_files(mesh: Mesh) -> Iterator[Path]:
+def watched_files(mesh: Mesh | None) -> Iterator[Path]:
     """The files that certificates are read from."""
-    for certificate in used_certificates(mesh):
+    for certificate in used_certificates(mesh) if mesh is not None else ():
         key = certificate.private_key_ref or ""
         names = (
             certificate.certificate_file,
