@@ -32,14 +32,9 @@ from .feed import Feed
 from .follow import Follower
 from .gate import Gate
 from .history import Author, History, Revision
-<<<<<<< HEAD
-from .live import Live, certificates
-from .memory import Collections
-=======
 from .issuing import Issuing
 from .live import Live
-from .memory import resident_bytes
->>>>>>> 47e36d6 (Certificates that look after themselves: agw's own authority, ACME, the SPIFFE Workload API; renewed before they end, failures told, the old one kept)
+from .memory import Collections
 from .metrics import ControlCounters
 from .options import ServeOptions
 from .placement import Placer
