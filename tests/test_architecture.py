@@ -127,6 +127,7 @@ HELD_BY = {
     "proxy/http2/pool.py": "proxy/http2/test_backend.py",
     "proxy/http2/stream.py": "proxy/http2/test_client.py",
     "proxy/http2/tunnel.py": "proxy/http2/test_websocket.py",
+    "proxy/grpc.py": "proxy/http2/test_grpc.py",
     "proxy/client_side.py": "proxy/test_forwarding.py",
     "proxy/core.py": "proxy/test_engine.py",
     "proxy/downstream.py": "proxy/test_forwarding.py",

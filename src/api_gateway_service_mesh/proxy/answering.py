@@ -15,6 +15,7 @@ from .answer import AnswerHead
 from .asker import Asker
 from .attempt import AttemptOutcome
 from .client_side import Downstream
+from .grpc import grpc_answer, speaks_grpc
 from .head import Block
 from .problem import Refusal, problem_answer
 from .refusals import flags_with
@@ -307,6 +308,10 @@ class Answering(Asker):
         handler = self.handler
         route = handler.route.iri if handler is not None else None
         head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
+        if speaks_grpc(self.block):
+            told = grpc_answer(refusal, self.request_id)
+            if told is not None:
+                head, payload = told, b""
         self.status = refusal.status
         self.refused_by = refusal.refused_by
         self.problem = refusal.problem

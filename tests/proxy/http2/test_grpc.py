@@ -1,0 +1,179 @@
+"""gRPC through the gateway, with grpcio on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+
+from api_gateway_service_mesh.model import HttpProtocol, RateLimit, Timeout
+from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
+
+
+class Echo(grpc.GenericRpcHandler):
+    """``/shop.Echo/*``: bytes in, bytes out."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.metadata: dict[str, str] = {}
+        self.left: float | None = None
+
+    def service(self, details: Any) -> Any:
+        self.calls += 1
+        self.metadata = dict(details.invocation_metadata)
+        kinds = {
+            "/shop.Echo/Say": grpc.unary_unary_rpc_method_handler(self.say),
+            "/shop.Echo/Count": grpc.unary_stream_rpc_method_handler(self.count),
+            "/shop.Echo/Join": grpc.stream_unary_rpc_method_handler(self.join),
+            "/shop.Echo/Talk": grpc.stream_stream_rpc_method_handler(self.talk),
+            "/shop.Echo/Fail": grpc.unary_unary_rpc_method_handler(self.fail),
+            "/shop.Echo/Flaky": grpc.unary_unary_rpc_method_handler(self.flaky),
+            "/shop.Echo/Slow": grpc.unary_unary_rpc_method_handler(self.slow),
+        }
+        return kinds.get(details.method)
+
+    async def say(self, request: bytes, context: Any) -> bytes:
+        context.set_trailing_metadata((("x-trailer", "t"), ("x-bytes-bin", b"\0\xff")))
+        return request
+
+    async def count(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        for number in range(int(request)):
+            yield b"%d" % number
+
+    async def join(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
+        return b",".join([piece async for piece in requests])
+
+    async def talk(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async for piece in requests:
+            yield piece + b"!"
+
+    async def fail(self, request: bytes, context: Any) -> bytes:
+        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not now: ä")
+        return b""
+
+    async def flaky(self, request: bytes, context: Any) -> bytes:
+        if self.calls < 3:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "again")
+        return b"at last"
+
+    async def slow(self, request: bytes, context: Any) -> bytes:
+        self.left = context.time_remaining()
+        await asyncio.sleep(5)
+        return b""
+
+
+@contextlib.asynccontextmanager
+async def serving(**more: Any) -> AsyncIterator[tuple[Running, Echo, aio.Channel]]:
+    echo = Echo()
+    server = aio.server()
+    server.add_generic_rpc_handlers((echo,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        service = upstream(endpoint(port), protocol=HttpProtocol.HTTP2)
+        async with running(mesh_of(route(**more), service)) as gateway:
+            options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+            async with aio.insecure_channel(f"127.0.0.1:{gateway.port}", options) as channel:
+                yield gateway, echo, channel
+    finally:
+        await server.stop(0)
+
+
+@pytest.fixture
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    return asyncio.DefaultEventLoopPolicy()  # grpc.aio and uvloop disagree about file descriptors
+
+
+async def test_all_four_kinds_of_call() -> None:
+    async with serving() as (_, echo, channel):
+        call = channel.unary_unary("/shop.Echo/Say")(b"hello", metadata=(("x-a", "1"),), timeout=10)
+        assert await call == b"hello"
+        trailing = dict(await call.trailing_metadata())
+        assert (trailing["x-trailer"], trailing["x-bytes-bin"]) == ("t", b"\0\xff")
+        assert echo.metadata["x-a"] == "1"
+        assert [piece async for piece in channel.unary_stream("/shop.Echo/Count")(b"500", timeout=10)] == [
+            b"%d" % number for number in range(500)
+        ]
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for number in range(50):
+                yield b"%d" % number
+
+        joined = await channel.stream_unary("/shop.Echo/Join")(pieces(), timeout=10)
+        assert joined == b",".join(b"%d" % number for number in range(50))
+        talk = channel.stream_stream("/shop.Echo/Talk")(timeout=10)
+        for number in range(20):
+            await talk.write(b"%d" % number)
+            assert await talk.read() == b"%d!" % number  # each before the next is asked
+        await talk.done_writing()
+        assert await talk.read() is aio.EOF
+        large = b"x" * 2_000_000
+        assert await channel.unary_unary("/shop.Echo/Say")(large, timeout=20) == large
+
+
+async def test_statuses_pass_through() -> None:
+    async with serving() as (_, _echo, channel):
+        with pytest.raises(aio.AioRpcError) as failed:
+            await channel.unary_unary("/shop.Echo/Fail")(b"", timeout=10)
+        assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert failed.value.details() == "not now: ä"
+        with pytest.raises(aio.AioRpcError) as failed:
+            await channel.unary_unary("/shop.Echo/Missing")(b"", timeout=10)
+        assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+REFUSED: dict[str, tuple[dict[str, Any], grpc.StatusCode, str]] = {
+    "rate limit": (
+        {"rate_limits": (RateLimit("urn:test:limit", 0.001, 1),)}, grpc.StatusCode.RESOURCE_EXHAUSTED, "limit"
+    ),
+    "no backend": ({"to": None}, grpc.StatusCode.UNAVAILABLE, "no backend"),
+    "timeout": ({"timeout": Timeout("urn:test:timeout", 0.3)}, grpc.StatusCode.DEADLINE_EXCEEDED, "time"),
+    "no route": ({"path": "/other"}, grpc.StatusCode.UNIMPLEMENTED, "no route"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_the_gateway_refuses_has_a_status(name: str) -> None:
+    more, code, said = REFUSED[name]
+    async with serving(**more) as (_, _echo, channel):
+        with pytest.raises(aio.AioRpcError) as failed:
+            for _ in range(3):
+                await channel.unary_unary("/shop.Echo/Slow" if name == "timeout" else "/shop.Echo/Say")(
+                    b"x", timeout=10
+                )
+        assert failed.value.code() is code
+        assert said in str(failed.value.details())
+
+
+async def test_the_callers_deadline_is_the_requests_and_the_backends() -> None:
+    from api_gateway_service_mesh.model import DeadlineTrust
+
+    timeout = Timeout("urn:test:timeout", 20.0, deadline_header="grpc-timeout", deadline_trust=DeadlineTrust.ANYONE)
+    async with serving(timeout=timeout) as (_, echo, channel):
+        with pytest.raises(aio.AioRpcError) as failed:
+            await channel.unary_unary("/shop.Echo/Slow")(b"", timeout=0.5)
+        assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert echo.left is not None and 0 < echo.left <= 0.5
+
+
+async def test_a_call_that_is_given_up_ends_at_the_backend() -> None:
+    ended = asyncio.Event()
+    async with serving() as (_, echo, channel):
+
+        async def slow(request: bytes, context: Any) -> bytes:
+            try:
+                await asyncio.sleep(10)
+            finally:
+                ended.set()
+            return b""
+
+        echo.slow = slow  # type: ignore[method-assign]
+        call = channel.unary_unary("/shop.Echo/Slow")(b"", timeout=10)
+        await asyncio.sleep(0.2)
+        call.cancel()
+        await asyncio.wait_for(ended.wait(), 5)
