@@ -77,6 +77,9 @@ class AGW(metaclass=_Closed):
     maxConnections: Final = f"{NAMESPACE}maxConnections"
     defaultCertificate: Final = f"{NAMESPACE}defaultCertificate"
     minimumTlsVersion: Final = f"{NAMESPACE}minimumTlsVersion"
+    # grpc
+    grpcService: Final = f"{NAMESPACE}grpcService"
+    grpcMethod: Final = f"{NAMESPACE}grpcMethod"
     # http2
     upstreamProtocol: Final = f"{NAMESPACE}upstreamProtocol"
     maxConcurrentStreams: Final = f"{NAMESPACE}maxConcurrentStreams"

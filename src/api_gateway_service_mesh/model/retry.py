@@ -17,6 +17,13 @@ class RetryCondition(StrEnum):
     SERVER_ERROR = "5xx"
     TIMEOUT = "timeout"  # a per-attempt timeout
     REFUSED_STREAM = "refused-stream"  # HTTP/2 (RFC 9113 §8.7)
+    # gRPC: an answer that is nothing but this status, to whatever call
+    GRPC_CANCELLED = "grpc-cancelled"
+    GRPC_DEADLINE_EXCEEDED = "grpc-deadline-exceeded"
+    GRPC_RESOURCE_EXHAUSTED = "grpc-resource-exhausted"
+    GRPC_ABORTED = "grpc-aborted"
+    GRPC_INTERNAL = "grpc-internal"
+    GRPC_UNAVAILABLE = "grpc-unavailable"
 
 
 DEFAULT_CONDITIONS = frozenset(

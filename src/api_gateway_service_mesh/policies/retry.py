@@ -51,12 +51,22 @@ _NAMED_BY = {
     Failure.REFUSED: _WITHOUT_ANSWER | {RetryCondition.REFUSED_STREAM},
 }
 _GATEWAY_STATUS = frozenset({502, 503, 504})
+GRPC_STATUS = 1000
+"""Added to a status of gRPC, where a status of HTTP could stand."""
+_GRPC = {
+    RetryCondition.GRPC_CANCELLED: 1,
+    RetryCondition.GRPC_DEADLINE_EXCEEDED: 4,
+    RetryCondition.GRPC_RESOURCE_EXHAUSTED: 8,
+    RetryCondition.GRPC_ABORTED: 10,
+    RetryCondition.GRPC_INTERNAL: 13,
+    RetryCondition.GRPC_UNAVAILABLE: 14,
+}
 
 
 class RetryPolicy:
     """The pure decisions of one ``agw:RetryPolicy``."""
 
-    __slots__ = ("_keyed", "_non_idempotent", "_retried", "_statuses", "attempts", "config")
+    __slots__ = ("_keyed", "_non_idempotent", "_retried", "_statuses", "attempts", "config", "grpc_statuses")
 
     def __init__(self, config: Retry) -> None:
         self.config = config
@@ -64,6 +74,8 @@ class RetryPolicy:
         self._non_idempotent = config.retry_non_idempotent
         self._keyed = config.retry_idempotency_key
         self._statuses = frozenset(config.statuses)
+        self.grpc_statuses = frozenset(code for kind, code in _GRPC.items() if kind in config.conditions)
+        """Statuses of gRPC that are tried again."""
         self._retried = frozenset(failure for failure, named_by in _NAMED_BY.items() if named_by & config.conditions)
 
     def should_retry(
@@ -82,7 +94,7 @@ class RetryPolicy:
 
         Args:
             attempt: which attempt failed; the first is 1.
-            status: of the answer, for `Failure.STATUS`.
+            status: of the answer, for `Failure.STATUS`; `GRPC_STATUS` and more: of gRPC.
             bytes_sent: bytes of this attempt (head and body) that were given to the upstream's connection.
             replayable: the request can be sent again from its beginning.
             answered: something of an answer went to the client already.
@@ -91,6 +103,8 @@ class RetryPolicy:
         if attempt > self.attempts or answered or not replayable:
             return False
         if failure is Failure.STATUS:
+            if status >= GRPC_STATUS:  # whoever names one means calls, which are all POST
+                return status - GRPC_STATUS in self.grpc_statuses
             if not self._retries_status(status):
                 return False
         elif failure not in self._retried:

@@ -40,6 +40,10 @@ class Asker:
         """The whole answer at once."""
         raise NotImplementedError
 
+    def grpc_failed(self, connection: BackendSide, head: AnswerHead, code: int) -> bool:
+        """A call of gRPC was answered with nothing but this status; whether it is tried again, the answer dropped."""
+        return False
+
     def answer_begins(self, connection: BackendSide, head: AnswerHead) -> bool:
         """The head of an answer whose body follows; False when this answer is not wanted."""
         raise NotImplementedError

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure, Overflow
+from api_gateway_service_mesh.policies.retry import GRPC_STATUS
 
 from .answer import AnswerHead
 from .answering import REPLAY_BYTES, Answering
@@ -281,6 +282,18 @@ class Exchange(Answering):
         self.attempt_deadline = None
         self.retrying = True
         self.core.loop.call_later(delay, self._retry_now)
+        return True
+
+    def grpc_failed(self, connection: BackendSide, head: AnswerHead, code: int) -> bool:
+        """A call of gRPC was answered with nothing but this status; whether it is tried again, the answer dropped."""
+        handler = self.handler
+        if handler is None or handler.retry is None or code not in handler.retry.grpc_statuses:
+            return False
+        if self.hedge is not None or not self._try_again(Failure.STATUS, GRPC_STATUS + code, head):
+            return False
+        self.connection = None
+        connection.finish(self.body_done, monotonic())
+        self._attempt_over(ok=False, status=head.status)
         return True
 
     def _retry_now(self) -> None:

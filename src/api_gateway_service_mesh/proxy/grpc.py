@@ -1,7 +1,7 @@
 """gRPC: what the gateway answers for itself, as gRPC clients understand it.
 
 A gRPC client takes no notice of an HTTP error's body. What agw refuses in a request of gRPC is therefore answered 200
-with ``grpc-status`` and ``grpc-message`` and no body (a trailers-only answer), by the mapping of HTTP statuses that gRPC
+with ``grpc-status``, ``grpc-message`` and no body (a trailers-only answer), by the mapping of HTTP statuses that gRPC
 publishes, and by the kind of refusal where that says more. Counters and logs keep the HTTP status of the refusal.
 
 Source: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md and PROTOCOL-HTTP2.md.
@@ -9,6 +9,7 @@ Source: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -18,14 +19,7 @@ from .problem import Direct, Refusal
 if TYPE_CHECKING:
     from .head import Block
 
-__all__ = ["STATUSES", "grpc_answer", "grpc_status", "speaks_grpc"]
-
-STATUSES: Final[dict[str, int]] = {
-    "ok": 0, "cancelled": 1, "unknown": 2, "invalid-argument": 3, "deadline-exceeded": 4, "not-found": 5,
-    "already-exists": 6, "permission-denied": 7, "resource-exhausted": 8, "failed-precondition": 9, "aborted": 10,
-    "out-of-range": 11, "unimplemented": 12, "internal": 13, "unavailable": 14, "data-loss": 15, "unauthenticated": 16,
-}  # fmt: skip
-"""The codes by the names that configurations use."""
+__all__ = ["grpc_answer", "grpc_code", "grpc_status", "speaks_grpc"]
 
 _BY_HTTP: Final = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 _BY_KIND: Final = {
@@ -43,6 +37,14 @@ def speaks_grpc(block: Block) -> bool:
 def grpc_status(refusal: Refusal) -> int:
     """The gRPC status for a refusal."""
     return _BY_KIND.get(refusal.problem) or _BY_HTTP.get(refusal.status, 2)
+
+
+def grpc_code(fields: Sequence[tuple[bytes, bytes]]) -> int:
+    """What ``grpc-status`` says in the fields of an answer; 0 when it says nothing."""
+    for name, value in fields:
+        if name == b"grpc-status":
+            return int(value) if value.isdigit() and len(value) <= 2 else 2
+    return 0
 
 
 def grpc_answer(refusal: Refusal, request_id: bytes) -> AnswerHead | None:

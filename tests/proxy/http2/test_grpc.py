@@ -11,7 +11,7 @@ import grpc
 import pytest
 from grpc import aio
 
-from api_gateway_service_mesh.model import HttpProtocol, RateLimit, Timeout
+from api_gateway_service_mesh.model import HttpProtocol, RateLimit, Retry, RetryCondition, Timeout
 from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
 
 
@@ -159,6 +159,17 @@ async def test_the_callers_deadline_is_the_requests_and_the_backends() -> None:
             await channel.unary_unary("/shop.Echo/Slow")(b"", timeout=0.5)
         assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert echo.left is not None and 0 < echo.left <= 0.5
+
+
+async def test_a_call_is_tried_again_by_its_status() -> None:
+    retry = Retry("urn:test:retry", attempts=3, conditions=frozenset({RetryCondition.GRPC_UNAVAILABLE}))
+    async with serving(retry=retry) as (_, echo, channel):
+        assert await channel.unary_unary("/shop.Echo/Flaky")(b"", timeout=10) == b"at last"
+        assert echo.calls == 3
+        with pytest.raises(aio.AioRpcError) as failed:
+            await channel.unary_unary("/shop.Echo/Fail")(b"", timeout=10)
+        assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert echo.calls == 4
 
 
 async def test_a_call_that_is_given_up_ends_at_the_backend() -> None:

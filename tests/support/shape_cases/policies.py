@@ -74,6 +74,7 @@ POLICIES = [
         f"{RETRY} ; agw:backoffMultiplier 1.0e0 .",
         f'{RETRY} ; agw:backoffMultiplier "2"^^xsd:float .',
         f'{RETRY} ; agw:retryOn "connect-failure" , "reset" , "gateway-error" , "5xx" , "timeout" , "refused-stream" .',
+        f'{RETRY} ; agw:retryOn "grpc-unavailable" , "grpc-aborted" .',
         f"{RETRY} ; agw:retryStatus 400 , 409 , 599 .",
         f"{RETRY} ; agw:honourRetryAfter false ; agw:retryIdempotencyKey true .",
         f"{RETRY} ; agw:retryBudgetPercent 0 ; agw:retryBudgetMinimum 0 .",

@@ -28,6 +28,22 @@ ROUTES = [
         path("/prefixed", '; agw:pathMatchType "Prefix"'),
         path("/users/{one}", '; agw:pathMatchType "Template"'),
     ),
+    *right(
+        "grpcService",
+        'ex:r a agw:Route ; agw:hasBackendService ex:service ; agw:grpcService "shop.v1.Cart" .',
+        'ex:r a agw:Route ; agw:hasBackendService ex:service ; agw:grpcService "Cart" ; agw:grpcMethod "Add" .',
+    ),
+    *wrong(
+        "grpcService",
+        ('ex:r a agw:Route ; agw:hasBackendService ex:service ; agw:grpcService "shop-Cart" .', "one full name"),
+        (
+            'ex:r a agw:Route ; agw:hasBackendService ex:service ; agw:grpcService "a.B" ; agw:grpcMethod "B-C" .',
+            "one name",
+        ),
+        ('ex:route agw:grpcService "a.B" .', "stands for the path"),
+        ('ex:route agw:grpcMethod "B" .', "a method of agw:grpcService"),
+        ('ex:service agw:grpcService "a.B" .', "belongs to an agw:Route"),
+    ),
     *wrong(
         "routePath",
         ("ex:r a agw:Route ; agw:hasBackendService ex:service .", "A route needs a path"),

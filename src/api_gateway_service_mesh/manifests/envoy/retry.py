@@ -28,6 +28,12 @@ _RETRY_ON: Final = {
     RetryCondition.SERVER_ERROR: "5xx",
     RetryCondition.TIMEOUT: "reset",
     RetryCondition.REFUSED_STREAM: "refused-stream",
+    RetryCondition.GRPC_CANCELLED: "cancelled",
+    RetryCondition.GRPC_DEADLINE_EXCEEDED: "deadline-exceeded",
+    RetryCondition.GRPC_RESOURCE_EXHAUSTED: "resource-exhausted",
+    RetryCondition.GRPC_ABORTED: "aborted",
+    RetryCondition.GRPC_INTERNAL: "internal",
+    RetryCondition.GRPC_UNAVAILABLE: "unavailable",
 }
 _UNSENT: Final = frozenset({RetryCondition.CONNECT_FAILURE, RetryCondition.REFUSED_STREAM})
 

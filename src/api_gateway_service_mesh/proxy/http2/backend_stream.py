@@ -12,6 +12,7 @@ from ngh2 import ErrorCode
 from ..answer import AnswerError, AnswerHead, AnswerMarks, StatusLine
 from ..backend_side import BackendSide
 from ..deadline import left_field
+from ..grpc import grpc_code
 from .fields import Field
 from .tunnel import StreamTransport
 
@@ -165,6 +166,10 @@ class BackendStream(BackendSide):
                 self._upgraded(asker, head)
                 return
             self._key = b""
+        if ended and head.status == 200:
+            code = grpc_code(fields)
+            if code and asker.grpc_failed(self, head, code):
+                return
         if ended or asker.is_head:
             asker.answered(self, head, b"", wire)
         else:
