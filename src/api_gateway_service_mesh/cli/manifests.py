@@ -17,7 +17,13 @@ __all__ = ["command"]
 
 _TARGETS = ("consul", "envoy", "gateway-api", "istio", "kubernetes", "linkerd")
 #: Options that one target alone has.
-_OWN = {"image": "kubernetes", "gateway_class": "gateway-api", "plain": "consul", "profiles": "linkerd"}
+_OWN = {
+    "image": "kubernetes",
+    "gateway_class": "gateway-api",
+    "plain": "consul",
+    "profiles": "linkerd",
+    "form": "kubernetes",
+}
 
 
 @click.command("manifests")
@@ -27,6 +33,9 @@ _OWN = {"image": "kubernetes", "gateway_class": "gateway-api", "plain": "consul"
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--namespace", help="Kubernetes namespace (default: the service mesh's).")
 @click.option("--image", help="kubernetes: the gateway's container image.")
+@click.option(
+    "--form", type=click.Choice(("plain", "kustomize", "helm")), help="kubernetes: how the files are laid out."
+)
 @click.option("--gateway-class", help="gateway-api: the GatewayClass of your implementation.")
 @click.option("--plain", is_flag=True, help="consul: config entries for a plain agent, as JSON.")
 @click.option("--profiles", is_flag=True, help="linkerd: ServiceProfiles with retry budgets, too.")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from api_gateway_service_mesh.errors import Report
-from api_gateway_service_mesh.manifests.document import Document, Manifest, Rendering, yaml_text
-from api_gateway_service_mesh.manifests.gap import differs
+from api_gateway_service_mesh.manifests.document import Document, Rendering
+from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import name_of
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.vocabulary import AGW
 
+from .access import network_policy, service_account
+from .certificate import certificates
 from .deployment import deployment
+from .form import Form, written
+from .monitoring import admin_service, prometheus_rule, service_monitor
 from .scaling import autoscaler, disruption_budget
 from .service import service
 from .settings import Settings
@@ -31,11 +35,14 @@ def render_kubernetes(
     admin_port: int = 9901,
     minimum: int = 2,
     maximum: int = 10,
+    monitoring_namespace: str = "monitoring",
+    form: str = "plain",
 ) -> Rendering:
     """Render what runs agw with `mesh`.
 
     `config`: the Turtle of the configuration, or several files by name; without it the ConfigMap has to be made by
     hand. `minimum`, `maximum`: how many pods the autoscaler keeps. Namespace: the service mesh's unless given.
+    `monitoring_namespace`: where Prometheus is. `form`: ``plain``, ``kustomize`` (a base) or ``helm`` (a chart).
     """
     texts = {"gateway.ttl": config} if isinstance(config, str) else dict(config or {})
     settings = Settings(
@@ -47,6 +54,7 @@ def render_kubernetes(
         admin_port=admin_port,
         minimum=minimum,
         maximum=maximum,
+        monitoring_namespace=monitoring_namespace,
     )
     documents: list[Document] = []
     findings = []
@@ -58,7 +66,7 @@ def render_kubernetes(
         )
         if sum(len(text.encode()) for text in texts.values()) > _LARGEST_CONFIG_MAP:
             message = "the configuration is over 1 MiB, more than a ConfigMap may hold"
-            findings.append(differs(mesh.iri, None, message, "bake the files into the image, or mount a volume"))
+            findings.append(lost(mesh.iri, None, message, "bake the files into the image, or mount a volume"))
     else:
         message = f"the ConfigMap {config_map!r} with the configuration is not among the manifests"
         remedy = f"kubectl create configmap {config_map} --from-file=gateway.ttl"
@@ -66,7 +74,7 @@ def render_kubernetes(
     message = f"the Secret {settings.admin_secret!r} with the admin port's token is not among the manifests"
     remedy = f'kubectl create secret generic {settings.admin_secret} --from-literal=token="$(openssl rand -hex 24)"'
     findings.append(differs(mesh.iri, None, message, remedy))
-    certificates = {
+    named = {
         certificate.iri: certificate
         for certificate in (
             *(listener.certificate for listener in mesh.listeners),
@@ -74,13 +82,20 @@ def render_kubernetes(
         )
         if certificate is not None
     }
-    for iri in sorted(certificates):
+    for iri in sorted(named):
         message = "the files of this certificate are not among the manifests"
         remedy = "mount a Secret below /etc/agw at the paths that the configuration names"
         findings.append(differs(iri, AGW.certificateFile, message, remedy))
-    documents += [deployment(settings), service(settings), autoscaler(settings), disruption_budget(settings)]
-    manifests = [
-        Manifest(f"kubernetes/{document['kind'].lower()}-{document['metadata']['name']}.yaml", yaml_text(document))
-        for document in documents
+    documents += [
+        service_account(settings),
+        *certificates(settings),
+        deployment(settings),
+        service(settings),
+        admin_service(settings),
+        autoscaler(settings),
+        disruption_budget(settings),
+        network_policy(settings),
+        service_monitor(settings),
+        prometheus_rule(settings),
     ]
-    return Rendering(manifests, Report().merged(findings))
+    return Rendering(written(settings, documents, Form(form), texts), Report().merged(findings))

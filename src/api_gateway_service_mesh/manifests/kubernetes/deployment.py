@@ -45,6 +45,7 @@ def deployment(settings: Settings) -> Document:
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
+                    "serviceAccountName": settings.name,
                     "automountServiceAccountToken": False,
                     "terminationGracePeriodSeconds": _DRAIN_SECONDS,
                     "securityContext": security,

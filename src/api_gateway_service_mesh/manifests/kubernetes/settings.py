@@ -24,6 +24,7 @@ class Settings:
     admin_port: int
     minimum: int
     maximum: int
+    monitoring_namespace: str = "monitoring"
 
     @property
     def admin_secret(self) -> str:

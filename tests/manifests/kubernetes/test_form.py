@@ -1,0 +1,57 @@
+"""A kustomize base and a Helm chart of the same objects."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from api_gateway_service_mesh.manifests import Rendering, render
+from tests.support.mesh_model import published, shop
+
+CONFIG = {"gateway.ttl": '@prefix ex: <urn:ex:> .\nex:a ex:b "{{ .Values.secret }} `x` {{- end }}" .\n'}
+
+
+def written(rendering: Rendering, folder: Path) -> None:
+    for manifest in rendering:
+        path = folder / manifest.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(manifest.text, encoding="utf-8")
+
+
+def test_a_base_names_all_its_files(tmp_path: Path) -> None:
+    written(render(shop(), "kubernetes", form="kustomize", config=CONFIG), tmp_path)
+    folder = tmp_path / "kubernetes"
+    base = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    assert sorted(base["resources"]) == sorted(
+        path.name for path in folder.iterdir() if path.name != "kustomization.yaml"
+    )
+
+
+@pytest.mark.skipif(shutil.which("helm") is None, reason="no helm: see .ci/servers")
+def test_helm_makes_the_same_objects_of_the_chart(tmp_path: Path) -> None:
+    hostile = replace(shop(), name="ex:{{ .Values.secret }}", iri="https://example.org/{{evil}}")
+    written(render(hostile, "kubernetes", form="helm", config=CONFIG), tmp_path)
+    command = ["helm", "template", "release", str(tmp_path / "helm"), "--namespace", "shop", "--set", "image=agw:9"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(done.stdout)}
+    plain = {}
+    for manifest in render(hostile, "kubernetes", config=CONFIG, namespace="shop", image="agw:9"):
+        document = yaml.safe_load(manifest.text)
+        plain[document["kind"], document["metadata"]["name"]] = document
+    assert made == plain
+
+
+def test_a_chart_has_no_braces_of_the_configuration(tmp_path: Path) -> None:
+    hostile = replace(published(), iri="https://example.org/{{evil}}")
+    written(render(hostile, "kubernetes", form="helm", config=CONFIG), tmp_path)
+    for path in (tmp_path / "helm" / "templates").iterdir():
+        text = path.read_text().replace('{{ "{{" }}', "")
+        assert "{{evil" not in text
+        assert ".Values.secret" not in text
+    assert (tmp_path / "helm" / "files" / "gateway.ttl").read_text() == CONFIG["gateway.ttl"]
