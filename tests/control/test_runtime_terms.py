@@ -28,6 +28,8 @@ EXCEPTIONS = dict.fromkeys(
         "certificateValidFrom", "chainFault", "probeFault", "shadowedBy", "slowTotal",
     ),
     "what an examination finds: tests/control/test_doctor.py",
+) | dict.fromkeys(
+    ("ManagedProxy", "servedRevision", "proxyRefusal"), "of Envoys: tests/control/xds/test_envoys.py"
 )  # fmt: skip
 """Runtime terms that nothing below provokes, and why not."""
 

@@ -11,6 +11,7 @@ from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lo
 
 from .lock import attach_lock, create_lock, remove_lock
 from .open_ports import OpenPorts
+from .plane import Proxy
 from .workers import WorkerPool
 
 __all__ = ["DataPlane"]
@@ -31,6 +32,10 @@ class DataPlane:
     def lock(self) -> Lock:
         """The lock of the cells, for what the control process itself writes to them."""
         return attach_lock(self._lock) if self._lock else NO_LOCK
+
+    def proxies(self) -> tuple[Proxy, ...]:
+        """None: workers are no proxies of somebody else's."""
+        return ()
 
     def ports(self, host: str | None, port: int | None) -> OpenPorts:
         """The ports that the workers share."""

@@ -7,7 +7,7 @@ same.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -78,6 +78,7 @@ from api_gateway_service_mesh.proxy.refusals import NUMBERS
 
 from .audit import Audit
 from .issuing import RenewalStatus
+from .plane import Proxy
 from .rollout import Decided, canary_machines
 from .used import FileFacts, used_certificates
 
@@ -125,6 +126,8 @@ class Live:
     loaded_at: datetime
     decisions: Mapping[str, Sequence[Decided]] = field(default_factory=dict)
     """About canaries, by their IRI, newest last."""
+    proxies: Callable[[], tuple[Proxy, ...]] = tuple
+    """Asks which proxies agw configures."""
     audit: Audit | None = None
     renewals: Mapping[str, RenewalStatus] = field(default_factory=dict)
     """Of certificates that an authority issues, by their IRI."""

@@ -51,6 +51,13 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
         yield Family("agw_config_revision", "The configuration in force.", Kind.INFO, (Sample(1, labels),))
         yield _gauge("agw_config_loaded_timestamp_seconds", "When it went live.", live.loaded_at.timestamp())
+        proxies = live.proxies()
+        if proxies:
+            yield _gauge("agw_proxies", "Proxies that agw configures, connected.", len(proxies))
+            behind = sum(proxy.revision != live.revision for proxy in proxies)
+            yield _gauge("agw_proxies_behind", "Of them, those that do not serve the revision in force.", behind)
+            refusing = sum(proxy.refusal is not None for proxy in proxies)
+            yield _gauge("agw_proxies_refusing", "Of them, those that refuse what they were told.", refusing)
         yield _gauge("agw_workers", "Worker processes wanted.", live.workers)
     yield _gauge("agw_workers_serving", "Worker processes that serve the revision in force.", counters.workers_serving)
     failing = len(counters.workers_failing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -12,7 +13,18 @@ if TYPE_CHECKING:
     from .snapshot import MeshDifference, Snapshot
     from .workers import Binding
 
-__all__ = ["Plane", "Pool"]
+__all__ = ["Plane", "Pool", "Proxy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy that agw configures. ``revision`` is the one it serves all of (None: on its way); ``refusal`` what it has
+    against the latest."""
+
+    name: str
+    version: str
+    revision: int | None
+    refusal: str | None = None
 
 
 class Pool(Protocol):
@@ -70,6 +82,9 @@ class Plane(Protocol):
     @property
     def lock(self) -> Lock:
         """The lock of the cells, for what the control process itself writes to them."""
+
+    def proxies(self) -> tuple[Proxy, ...]:
+        """The proxies that are connected; none where agw's own workers serve."""
 
     def ports(self, host: str | None, port: int | None) -> OpenPorts:
         """The ports that are listened on."""

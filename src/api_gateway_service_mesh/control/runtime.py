@@ -5,8 +5,10 @@ Written as N-Triples text at once: it is made anew for every query after a fifth
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from api_gateway_service_mesh.proxy.refusals import KINDS
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
@@ -98,6 +100,13 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield endpoint.iri, AGW.ejectedUntil, _moment(datetime.now(UTC) + timedelta(seconds=seconds))
     for endpoint, ever in live.probed():
         yield endpoint.iri, AGW.everHealthy, f'"{str(ever).lower()}"^^<{XSD.boolean}>'
+    for proxy in live.proxies():
+        iri = f"urn:agw:proxy:{quote(proxy.name, safe='')}"
+        yield iri, RDF_TYPE, f"<{AGW.ManagedProxy}>"
+        if proxy.revision is not None:
+            yield iri, AGW.servedRevision, _integer(proxy.revision)
+        if proxy.refusal is not None:
+            yield iri, AGW.proxyRefusal, _text(proxy.refusal)
     for endpoint, purpose in live.failing():
         yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
     yield from certificate_triples(live)
@@ -105,6 +114,11 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
 
 def _integer(value: int) -> str:
     return f'"{value}"{_INTEGER}'
+
+
+def _text(value: str) -> str:
+    """A literal: JSON's escapes are those of N-Triples."""
+    return json.dumps(value)
 
 
 def _moment(value: datetime) -> str:

@@ -159,7 +159,7 @@ class Supervisor:
         self._plane.slots = slots
         decisions = self._rollouts.decisions
         at = datetime.now(UTC)
-        self.live = Live(mesh, slots, self._plane.cells, self.workers, self._number, at, decisions)
+        self.live = Live(mesh, slots, self._plane.cells, self.workers, self._number, at, decisions, self._plane.proxies)
         self._say(f"{len(mesh.routes)} routes are served as the last run compiled them; they are checked now")
 
     async def stop(self) -> None:
@@ -352,8 +352,8 @@ class Supervisor:
         self._keeper.changed(content or made.source.digest, made.mesh)
         self.refused = None
         decisions = self._rollouts.decisions
-        renewals = self.issuing.statuses
-        self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions)
+        renewals, proxies = self.issuing.statuses, self._plane.proxies
+        self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions, proxies)
         live.audit, live.renewals = self.audit, renewals
         await asyncio.to_thread(self.audit.adopt, made.mesh)
         self.issuing.update(made.mesh)

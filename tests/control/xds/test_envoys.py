@@ -7,21 +7,29 @@ import contextlib
 import json
 import signal
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from api_gateway_service_mesh.control.live import Live
+from api_gateway_service_mesh.control.metrics import ControlCounters, metric_families
+from api_gateway_service_mesh.control.plane import Proxy
+from api_gateway_service_mesh.control.runtime import runtime_ntriples
 from api_gateway_service_mesh.control.xds.encode import goal_of
 from api_gateway_service_mesh.control.xds.goal import Goal
 from api_gateway_service_mesh.control.xds.server import XdsServer
 from api_gateway_service_mesh.manifests.envoy import ControlPlane, Resources, dynamic_bootstrap, resources
 from api_gateway_service_mesh.model import DirectResponse, Listener
+from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for
 from tests.parity.running import ENVOY, free_port, started
 from tests.peers.backend import Backend, Call, backend
 from tests.support.routes import EX, mesh, route
 from tests.support.serving import Serving, load, turtle
+
+AGW_PREFIX = "PREFIX agw: <https://ggen.ai/ontology/api-gateway#> "
 
 pytest.importorskip("grpc")
 pytest.importorskip("xds")
@@ -91,6 +99,9 @@ async def test_an_envoy_of_its_own_changes_under_load_without_a_failed_request(t
             assert set(traffic.statuses) == {200}
             assert one.calls and other.calls
             async with aiohttp.ClientSession() as session:
+                asked = "ASK { ?proxy a agw:ManagedProxy ; agw:servedRevision 7 }"
+                async with session.get(gateway.admin + "/sparql", params={"query": f"{AGW_PREFIX}{asked}"}) as answer:
+                    assert '"boolean":true' in (await answer.text()).replace(" ", "")
                 counted = 0.0
                 async with asyncio.timeout(20):
                     while counted < traffic.total:
@@ -99,6 +110,20 @@ async def test_an_envoy_of_its_own_changes_under_load_without_a_failed_request(t
                             text = await answer.text()
                         lines = [line for line in text.splitlines() if line.startswith("agw_requests_total{")]
                         counted = sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def test_what_an_envoy_refuses_is_a_triple() -> None:
+    mesh_ = mesh(route("a", "/a"))
+    layout = CellLayout(cells := CellStore.shared())
+    slots = layout_for(mesh_, layout, 1)
+    proxy = Proxy("edge 1", "1.40.0", None, 'no "such" cluster\n')
+    live = Live(mesh_, slots, cells, 1, 1, datetime.now(UTC), {}, lambda: (proxy,))
+    text = runtime_ntriples(live).decode()
+    assert (
+        r'<urn:agw:proxy:edge%201> <https://ggen.ai/ontology/api-gateway#proxyRefusal> "no \"such\" cluster\n" .'
+        in text
+    )
+    assert {family.name for family in metric_families(live, ControlCounters())} >= {"agw_proxies_refusing"}
 
 
 async def test_what_envoy_cannot_say_is_not_served(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from api_gateway_service_mesh.control.open_ports import OpenPorts, Place
+from api_gateway_service_mesh.control.plane import Proxy
 from api_gateway_service_mesh.control.ports import Reservation
 from api_gateway_service_mesh.control.snapshot import MeshDifference, Snapshot
 from api_gateway_service_mesh.control.workers import Binding
@@ -30,7 +31,7 @@ from .encode import demand_protos, goal_of
 from .goal import Goal
 from .inline import inlined
 from .process import EnvoyProcess, envoy_program
-from .server import Credentials, Node, XdsServer
+from .server import Credentials, XdsServer
 
 __all__ = ["EnvoyPlane", "FleetDoor"]
 
@@ -63,6 +64,13 @@ class EnvoyPlane:
     def lock(self) -> Lock:
         """Only the control process writes the cells."""
         return NO_LOCK
+
+    def proxies(self) -> tuple[Proxy, ...]:
+        """The Envoys that are connected."""
+        return tuple(
+            Proxy(node.name, node.version, node.number, node.refused.detail if node.refused is not None else None)
+            for node in self.pool.server.nodes
+        )
 
     def ports(self, host: str | None, port: int | None) -> OpenPorts:
         """Kept for the Envoy beside agw; of a fleet's machines no port is known to be free."""
@@ -150,11 +158,6 @@ class _Envoys:
         if self._process is not None and self._process.trouble:
             found.append(self._process.trouble)
         return tuple(found)
-
-    @property
-    def nodes(self) -> list[Node]:
-        """The Envoys that are connected."""
-        return self.server.nodes
 
     async def start(self) -> None:
         """Open the port, start the Envoy."""
