@@ -5,5 +5,6 @@ from __future__ import annotations
 __all__ = ["NAMES"]
 
 NAMES = (
-    "plain", "chain", "tls", "routes", "latency", "bodies", "stream", "idle", "websocket", "events", "decisions", "workers",
+    "plain", "chain", "tls", "routes", "latency", "bodies", "stream", "idle", "http2", "websocket", "events",
+    "decisions", "workers",
 )  # fmt: skip
