@@ -219,6 +219,8 @@ def test_a_key_is_shown_once_and_its_line_can_be_pasted(agw: Run, tmp_path: Path
     assert agw("validate", "k.ttl").returncode == 0
     assert agw("key", "new").stdout.splitlines()[0] != shown
     assert agw("key", "new", "--owner", "Zo\u00eb").returncode == 2
+    assert 'agw:keyScope "a:b" ; agw:keyScope "c"' in agw("key", "new", "--scope", "a:b", "--scope", "c").stdout
+    assert agw("key", "new", "--scope", "a b").returncode == 2
     assert json.loads(agw("key", "new", "--format", "json").stdout)["keyHash"].startswith("sha256:")
 
 

@@ -24,9 +24,11 @@ __all__ = ["Comparison", "Moved", "between", "compared", "comparison_json", "ren
 _MEMBERS = {
     AGW.hasAdaptiveConcurrency: "concurrency",
     AGW.hasAuthentication: "authentication",
+    AGW.hasAuthorization: "authorization",
     AGW.hasBackendService: "upstream",
     AGW.hasCircuitBreaker: "breaker",
     AGW.hasConnectionPool: "pool",
+    AGW.hasExternalAuthorization: "external_authorization",
     AGW.hasHealthCheck: "health",
     AGW.hasHedging: "hedging",
     AGW.hasLoadBalancer: "balancer",
