@@ -34,6 +34,7 @@ ex:site a agw:Certificate ; agw:issuedBy ex:ca ; agw:certificateName {names} .
 ex:ca a agw:CertificateAuthority ; agw:issuerFolder "certs" {more} .
 """
 SITE = "http://example.org/site"
+pytestmark = pytest.mark.timeout(300)
 
 
 def runtime(gateway: Serving) -> dict[str, list[str]]:
@@ -116,7 +117,7 @@ def test_agws_own_authority_issues_before_the_port_opens_and_rotates_without_a_d
         assert set(told["certificateAltName"]) == {"localhost", "127.0.0.1"}
         assert told["certificateChain"] == ["CN=127.0.0.1 <- CN=agw certificate authority"]
         assert told["certificateUser"] == ["http://example.org/web"]
-        (kept,) = list((tmp_path / "certs").glob("site-*.pem"))
+        (kept,) = list((tmp_path / "certs").glob("site-????????.pem"))
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         status = agw("cert", "status", "--live", gateway.admin)
         assert status.returncode == 0, status.stderr
@@ -232,3 +233,73 @@ def test_an_acme_server_issues_once_it_is_there_and_what_it_issued_is_kept_when_
                 urllib.request.urlopen(questions + path, timeout=20)
             assert refused.value.code in (400, 404)
         assert "PRIVATE" not in "\n".join(gateway.lines)
+
+
+def test_files_that_others_renew_are_taken_with_no_dropped_connection(tmp_path: Path) -> None:
+    """As cert-manager and the Vault agent do it: links to ..data, which is swapped by a rename."""
+    authority = new_authority(tmp_path)
+    for number in ("1", "2"):
+        (tmp_path / f"..{number}").mkdir()
+        issued = authority.issue(f"site{number}", names=("localhost",))
+        (tmp_path / f"..{number}" / "tls.crt").write_bytes(issued.certificate_pem)
+        (tmp_path / f"..{number}" / "tls.key").write_bytes(issued.key_pem)
+    (tmp_path / "..data").symlink_to("..1")
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    file = tmp_path / "gateway.ttl"
+    body = CONFIGURATION.format(names='"a"', more="").replace(
+        'agw:issuedBy ex:ca ; agw:certificateName "a"',
+        'agw:certificateFile "tls.crt" ; agw:privateKeyRef "file:tls.key" ; agw:trustBundleFile "test-ca.pem"',
+    )
+    file.write_text(turtle(body))
+    with serve_process(file) as gateway:
+        first = shown(gateway.port)
+
+        async def story() -> None:
+            async with open_connection(gateway.port, authority.bundle) as (reader, writer):
+                await asks(reader, writer)
+                (tmp_path / "..new").symlink_to("..2")
+                (tmp_path / "..new").replace(tmp_path / "..data")
+                await asyncio.to_thread(until, lambda: shown(gateway.port) != first, "the new certificate")
+                await asks(reader, writer)
+
+        asyncio.run(story())
+
+
+@pytest.mark.skipif(
+    shutil.which("workload-api") is None, reason="no Workload API is installed (.ci/servers/workload-api)"
+)
+def test_what_a_spiffe_agent_hands_out_is_shown_and_trusted(tmp_path: Path) -> None:
+    identity = "spiffe://example.org/gateway"
+    file = tmp_path / "gateway.ttl"
+    body = CONFIGURATION.format(
+        names=f'"{identity}"', more='; agw:issuerKind "SPIFFE" ; agw:workloadApiSocket "agent.sock"'
+    )
+    file.write_text(turtle(body.replace('"PERMISSIVE"', '"STRICT"')))
+    with serve_process(file) as gateway:
+        assert "not issued yet" in shown(gateway.port).subject.rfc4514_string()
+        until(lambda: runtime(gateway).get("renewalState") == ["FAILING"], "no agent yet")
+        agent = subprocess.Popen(["workload-api", str(tmp_path / "agent.sock"), identity, "60"])
+        try:
+            told = until(lambda: (found := runtime(gateway)).get("renewalState") == ["CURRENT"] and found, "issued")
+            assert told["certificateAltName"] == [identity]
+            (mine,) = (tmp_path / "certs").glob("site-????????.pem")
+            context = ssl.create_default_context(cafile=str(next((tmp_path / "certs").glob("*-bundle.pem"))))
+            context.check_hostname = False
+            context.load_cert_chain(mine)
+
+            def accepted() -> bool:
+                try:
+                    with (
+                        socket.create_connection(("127.0.0.1", gateway.port)) as plain,
+                        context.wrap_socket(plain) as secured,
+                    ):
+                        secured.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                        return secured.recv(100).startswith(b"HTTP/1.1 200")
+                except OSError:  # one worker may show the stand-in a moment longer than another
+                    return False
+
+            until(accepted, "one of the same trust domain gets in")
+        finally:
+            agent.terminate()
+            agent.wait(10)

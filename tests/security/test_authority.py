@@ -8,11 +8,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Certificate, Listener, MtlsMode, UpstreamTls
-from api_gateway_service_mesh.security.authority import IssuedCertificate, create_authority, issue, rotate, status
+from api_gateway_service_mesh.security.authority import (
+    IssuedCertificate,
+    create_authority,
+    issue,
+    revoke,
+    rotate,
+    status,
+)
 from api_gateway_service_mesh.security.facts import read_facts
+from api_gateway_service_mesh.security.material import inspect_material
 from api_gateway_service_mesh.security.tls import client_context, server_context
 
 from .test_tls import handshake
@@ -130,3 +139,34 @@ def test_without_an_authority_there_is_a_remedy(tmp_path: Path) -> None:
         status(tmp_path / "missing")
     with pytest.raises(AgwError, match="needs a name"):
         create_authority(tmp_path, " ")
+
+
+def test_a_revoked_certificate_is_refused_and_stays_on_the_list(folder: Path) -> None:
+    bad, good = issue(folder, ("bad.example",)), issue(folder, ("good.example",))
+    listed = revoke(folder, "bad.example")
+    assert listed == folder / "ca.crl"
+    assert revoke(folder, "") == listed, "the list is made anew, with what was on it"
+    revoked = x509.load_pem_x509_crl(listed.read_bytes())
+    serials = {each.serial_number for each in revoked}
+    assert serials == {x509.load_pem_x509_certificate(bad.certificate_file.read_bytes()).serial_number}
+    server = Certificate(
+        "urn:server",
+        str(good.certificate_file),
+        f"file:{good.key_file}",
+        str(good.trust_bundle_file),
+        crl_file=str(listed),
+    )
+    material, findings = inspect_material(server)
+    assert findings == ()
+    assert material.crl == listed.read_bytes()
+    with pytest.raises(AgwError, match="cannot be read"):
+        revoke(folder, "nobody.example")
+
+
+def test_only_its_own_certificates_are_revoked(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    create_authority(other, "another authority")
+    theirs = issue(other, ("theirs.example",))
+    (folder / "theirs.pem").write_bytes(theirs.certificate_file.read_bytes())
+    with pytest.raises(AgwError, match="is not of the authority"):
+        revoke(folder, "theirs")
