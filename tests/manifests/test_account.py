@@ -21,7 +21,11 @@ from tests.support.mesh_model import published
 from tests.support.rich_mesh import mutants, rich
 from tests.support.routes import EX, mesh, route
 
-TABLES = {name: table for name, table in capabilities().items() if name in TARGETS and not table.whole}
+#: Envoy is told nothing of what has no effect (a maintenance that is off, the path of a check that speaks TCP), so its
+#: fields cannot be tried one by one on meshes that state all of them at once; tests/parity holds what it says.
+TABLES = {
+    name: table for name, table in capabilities().items() if name in TARGETS and not table.whole and name != "envoy"
+}
 
 
 def _held(kind: type, found: dict[str, type]) -> dict[str, type]:

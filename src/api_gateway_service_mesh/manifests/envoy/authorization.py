@@ -83,6 +83,8 @@ class _Rule:
         """The policy; None for a rule that allows and of which something is lost."""
         permissions, principals = list(self._permissions()), list(self._principals())
         if self._loses and self._rule.action is RuleAction.ALLOW:
+            message = f"{self._route.name}: {self._rule.iri} lets nobody in, since a part of it cannot be asked"
+            self._context.say(lost(self._rule.iri, AGW.hasRule, message, "keep agw in front"))
             return None
         return {
             "permissions": [{"and_rules": {"rules": permissions}} if permissions else _ANYBODY],
