@@ -246,4 +246,11 @@ def test_comments_name_only_terms_that_exist() -> None:
 
 def test_what_stands_for_a_secret_is_below_secret_ref() -> None:
     below = {str(p) for p in _ontology().subjects(RDFS.subPropertyOf, URIRef(AGW.secretRef))}
-    assert below == {AGW.privateKeyRef, AGW.keyHash, AGW.storePasswordRef, AGW.stickyCookieKeyRef, AGW.accountMacKeyRef}
+    assert below == {
+        AGW.privateKeyRef,
+        AGW.keyHash,
+        AGW.storePasswordRef,
+        AGW.stickyCookieKeyRef,
+        AGW.accountMacKeyRef,
+        AGW.clientSecretRef,
+    }

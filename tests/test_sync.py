@@ -149,14 +149,6 @@ def test_every_runtime_term_is_written_by_the_gateway() -> None:
     assert {name for name in runtime if f"AGW.{name}" not in code} == set()
 
 
-def test_what_only_documents_is_never_projected_and_says_so_in_shapes_when_it_could_mislead() -> None:
-    security = {"OAuth2"}
-    shapes = _graph("shapes")
-    for name in security:
-        warned = {shapes.value(shape, SH.severity) for shape in shapes.subjects(SH.targetClass, NS[name])}
-        assert SH.Warning in warned, name
-
-
 @pytest.mark.parametrize("file", QUERIES["project"], ids=lambda file: file.stem)
 def test_a_projection_ends_in_order(file: Path) -> None:
     assert re.match(r"ORDER BY( +(DESC\()?\?\w+\)?)+$", file.read_text().rstrip().splitlines()[-1]), file.name

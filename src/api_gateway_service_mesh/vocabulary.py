@@ -431,6 +431,14 @@ class AGW(metaclass=_Closed):
     keyScope: Final = f"{NAMESPACE}keyScope"
     # oauth2
     OAuth2: Final = f"{NAMESPACE}OAuth2"
+    introspectionEndpoint: Final = f"{NAMESPACE}introspectionEndpoint"
+    clientId: Final = f"{NAMESPACE}clientId"
+    clientSecretRef: Final = f"{NAMESPACE}clientSecretRef"
+    clientAuthentication: Final = f"{NAMESPACE}clientAuthentication"
+    introspectionLifetime: Final = f"{NAMESPACE}introspectionLifetime"
+    introspectedTotal: Final = f"{NAMESPACE}introspectedTotal"
+    introspectionFailedTotal: Final = f"{NAMESPACE}introspectionFailedTotal"
+    inactiveTotal: Final = f"{NAMESPACE}inactiveTotal"
     # tracing
     DistributedTracing: Final = f"{NAMESPACE}DistributedTracing"
     TracingContext: Final = f"{NAMESPACE}TracingContext"

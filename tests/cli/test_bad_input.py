@@ -66,7 +66,7 @@ REFUSED = {
     ),
     "unenforced authentication": (
         HEAD + ROUTE.replace(" .\n", " ; agw:hasAuthentication ex:o .\n") + SERVICE + "ex:o a agw:OAuth2 .\n",
-        ["g.ttl:3:", "unauthenticated"],
+        ["g.ttl:5:", "introspectionEndpoint"],
     ),
     "nesting that kills parsers": (
         HEAD + "ex:a ex:b " + "[ ex:b " * 5000 + "1" + " ]" * 5000 + " .\n",

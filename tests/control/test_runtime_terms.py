@@ -50,6 +50,10 @@ async def waits(here: Backend, call: Call) -> None:
     call.answer()
 
 
+async def forgets(_: Backend, call: Call) -> None:
+    call.answer(200, b'{"active": false}')
+
+
 async def first_waits(here: Backend, call: Call) -> None:
     if call.number == 1:
         await here.gate.wait()
@@ -74,6 +78,7 @@ BACKENDS = {
     "gone": nobody,
     "redis": nobody,
     "old": well,
+    "server": forgets,
     "new": broken,
 }
 
@@ -81,7 +86,7 @@ CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
-    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain .
+    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
     agw:maximumLoopLag "PT60S"^^xsd:dayTimeDuration .
@@ -152,6 +157,12 @@ ex:refuser a agw:ExternalAuthorization ; agw:authorizationService ex:refusingSer
 ex:askedInVain a agw:Route ; agw:routePath "/asked-in-vain" ; agw:hasBackendService ex:wellService ;
     agw:hasExternalAuthorization ex:absent .
 ex:absent a agw:ExternalAuthorization ; agw:authorizationService ex:goneService ; agw:authorizationFailureMode "CLOSED" .
+ex:introspected a agw:Route ; agw:routePath "/introspected" ; agw:hasBackendService ex:wellService ; agw:hasAuthentication ex:tokens .
+ex:tokens a agw:OAuth2 ; agw:introspectionEndpoint "http://127.0.0.1:@server@/introspect" ; agw:clientId "gateway" ;
+    agw:clientSecretRef "env:AGW_TEST_CLIENT_SECRET" .
+ex:lostIntrospection a agw:Route ; agw:routePath "/lost-introspection" ; agw:hasBackendService ex:wellService ; agw:hasAuthentication ex:lost .
+ex:lost a agw:OAuth2 ; agw:introspectionEndpoint "http://127.0.0.1:@gone@/introspect" ; agw:clientId "gateway" ;
+    agw:clientSecretRef "env:AGW_TEST_CLIENT_SECRET" .
 ex:tried a agw:Route ; agw:routePath "/tried" ; agw:hasBackendService ex:wellService ; agw:hasAuthorization ex:trial .
 ex:trial a agw:AuthorizationPolicy ; agw:enforcement "audit" .
 ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
@@ -381,6 +392,15 @@ EVENTS = (
         ),
     ),
     Event(
+        "tokens are asked about",
+        _asks("/introspected", "/lost-introspection", fields="Authorization: Bearer nothing\r\n"),
+        (
+            ("tokens", "introspectedTotal", is_("1")),
+            ("tokens", "inactiveTotal", is_("1")),
+            ("lost", "introspectionFailedTotal", is_("1")),
+        ),
+    ),
+    Event(
         "a limit is reached",
         _asks("/limited", "/limited"),
         (
@@ -518,7 +538,16 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
         (folder / "gateway.ttl").write_text(turtle(text))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         served = Serving(
-            str(folder / "gateway.ttl"), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0", "--workers", "1"
+            str(folder / "gateway.ttl"),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--admin-port",
+            "0",
+            "--workers",
+            "1",
+            environment={"AGW_TEST_CLIENT_SECRET": "unknown to all"},
         )
         try:
             await asyncio.to_thread(served.ready)

@@ -74,7 +74,7 @@ def test_other_gateways_demands_are_theirs() -> None:
     assert route.authentication is None
 
 
-@pytest.mark.parametrize("kind", ["a agw:OAuth2 ; agw:issuer 'i'", "a agw:Sidecar", "agw:issuer 'i'"])
+@pytest.mark.parametrize("kind", ["a agw:Sidecar", "agw:issuer 'i'"])
 def test_what_cannot_be_enforced_is_refused_and_lets_nobody_in(kind: str) -> None:
     text = f"{ROUTE} ; agw:hasAuthentication ex:x . ex:x {kind} ."
     assert codes(text) == ["authentication-not-enforced"]

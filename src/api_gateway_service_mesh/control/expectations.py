@@ -17,7 +17,7 @@ from api_gateway_service_mesh.routing import ExplainRequest, render_explanation
 from api_gateway_service_mesh.routing.outcome import Outcome, outcome
 from api_gateway_service_mesh.security.api_key import ApiKeys
 from api_gateway_service_mesh.security.identity import Identity
-from api_gateway_service_mesh.security.jwt import scopes_of
+from api_gateway_service_mesh.security.claims import scopes_of
 from api_gateway_service_mesh.security.token import TokenError, read_token
 from api_gateway_service_mesh.vocabulary import NAMESPACE
 
@@ -76,7 +76,7 @@ def _admitted(route: Route, request: ExplainRequest) -> tuple[int, str] | None:
     if demand is None:
         return forbidden(route, request, NOBODY)
     bearer = request.fields.get("authorization", "")[:7].lower() == "bearer "
-    if bearer and demand.jwt:
+    if bearer and demand.takes_claims:
         return forbidden(route, request, _bearer(request.fields["authorization"]))
     if demand.api_keys:
         keys = ApiKeys(demand.api_keys)

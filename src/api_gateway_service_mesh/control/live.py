@@ -35,6 +35,7 @@ from api_gateway_service_mesh.model import (
     Rewrite,
     Route,
     SplitTarget,
+    TokenIntrospection,
     Upstream,
 )
 from api_gateway_service_mesh.policies import (
@@ -97,6 +98,7 @@ Counted = (
     | AuthorizationPolicy
     | AuthorizationRule
     | ExternalAuthorization
+    | TokenIntrospection
     | Fault
     | Redirect
     | DirectResponse
@@ -197,6 +199,7 @@ class Live:
                 *(route.authorization.policies if route.authorization is not None else ()),
                 *(_rules(route.authorization) if route.authorization is not None else ()),
                 route.external_authorization,
+                *(route.authentication.introspections if route.authentication is not None else ()),
                 route.client_certificate,
                 *route.faults,
                 route.redirect,

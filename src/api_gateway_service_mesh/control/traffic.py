@@ -17,6 +17,7 @@ from api_gateway_service_mesh.model import (
     Mirror,
     Redirect,
     Rewrite,
+    TokenIntrospection,
 )
 from api_gateway_service_mesh.policies import SHARE_BOUNDS, CanaryPhase
 from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample
@@ -45,6 +46,11 @@ _DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
         (AGW.externalRememberedTotal, "remembered"),
     ),
     AuthorizationRule: ((AGW.matchedTotal, "matched"),),
+    TokenIntrospection: (
+        (AGW.introspectedTotal, "introspected"),
+        (AGW.introspectionFailedTotal, "introspection-failed"),
+        (AGW.inactiveTotal, "inactive"),
+    ),
     ClientCertificate: ((AGW.certificateAdmittedTotal, "admitted"), (AGW.certificateRefusedTotal, "refused")),
     Fault: ((AGW.delayedTotal, "delayed"), (AGW.abortedTotal, "aborted")),
     Redirect: ((AGW.redirectedTotal, "redirected"),),

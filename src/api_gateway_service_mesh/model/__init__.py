@@ -36,6 +36,7 @@ from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, Val
 from .mesh import Mesh, MeshType, ServiceMesh
 from .mirror import Mirror
 from .mtls import MtlsMode, MutualTls, PeerNames
+from .oauth2 import ClientAuthentication, OAuthClient, TokenIntrospection
 from .outlier import OutlierDetection
 from .overload import OverloadGuard
 from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
@@ -71,6 +72,7 @@ __all__ = [
     "CertificateForwarding",
     "ChangeRight",
     "CheckProtocol",
+    "ClientAuthentication",
     "ClientCertificate",
     "ConditionSource",
     "ConnectionPool",
@@ -101,6 +103,7 @@ __all__ = [
     "Mirror",
     "MtlsMode",
     "MutualTls",
+    "OAuthClient",
     "OutlierDetection",
     "OverloadGuard",
     "PathKind",
@@ -127,6 +130,7 @@ __all__ = [
     "TimeWindow",
     "Timeout",
     "TlsVersion",
+    "TokenIntrospection",
     "Upstream",
     "UpstreamTls",
     "ValueKind",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .api_key import ApiKey
 from .jwt import JwtAuthentication
+from .oauth2 import TokenIntrospection
 
 __all__ = ["Authentication"]
 
@@ -19,3 +20,9 @@ class Authentication:
     stated_by: str
     jwt: tuple[JwtAuthentication, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
+    introspections: tuple[TokenIntrospection, ...] = ()
+
+    @property
+    def takes_claims(self) -> bool:
+        """Whether a caller may come with claims."""
+        return bool(self.jwt or self.introspections)

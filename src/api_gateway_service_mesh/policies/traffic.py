@@ -16,8 +16,8 @@ __all__ = ["traffic_slots"]
 
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
-    (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, Fault, Redirect, DirectResponse, Rewrite,
-    Mirror; per worker), ``mirror`` (Mirror: the counters of a route)."""
+    (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, Fault, Redirect,
+    DirectResponse, Rewrite, Mirror; per worker), ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -27,6 +27,9 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
             yield "event", stated.iri, EVENT_CELLS * workers
             for rule in stated.rules:
                 yield "event", rule.iri, EVENT_CELLS * workers
+    if route.authentication is not None:
+        for asked in route.authentication.introspections:
+            yield "event", asked.iri, EVENT_CELLS * workers
     answering = (route.redirect, route.direct, route.rewrite)
     for policy in (route.maintenance, route.client_certificate, *route.faults, *answering, *route.mirrors):
         if policy is not None:

@@ -34,6 +34,7 @@ from .listener import listeners
 from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
 from .mtls import mtls_settings, peer_names
+from .oauth2 import introspections
 from .outlier import outlier_detections
 from .overload import overload_guards
 from .rate_limit import rate_limits, refuse_costs_above_limits
@@ -177,7 +178,8 @@ def _authenticated(
     """The routes with what each demands of its callers."""
     named = frozenset(row.authentication for row in rows.authentication)
     jwt = jwt_authentications(rows.jwt, rows.jwt_value, named, reading)
-    stated = authentications(rows.authentication, jwt, api_keys(rows.api_key, reading), reading)
+    asked = introspections(rows.oauth2, rows.oauth2_value, named, reading)
+    stated = authentications(rows.authentication, jwt, api_keys(rows.api_key, reading), asked, reading)
     if not stated:
         return served
     return tuple(replace(route, authentication=demanded(route.iri, chosen.gateway, stated)) for route in served)

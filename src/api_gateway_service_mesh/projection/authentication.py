@@ -9,7 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from api_gateway_service_mesh.model import ApiKey, Authentication, JwtAuthentication, KeyKind, RequestKey, Route
+from api_gateway_service_mesh.model import (
+    ApiKey,
+    Authentication,
+    JwtAuthentication,
+    KeyKind,
+    RequestKey,
+    Route,
+    TokenIntrospection,
+)
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading, name_of
@@ -29,31 +37,36 @@ def authentications(
     rows: Iterable[AuthenticationRow],
     jwt: Mapping[str, JwtAuthentication],
     keys: Mapping[str, ApiKey],
+    introspections: Mapping[str, TokenIntrospection],
     reading: Reading,
 ) -> dict[str, Authentication]:
     """What each route or gateway demands, by its IRI."""
     tokens: dict[str, list[JwtAuthentication]] = defaultdict(list)
     callers: dict[str, list[ApiKey]] = defaultdict(list)
+    asked: dict[str, list[TokenIntrospection]] = defaultdict(list)
     demanders: dict[str, None] = {}
     for row in rows:
         demanders[row.demander] = None
         if row.authentication in jwt:
             tokens[row.demander].append(jwt[row.authentication])
+        elif row.authentication in introspections:
+            asked[row.demander].append(introspections[row.authentication])
         elif row.authentication in keys:
             callers[row.demander].append(keys[row.authentication])
         else:
             reading.note(
                 "authentication-not-enforced",
-                f"{name_of(row.demander)}: agw:hasAuthentication names {name_of(row.authentication)}, which is neither "
-                "an agw:JWTAuthentication nor an agw:ApiKey and not enforced by this version: "
+                f"{name_of(row.demander)}: agw:hasAuthentication names {name_of(row.authentication)}, which is no "
+                "agw:JWTAuthentication, agw:OAuth2 or agw:ApiKey and not enforced by this version: "
                 "serving it would let requests in unauthenticated",
                 row.demander,
                 AGW.hasAuthentication,
                 row.authentication,
-                remedy="name an agw:JWTAuthentication or an agw:ApiKey",
+                remedy="name an agw:JWTAuthentication, an agw:OAuth2 or an agw:ApiKey",
             )
     return {
-        demander: Authentication(demander, tuple(tokens[demander]), tuple(callers[demander])) for demander in demanders
+        demander: Authentication(demander, tuple(tokens[demander]), tuple(callers[demander]), tuple(asked[demander]))
+        for demander in demanders
     }
 
 
@@ -73,7 +86,7 @@ def refuse_unvouched_keys(route: Route, reading: Reading) -> None:
     for iri, term, key in keyed:
         if key.kind is KeyKind.API_KEY and not authentication.api_keys:
             needed = "agw:ApiKey"
-        elif key.kind is KeyKind.CLAIM and not authentication.jwt:
+        elif key.kind is KeyKind.CLAIM and not authentication.takes_claims:
             needed = "agw:JWTAuthentication"
         else:
             continue

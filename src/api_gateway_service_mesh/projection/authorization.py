@@ -248,7 +248,7 @@ def _refuse_unproved(route: Route, reading: Reading) -> None:
     authorization, authentication = route.authorization, route.authentication
     if authorization is None:
         return
-    tokens = authentication is not None and bool(authentication.jwt)
+    tokens = authentication is not None and authentication.takes_claims
     keys = authentication is not None and bool(authentication.api_keys)
     if authorization.scopes and not (tokens or keys):
         reading.note(
@@ -278,7 +278,7 @@ def _refuse_unproved(route: Route, reading: Reading) -> None:
 
 def _unproved(rule: AuthorizationRule, tokens: bool, keys: bool) -> tuple[str, str, str] | None:
     """Of what a rule asks the first that cannot be proved: its property, a value, and what would prove it."""
-    token, key = "an agw:JWTAuthentication", "an agw:ApiKey"
+    token, key = "an agw:JWTAuthentication or agw:OAuth2", "an agw:ApiKey"
     either = f"{token} or {key}"
     asked = (
         (AGW.callerIssuer, rule.issuers, tokens, token),

@@ -12,7 +12,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 from .file import named_file
 from .reading import Reading, name_of
 
-__all__ = ["JwtRow", "JwtValueRow", "jwt_authentications"]
+__all__ = ["JwtRow", "JwtValueRow", "distinct_headers", "jwt_authentications"]
 
 _MAX_SKEW_SECONDS = 300.0
 
@@ -73,7 +73,7 @@ def _jwt(row: JwtRow, stated: Mapping[str, list[str]], used: bool, reading: Read
             allowed='"PT0S" to "PT5M"',
         )
     forwarded = tuple(sorted(stated.get(AGW.forwardClaim, ())))
-    _distinct_headers(iri, forwarded, reading)
+    distinct_headers(iri, forwarded, reading)
     return JwtAuthentication(
         iri,
         row.issuer or "",
@@ -109,7 +109,8 @@ def _keys(iri: str, uri: str | None, reading: Reading) -> str:
     return uri
 
 
-def _distinct_headers(iri: str, claims: tuple[str, ...], reading: Reading) -> None:
+def distinct_headers(iri: str, claims: tuple[str, ...], reading: Reading) -> None:
+    """Tell of claims that would be forwarded under one name."""
     seen: dict[str, str] = {}
     for claim in claims:
         header = JwtAuthentication.claim_header(claim)

@@ -43,6 +43,7 @@ from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mirror import MirrorRow
 from .mtls import MtlsRow, PeerRow
+from .oauth2 import OAuth2Row, OAuth2ValueRow
 from .outlier import OutlierRow
 from .overload import OverloadRow
 from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
@@ -76,6 +77,8 @@ class ProjectedRows:
     authentication: tuple[AuthenticationRow, ...] = ()
     jwt: tuple[JwtRow, ...] = ()
     jwt_value: tuple[JwtValueRow, ...] = ()
+    oauth2: tuple[OAuth2Row, ...] = ()
+    oauth2_value: tuple[OAuth2ValueRow, ...] = ()
     api_key: tuple[ApiKeyRow, ...] = ()
     authorization: tuple[AuthorizationRow, ...] = ()
     authorization_rule: tuple[AuthorizationRuleRow, ...] = ()

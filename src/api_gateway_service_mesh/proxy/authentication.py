@@ -8,10 +8,12 @@ one lookup; where keys must be fetched first, the exchange waits for that one fe
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from api_gateway_service_mesh.model import Authentication
+from api_gateway_service_mesh.policies import EventCounters
 from api_gateway_service_mesh.security.api_key import ApiKeys
 from api_gateway_service_mesh.security.authentication import Authenticator
 from api_gateway_service_mesh.security.identity import Denial, Denied, Identity
@@ -28,7 +30,7 @@ __all__ = ["authentication_gate"]
 _REALM = 'realm="agw"'
 
 
-def authentication_gate(demand: Authentication, core: Core) -> Gate:
+def authentication_gate(demand: Authentication, core: Core, slots: Mapping[tuple[str, str], int]) -> Gate:
     """The gate of a route that demands `demand`."""
     authenticator = core.authenticators.of(demand)
     keys = authenticator.keys
@@ -36,6 +38,10 @@ def authentication_gate(demand: Authentication, core: Core) -> Gate:
     fields = _key_fields(keys) if keys is not None else None
     parameters = frozenset(name.encode("ascii") for name in keys.parameters) if keys is not None else frozenset()
 
+    asked_about = frozenset(introspector.config.iri for introspector in authenticator.introspectors)
+    for introspector in authenticator.introspectors:
+        slot = slots["event", introspector.config.iri]
+        introspector.count = EventCounters(core.cells.view, slot, core.worker).count
     tokens_only = keys is None and authenticator.takes_tokens
 
     def ask(exchange: Exchange) -> Refusal | None:
@@ -67,11 +73,11 @@ def authentication_gate(demand: Authentication, core: Core) -> Gate:
                 exchange.fields += verdict.fields
             return None
         if verdict.denial is Denial.PENDING and bearer is not None:
-            if exchange.waits_at is not ask and authenticator.keys_wanted(bearer, exchange.proceed):
+            if exchange.waits_at is not ask and authenticator.answer_wanted(bearer, exchange.proceed):
                 exchange.waits_at = ask
                 exchange.shown = shown
                 return WAIT
-            if authenticator.has_keys(bearer):
+            if verdict.by not in asked_about and authenticator.has_keys(bearer):
                 verdict = Denied(Denial.INVALID, verdict.reason, verdict.by)
         return words.refusal(verdict, bearer is not None)
 
@@ -82,7 +88,11 @@ class _Words:
     """How one route says no."""
 
     def __init__(self, authenticator: Authenticator, demand: Authentication) -> None:
-        schemes = [*(jwt.iri for jwt in demand.jwt), *(key.iri for key in demand.api_keys)]
+        schemes = [
+            *(jwt.iri for jwt in demand.jwt),
+            *(asked.iri for asked in demand.introspections),
+            *(key.iri for key in demand.api_keys),
+        ]
         self._by = schemes[0] if len(schemes) == 1 else demand.stated_by
         """Who refuses where no one scheme does: the only one there is, else who demands them."""
         self._tokens = authenticator.takes_tokens

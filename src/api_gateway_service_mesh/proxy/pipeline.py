@@ -120,7 +120,7 @@ def fold(route: Route, generation: Generation, core: Core) -> RouteHandler:
 
 def _authentication(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     demand = handler.route.authentication
-    return [] if demand is None else [authentication_gate(demand, core)]
+    return [] if demand is None else [authentication_gate(demand, core, generation.slots)]
 
 
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.

@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
-from api_gateway_service_mesh.model import Authentication, JwtAuthentication, Route
+from api_gateway_service_mesh.model import Authentication, JwtAuthentication, Route, TokenIntrospection
 
 from .api_key import ApiKeys
+from .authorization_server import AuthorizationServer
 from .identity import Denial, Denied, Identity
+from .introspection import Introspector
 from .jwks import KeySource
 from .jwt import JwtVerifier, wall_clock
 from .token import TokenError, read_token
@@ -24,22 +26,30 @@ __all__ = ["Authenticator", "Authenticators"]
 _RANK = (Denial.ABSENT, Denial.INVALID, Denial.EXPIRED, Denial.PENDING, Denial.CLAIM, Denial.SCOPE)
 _HASH = sha256()
 _ABSENT = Denied(Denial.ABSENT, "there is neither token nor key")
+_UNKNOWN = Denied(Denial.INVALID, "nobody knows the token")
 
 
 class Authenticator:
     """Decides about the callers of one route."""
 
-    __slots__ = ("_verifiers", "demand", "keys")
+    __slots__ = ("_verifiers", "demand", "introspectors", "keys")
 
-    def __init__(self, demand: Authentication, verifiers: Iterable[JwtVerifier], keys: ApiKeys | None) -> None:
+    def __init__(
+        self,
+        demand: Authentication,
+        verifiers: Iterable[JwtVerifier],
+        keys: ApiKeys | None,
+        introspectors: Iterable[Introspector] = (),
+    ) -> None:
         self.demand = demand
         self.keys = keys
+        self.introspectors = tuple(introspectors)
         self._verifiers = tuple(verifiers)
 
     @property
     def takes_tokens(self) -> bool:
         """Whether a token may be what is shown."""
-        return bool(self._verifiers)
+        return bool(self._verifiers) or bool(self.introspectors)
 
     def remembered(self, bearer: bytes) -> Identity | None:
         """The caller whose token was accepted before and would be now; None when it must be judged."""
@@ -48,7 +58,7 @@ class Authenticator:
     def judge(self, bearer: bytes | None, shown: Mapping[str, bytes]) -> Identity | Denied:
         """Who is calling: `bearer` is the token of the Authorization field, `shown` the keys (see `ApiKeys.judge`)."""
         best = _ABSENT
-        if bearer is not None and self._verifiers:
+        if bearer is not None and self.takes_tokens:
             verdict = self._token(bearer)
             if isinstance(verdict, Identity):
                 return verdict
@@ -65,6 +75,10 @@ class Authenticator:
             identity = verifier.remembered(digest)
             if identity is not None:
                 return identity
+        for introspector in self.introspectors:
+            identity = introspector.remembered(digest)
+            if identity is not None:
+                return identity
         return None
 
     def _token(self, bearer: bytes) -> Identity | Denied:
@@ -72,19 +86,47 @@ class Authenticator:
         identity = self._known(digest)
         if identity is not None:
             return identity
+        best, meant = self._signed(bearer, digest) if self._verifiers else (_UNKNOWN, False)
+        if isinstance(best, Identity) or meant:
+            return best
+        for introspector in self.introspectors:
+            verdict = introspector.judge(bearer, digest)
+            if isinstance(verdict, Identity):
+                return verdict
+            best = max(verdict, best, key=_rank)
+        return best
+
+    def _signed(self, bearer: bytes, digest: bytes) -> tuple[Identity | Denied, bool]:
+        """What those who check signatures say, and whether one of them is meant: then nobody else is asked."""
         try:
             token = read_token(bearer)
         except TokenError as error:
-            return Denied(Denial.INVALID, str(error))
+            return Denied(Denial.INVALID, str(error)), False
         issuer = token.claims.get("iss")
-        best = Denied(Denial.INVALID, "the token's issuer is none of this route's")
+        best, meant = Denied(Denial.INVALID, "the token's issuer is none of this route's"), False
         for verifier in self._verifiers:
             if verifier.config.issuer == issuer:
+                meant = True
                 verdict = verifier.judge(token, digest)
                 if isinstance(verdict, Identity):
-                    return verdict
+                    return verdict, True
                 best = max(best, verdict, key=_rank)
-        return best
+        return best, meant
+
+    def answer_wanted(self, bearer: bytes, then: Callable[[], None]) -> bool:
+        """After `Denial.PENDING`: fetch what misses to decide about a token, where that may help, and call `then` when
+        that is over. False: it would not help now; `then` is not called."""
+        if self._verifiers and self.keys_wanted(bearer, then):
+            return True
+        digest = _digest(bearer)
+        pending = [
+            introspector
+            for introspector in self.introspectors
+            if isinstance(known := introspector.judge(bearer, digest), Denied) and known.denial is Denial.PENDING
+        ]
+        waits = _Countdown(then)
+        asked = sum(introspector.ask(bearer, digest, waits.one) for introspector in pending)
+        return waits.begin(asked)
 
     def keys_wanted(self, bearer: bytes, then: Callable[[], None]) -> bool:
         """After `Denial.PENDING`: fetch the keys that miss, where that may help, and call `then` when that is over.
@@ -124,6 +166,26 @@ def _rank(denied: Denied) -> int:
     return _RANK.index(denied.denial)
 
 
+class _Countdown:
+    """Calls `then` once as many have called `one` as `begin` was told."""
+
+    __slots__ = ("_left", "_then")
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._then = then
+        self._left = 0
+
+    def begin(self, count: int) -> bool:
+        """Expect `count` of them, later; False when that is none."""
+        self._left = count
+        return count > 0
+
+    def one(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self._then()
+
+
 class Authenticators:
     """All authenticators of one worker. Lives on one event loop."""
 
@@ -132,15 +194,19 @@ class Authenticators:
         self._clock = clock
         self._sources: dict[str, KeySource] = {}
         self._verifiers: dict[JwtAuthentication, JwtVerifier] = {}
+        self._server = AuthorizationServer(loop)
+        self._introspectors: dict[TokenIntrospection, Introspector] = {}
 
     def adopt(self, routes: Iterable[Route]) -> None:
         """Make ready what `routes` demand, and let go of what none of them does. Keys are fetched at once."""
-        wanted = {
-            jwt: None
-            for demand in {id(route.authentication): route.authentication for route in routes}.values()
-            if demand is not None
-            for jwt in demand.jwt
-        }
+        demands = {id(route.authentication): route.authentication for route in routes}.values()
+        wanted = {jwt: None for demand in demands if demand is not None for jwt in demand.jwt}
+        asked = {each: None for demand in demands if demand is not None for each in demand.introspections}
+        for introspection in asked:
+            if introspection not in self._introspectors:
+                self._introspectors[introspection] = Introspector(introspection, self._server, self._loop, self._clock)
+        for introspection in self._introspectors.keys() - asked.keys():
+            del self._introspectors[introspection]
         for uri in {jwt.jwks_uri for jwt in wanted}:
             if uri not in self._sources:
                 source = self._sources[uri] = KeySource(uri, self._loop)
@@ -157,11 +223,16 @@ class Authenticators:
         """The authenticator for what a route demands; its routes were adopted before."""
         verifiers = [self._verifiers[jwt] for jwt in demand.jwt]
         keys = ApiKeys(demand.api_keys, self._clock) if demand.api_keys else None
-        return Authenticator(demand, verifiers, keys)
+        introspectors = [self._introspectors[each] for each in demand.introspections]
+        return Authenticator(demand, verifiers, keys, introspectors)
 
     def close(self) -> None:
         """End everything now."""
         for source in self._sources.values():
             source.close()
+        for introspector in self._introspectors.values():
+            introspector.close()
+        self._server.close()
         self._sources.clear()
         self._verifiers.clear()
+        self._introspectors.clear()

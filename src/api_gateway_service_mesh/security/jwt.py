@@ -7,24 +7,22 @@ garbage could send other garbage.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
 
-from api_gateway_service_mesh.model import JwtAlgorithm, JwtAuthentication, claim_says, claim_text, claim_values
+from api_gateway_service_mesh.model import JwtAlgorithm, JwtAuthentication, claim_says
 
-from .identity import Denial, Denied, Identity, header_text
+from .claims import claim_demand, claim_lines, date_of, forwarded_headers, holds_audience, scopes_of
+from .identity import Denial, Denied, Identity
 from .jwks import KeySource
 from .token import Token
 
-__all__ = ["REMEMBERED", "JwtVerifier", "scopes_of", "wall_clock"]
+__all__ = ["REMEMBERED", "JwtVerifier", "wall_clock"]
 
 REMEMBERED = 10_000
 """Tokens remembered by one verifier; the oldest half goes when there are more."""
-_LAST_DATE = 253402300799
-"""The end of the year 9999: a later exp is in other units, or no date at all."""
 
 
 class _WallClock:
@@ -64,8 +62,8 @@ class JwtVerifier:
         self._source = source
         self._clock = clock
         self._algorithms = {algorithm.value: algorithm for algorithm in config.algorithms}
-        self._claims = [_claim_demand(text) for text in config.required_claims]
-        self._headers = [(claim, config.claim_header(claim).encode("ascii")) for claim in config.forwarded_claims]
+        self._claims = [claim_demand(text) for text in config.required_claims]
+        self._headers = forwarded_headers(config.forwarded_claims)
         self._verdicts: dict[bytes, Identity] = {}
         self._revision = 0
 
@@ -112,9 +110,9 @@ class JwtVerifier:
         config, now, skew = self.config, self._clock(), self.config.clock_skew_seconds
         if claims.get("iss") != config.issuer or not config.issuer:
             return self._denied(Denial.INVALID, "iss is not the issuer")
-        if not _holds(claims.get("aud"), config.audiences):
+        if not holds_audience(claims.get("aud"), config.audiences):
             return self._denied(Denial.INVALID, "aud holds none of the audiences")
-        expires = _date(claims, "exp")
+        expires = date_of(claims, "exp")
         if expires is None:
             return self._denied(Denial.INVALID, "exp is missing or no date")
         if now >= expires + skew:
@@ -122,7 +120,7 @@ class JwtVerifier:
         since = 0.0
         for name in ("nbf", "iat"):
             if name in claims:
-                begins = _date(claims, name)
+                begins = date_of(claims, name)
                 if begins is None:
                     return self._denied(Denial.INVALID, f"{name} is no date")
                 if begins - skew > now:
@@ -137,16 +135,9 @@ class JwtVerifier:
         for name, value in self._claims:
             if not claim_says(claims, name, value):
                 return self._denied(Denial.CLAIM, f"the claim {name} is missing or another")
-        return Identity(config.iri, self._fields(claims), "", config.issuer, claims, since, expires, scopes)
-
-    def _fields(self, claims: dict[str, Any]) -> bytes:
-        lines = []
-        for claim, header in self._headers:
-            found = claim_values(claims, claim)
-            value = found[0] if found else None
-            if value is not None:
-                lines.append(b"%b: %b\r\n" % (header, header_text(claim_text(value)).encode("ascii")))
-        return b"".join(lines)
+        return Identity(
+            config.iri, claim_lines(claims, self._headers), "", config.issuer, claims, since, expires, scopes
+        )
 
     def _remember(self, digest: bytes, identity: Identity, revision: int) -> None:
         if revision != self._revision:
@@ -159,39 +150,3 @@ class JwtVerifier:
 
     def _denied(self, denial: Denial, reason: str) -> Denied:
         return Denied(denial, reason, self.config.iri, self.config.required_scopes)
-
-
-def _date(claims: dict[str, Any], name: str) -> float | None:
-    """A NumericDate (RFC 7519 §2): a finite number, not a text, not a truth value."""
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not -_LAST_DATE <= value <= _LAST_DATE or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def _holds(audience: Any, wanted: tuple[str, ...]) -> bool:
-    """RFC 7519 §4.1.3: a text, or a list of texts. A list with anything else in it is no audience."""
-    if isinstance(audience, str):
-        return audience in wanted
-    if isinstance(audience, list) and all(isinstance(one, str) for one in audience):
-        return not set(wanted).isdisjoint(audience)
-    return False
-
-
-def scopes_of(claims: Mapping[str, Any]) -> set[str]:
-    """``scope`` (RFC 8693 §4.2), or ``scp`` as some issuers call it: one text with spaces, or a list of texts."""
-    found: set[str] = set()
-    for name in ("scope", "scp"):
-        value = claims.get(name)
-        if isinstance(value, str):
-            found.update(value.split(" "))
-        elif isinstance(value, list):
-            found.update(one for one in value if isinstance(one, str))
-    return found
-
-
-def _claim_demand(text: str) -> tuple[str, str | None]:
-    name, equals, value = text.partition("=")
-    return name, value if equals else None

@@ -6,6 +6,10 @@ from .case import Case, right, warned, wrong
 
 DEMANDED = "ex:gateway agw:hasAuthentication ex:j . ex:j a agw:JWTAuthentication"
 JWT = f'{DEMANDED} ; agw:issuer "https://id.example.com/" ; agw:audience "shop" ; agw:jwksUri "https://id.example.com/jwks"'
+OAUTH2 = (
+    'ex:route agw:hasAuthentication ex:o . ex:o a agw:OAuth2 ; agw:clientId "gateway" ; agw:clientSecretRef "env:S" ; '
+    'agw:introspectionEndpoint "https://id.example.com/introspect"'
+)
 KEYED = "ex:route agw:hasAuthentication ex:k . ex:k a agw:ApiKey"
 HASH = "sha256:" + "0123456789abcdef" * 4
 KEY = f'{KEYED} ; agw:keyHash "{HASH}"'
@@ -87,10 +91,41 @@ AUTHENTICATION = [
         ("ex:j a agw:JWTAuthentication .", "nobody is asked for a token"),
         ("ex:k a agw:ApiKey .", "nobody is asked for it"),
     ),
-    Case(
+    *right(
         "oauth 2",
+        f"{OAUTH2} .",
+        f'{OAUTH2} ; agw:issuer "https://id.example.com" ; agw:audience "a" , "b" ; agw:requiredScope "r" .',
+        f'{OAUTH2} ; agw:requiredClaim "tenant=acme" ; agw:forwardClaim "sub" ; agw:introspectionLifetime "PT1H"^^xsd:dayTimeDuration .',
+        f'{OAUTH2} ; agw:clientAuthentication "client_secret_post" ; agw:introspectionLifetime "PT0S"^^xsd:dayTimeDuration .',
+        f'{LIMIT} ; agw:limitKey "claim:sub" . {OAUTH2} .',
+    ),
+    Case(
+        "oauth 2 that says nothing",
         "ex:route agw:hasAuthentication ex:o . ex:o a agw:OAuth2 .",
-        ("let requests in unauthenticated",),
-        ("not enforced by this version",),
+        ("who is asked about tokens", "as whom agw asks", "client secret is"),
+    ),
+    *wrong(
+        "oauth 2",
+        (OAUTH2.replace("https://", "http://") + " .", "agw:introspectionEndpoint must be one"),
+        (f'{OAUTH2} ; agw:issuer "a" , "b" .', "agw:issuer must be one text"),
+        (f"{OAUTH2} ; agw:audience 5 .", "agw:audience must be text"),
+        (f'{OAUTH2} ; agw:clientId "a" .', "agw:clientId must be one text"),
+        (f'{OAUTH2} ; agw:clientAuthentication "none" .', "agw:clientAuthentication must be"),
+        (f"{OAUTH2.replace('env:S', 'hunter2')} .", "client secret never stands"),
+        (f'{OAUTH2} ; agw:introspectionLifetime "PT2H"^^xsd:dayTimeDuration .', "one hour"),
+        (f"{OAUTH2} ; agw:introspectionLifetime 30 .", "written as text with its type"),
+        (f'{OAUTH2} ; agw:requiredClaim "=x" .', "NAME=VALUE"),
+        (f'{OAUTH2} ; agw:forwardClaim "sub ject" .', "name of a claim"),
+        (f'{OAUTH2} ; agw:clockSkew "PT1M"^^xsd:dayTimeDuration .', "belong to an agw:JWTAuthentication"),
+        (f'{OAUTH2} . ex:service agw:clientId "x" .', "belong to an agw:OAuth2"),
+        (f'{OAUTH2} . ex:service agw:introspectionEndpoint "https://a/i" .', "belong to an agw:OAuth2"),
+        (f'{OAUTH2} . ex:service agw:forwardClaim "a" .', "belong to an agw:JWTAuthentication or an agw:OAuth2"),
+    ),
+    *warned(
+        "oauth 2",
+        ("ex:o a agw:OAuth2 .", "nobody is asked for a token"),
+        (f"{OAUTH2} ; agw:introspectedTotal 1 .", "live state"),
+        (f"{OAUTH2} ; agw:introspectionFailedTotal 1 .", "live state"),
+        (f"{OAUTH2} ; agw:inactiveTotal 1 .", "live state"),
     ),
 ]
