@@ -16,8 +16,8 @@ from api_gateway_service_mesh.projection.expectation import expectations
 from api_gateway_service_mesh.routing import ExplainRequest, render_explanation
 from api_gateway_service_mesh.routing.outcome import Outcome, outcome
 from api_gateway_service_mesh.security.api_key import ApiKeys
-from api_gateway_service_mesh.security.identity import Identity
 from api_gateway_service_mesh.security.claims import scopes_of
+from api_gateway_service_mesh.security.identity import Identity
 from api_gateway_service_mesh.security.token import TokenError, read_token
 from api_gateway_service_mesh.vocabulary import NAMESPACE
 

@@ -28,8 +28,8 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
             for rule in stated.rules:
                 yield "event", rule.iri, EVENT_CELLS * workers
     if route.authentication is not None:
-        for asked in route.authentication.introspections:
-            yield "event", asked.iri, EVENT_CELLS * workers
+        for introspection in route.authentication.introspections:
+            yield "event", introspection.iri, EVENT_CELLS * workers
     answering = (route.redirect, route.direct, route.rewrite)
     for policy in (route.maintenance, route.client_certificate, *route.faults, *answering, *route.mirrors):
         if policy is not None:
