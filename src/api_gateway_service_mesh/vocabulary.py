@@ -80,6 +80,7 @@ class AGW(metaclass=_Closed):
     # grpc
     grpcService: Final = f"{NAMESPACE}grpcService"
     grpcMethod: Final = f"{NAMESPACE}grpcMethod"
+    grpcWebEnabled: Final = f"{NAMESPACE}grpcWebEnabled"
     # http2
     upstreamProtocol: Final = f"{NAMESPACE}upstreamProtocol"
     maxConcurrentStreams: Final = f"{NAMESPACE}maxConcurrentStreams"

@@ -72,6 +72,7 @@ class Route:
     external_authorization: ExternalAuthorization | None = None
     client_certificate: ClientCertificate | None = None
     challenge: AcmeChallenge | None = None
+    grpc_web: bool = False
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -5,7 +5,7 @@ An exchange ends in exactly one way, through `_end`: there it is counted, its br
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -109,6 +109,10 @@ class Answering(Asker):
     shown: dict[str, bytes] | None = None
     """The keys that were shown, from the first asking of a gate to the second."""
     idle_ticks = 0
+    takes_trailers = False
+    """Whoever stands for the client takes trailers, whatever the client says."""
+    unwrap: Callable[[bytes], bytes] | None = None
+    """What pieces of the request's body are passed through; a ValueError is the client's fault."""
     request_trailers: Sequence[tuple[bytes, bytes]] = ()
     """What followed the request's body: names in lower case, and values."""
     answer_trailers: Sequence[tuple[bytes, bytes]] = ()
@@ -170,7 +174,7 @@ class Answering(Asker):
     @property
     def wants_trailers(self) -> bool:
         """The client takes trailers (RFC 9110 §6.5.1)."""
-        return "trailers" in (self.block.header("te") or "").lower()
+        return self.takes_trailers or "trailers" in (self.block.header("te") or "").lower()
 
     # -- what the other half does
 

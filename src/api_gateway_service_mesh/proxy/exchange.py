@@ -89,6 +89,12 @@ class Exchange(Answering):
         self.idle_ticks = 0
         if self.over or self.body_done:
             return
+        if self.unwrap is not None:
+            try:
+                payload = self.unwrap(payload)
+            except ValueError as error:
+                self.body_broken(str(error))
+                return
         self._keep(payload, done)
         connection = self.connection
         if connection is not None:

@@ -14,7 +14,7 @@ The order, outermost first, and why it is so:
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
 9. *redirect, direct response*: answer in the place of an upstream.
 10. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-11. *rewrite*: behind all that looks at the request as the client sent it.
+11. *rewrite*, *gRPC-Web*: behind all that looks at the request as the client sent it.
 12. *mirror*: copies what the backend is going to see.
 13. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
     breaker for each instance is asked with the balancer, and judges attempts.
@@ -45,6 +45,7 @@ from .deadline import deadline_gates
 from .direct import direct_gates
 from .external_authorization import external_authorization_gates
 from .fault import fault_gates
+from .grpc_web import grpc_web_gates
 from .hedge import hedge_gates
 from .maintenance import maintenance_gates
 from .mirror import mirror_gates
@@ -142,6 +143,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     direct_gates,
     upstream_gates,
     rewrite_gates,
+    grpc_web_gates,
     mirror_gates,
     breaker_gates,
     retry_gates,

@@ -28,6 +28,12 @@ ROUTES = [
         path("/prefixed", '; agw:pathMatchType "Prefix"'),
         path("/users/{one}", '; agw:pathMatchType "Template"'),
     ),
+    *right("grpcWebEnabled", "ex:route agw:grpcWebEnabled true .", "ex:route agw:grpcWebEnabled false ."),
+    *wrong(
+        "grpcWebEnabled",
+        ('ex:route agw:grpcWebEnabled "true" .', "true or false"),
+        ("ex:service agw:grpcWebEnabled true .", "belongs to an agw:Route"),
+    ),
     *right(
         "grpcService",
         'ex:r a agw:Route ; agw:hasBackendService ex:service ; agw:grpcService "shop.v1.Cart" .',
