@@ -12,7 +12,7 @@ from tests.support.routes import EX
 def test_what_istio_cannot_say_is_told() -> None:
     report = render(shop(), "istio", allow_loss=True).report
     told = {(f.code, f.subject): f.message for f in report.findings}
-    assert "rate limit of 5/s is missing" in told[("not-expressible", EX + "me")]
+    assert "rate limit of 5/s is missing" in told[("not-expressible", EX + "limit")]
     assert "'client-cert'" in told[("expressed-differently", EX + "client-cert")]
     assert all(f.severity is not Severity.VIOLATION for f in report.findings)
     assert not any(f.code == "not-expressible" for f in render(published(), "istio", allow_loss=True).report.findings)

@@ -53,6 +53,7 @@ _VALUES: dict[str, Any] = {
     "JwtAuthentication.required_claims": ("tenant=a",),
     "ApiKey.hashes": ("0" * 64,),
     "RequestKey.kind": model.KeyKind.HEADER,
+    "RateLimit.burst": 30,
     "Balancer.sticky": None,
     "TimeWindow.days": (1,),
     "TimeWindow.zone": "Europe/Berlin",
@@ -150,8 +151,8 @@ def rich() -> dict[str, Mesh]:
     }
     ejecting = filled(Upstream, iri=EX + "service", name="ex:service")
     made["outlier"] = replace(made["whole"], upstreams=(other, ejecting))
-    limits = (filled(model.RateLimit, keys=()),)
-    made["limited"] = replace(made["calm"], routes=(replace(routes["plain"], rate_limits=limits),))
+    limits = (filled(model.RateLimit, keys=(), algorithm=model.LimitAlgorithm.TOKEN_BUCKET),)
+    made["limited"] = replace(made["calm"], routes=(replace(routes["plain"], rate_limits=limits, request_cost=1),))
     plaintext = tuple(
         replace(one, tls=None, endpoints=tuple(replace(end, tls=False) for end in one.endpoints)) for one in upstreams
     )

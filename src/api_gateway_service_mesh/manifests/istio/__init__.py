@@ -14,10 +14,12 @@ from api_gateway_service_mesh.manifests.name import name_of
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.routing import compile_table
 
+from .authentication import authentication_documents
 from .context import Context
 from .destination_rule import destination_rules
 from .gateway import gateway_documents
 from .peer_authentication import peer_authentications
+from .rate_limit import rate_limit_filters
 from .service_entry import service_entries
 from .telemetry import telemetries
 from .virtual_service import virtual_services
@@ -50,9 +52,11 @@ def render_istio(
         *service_entries(context),
         *destination_rules(context),
         *peer_authentications(context),
+        *authentication_documents(context),
         *telemetries(context),
         *gateway_documents(context),
         *virtual_services(context),
+        *rate_limit_filters(context),
     ]
     manifests = [Manifest(_path(document), yaml_text(document)) for document in documents]
     return Rendering(manifests, Report().merged(context.findings))

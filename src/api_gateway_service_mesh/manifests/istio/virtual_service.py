@@ -146,18 +146,11 @@ def _report(context: Context, route: Route) -> None:
     """What of a route's policies Istio says otherwise or not at all."""
     found = context.findings
     found += traffic_gaps(route)
-    if route.authentication is not None:
-        message = f"{route.name}: who calls is not checked by these manifests: applied as they are, they let anybody in"
-        remedy = "keep agw in front, or add a RequestAuthentication and an AuthorizationPolicy by hand first"
-        found.append(lost(route.iri, AGW.hasAuthentication, message, remedy))
     if route.authorization is not None or route.external_authorization is not None:
         message = (
             f"{route.name}: what callers may do is not checked by these manifests: applied as they are, all may do all"
         )
         found.append(lost(route.iri, AGW.hasAuthorization, message, "keep agw in front"))
-    for limit in route.rate_limits:
-        message = f"{route.name}: its rate limit of {limit.requests_per_second:g}/s is missing; Istio's API has none"
-        found.append(lost(route.iri, AGW.hasRateLimiter, message, "keep agw in front, or add an EnvoyFilter by hand"))
     if route.hedging is not None:
         message = f"{route.name}: Istio makes no second attempt beside a slow first one"
         found.append(lost(route.hedging.iri, AGW.hasHedging, message, "keep agw in front"))
