@@ -23,7 +23,7 @@ from ngh2 import (
 
 from ..answer import MAX_ANSWER_HEAD_BYTES
 from .connection import CONNECTION_WINDOW, POINTS, POINTS_A_SWEEP, WINDOW, Http2Connection
-from .fields import Field, Translations, trailers
+from .fields import Fields, Translations, trailers
 
 if TYPE_CHECKING:
     from ..core import Core
@@ -79,7 +79,7 @@ class Http2Backend(Http2Connection):
         """How many more requests it may be given now."""
         return 0 if self.going or self.closed else self._allowed - len(self.streams)
 
-    def ask(self, stream: BackendStream, fields: list[Field], ended: bool) -> bool:
+    def ask(self, stream: BackendStream, fields: Fields, ended: bool) -> bool:
         """Begin a request; False when the connection takes none any more."""
         try:
             stream.id = self._h2.send_request(fields, end_stream=ended)

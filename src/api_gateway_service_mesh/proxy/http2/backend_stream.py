@@ -13,7 +13,7 @@ from ..answer import AnswerError, AnswerHead, AnswerMarks, StatusLine
 from ..backend_side import BackendSide
 from ..deadline import left_field
 from ..grpc import grpc_code
-from .fields import Field
+from .fields import Field, Fields
 from .tunnel import StreamTransport
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class BackendStream(BackendSide):
         pool = self.pool
         authority, fields = backend.translations.request(exchange.fields)
         secure = pool.endpoint.tls or pool.parent.upstream.tls is not None
-        head: list[Field] = [
+        head: Fields = [
             (b":method", exchange.method.encode()),
             (b":scheme", b"https" if secure else b"http"),
             (b":authority", authority),
@@ -89,7 +89,7 @@ class BackendStream(BackendSide):
         self._said_all = ended
         return len(exchange.fields) + len(exchange.target_bytes) + (0 if ended else self.more(exchange, pieces))
 
-    def _connect(self, exchange: Exchange, head: list[Field]) -> None:
+    def _connect(self, exchange: Exchange, head: Fields) -> None:
         """Make `head` that of an extended CONNECT (RFC 8441), when the backend knows it."""
         if self._backend.connects:
             self._key = (exchange.block.header("sec-websocket-key") or "").encode()

@@ -31,7 +31,7 @@ from ..problem import Refusal, problem_answer
 from ..request import open_exchange, unrouted
 from ..request_line import HeadError
 from .connection import CONNECTION_WINDOW, LINGER_SECONDS, POINTS, POINTS_A_SWEEP, WINDOW, Http2Connection
-from .fields import Field, RequestHead, request_head, trailers
+from .fields import Field, Fields, RequestHead, request_head, trailers
 from .stream import ClientStream
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class Http2Client(Http2Connection):
             return
         self.touch()
 
-    def _fields(self, head: AnswerHead) -> list[Field]:
+    def _fields(self, head: AnswerHead) -> Fields:
         fields = self._core.translations.answer(head)
         return fields if head.dated else [*fields, (b"date", self._core.date_line()[6:-2])]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final
 
 from ngh2 import NeverIndexedHeader
 
@@ -19,9 +19,11 @@ from ..answer import AnswerError, AnswerHead, AnswerReader
 from ..lines import ASSERTED, ASSERTED_STARTS, HOP_BY_HOP
 from ..request_line import FAST_LINE, METHODS, HeadError, parse_line, refused_method
 
-__all__ = ["Field", "Translations", "WebSocketKey", "request_head", "trailers"]
+__all__ = ["Field", "Fields", "Translations", "WebSocketKey", "request_head", "trailers"]
 
 Field = tuple[bytes, bytes]
+Fields = list[Any]
+"""Of `Field`; those with secrets are marked as never to be indexed, which a type of plain pairs would lose (mypyc)."""
 
 _MEMORY: Final = 1024
 _MEMORY_BYTES: Final = 2048
@@ -144,11 +146,11 @@ class Translations:
 
     def __init__(self, reader: AnswerReader) -> None:
         self._reader = reader
-        self._answers: dict[tuple[int, bytes], list[Field]] = {}
-        self._requests: dict[bytes, tuple[bytes, list[Field]]] = {}
+        self._answers: dict[tuple[int, bytes], Fields] = {}
+        self._requests: dict[bytes, tuple[bytes, Fields]] = {}
         self._heads: dict[tuple[tuple[Field, ...], bool], tuple[AnswerHead, bytes]] = {}
 
-    def answer(self, head: AnswerHead) -> list[Field]:
+    def answer(self, head: AnswerHead) -> Fields:
         """The fields of an answer for a client, ``:status`` first."""
         key = (head.status, head.block)
         fields = self._answers.get(key)
@@ -160,11 +162,11 @@ class Translations:
                 self._answers[key] = fields
         return fields
 
-    def request(self, block: bytes) -> tuple[bytes, list[Field]]:
+    def request(self, block: bytes) -> tuple[bytes, Fields]:
         """Authority, and the other fields, of a request for a backend; `block` are the lines as HTTP/1.1 has them."""
         found = self._requests.get(block)
         if found is None:
-            authority, fields = b"", []
+            authority = b""
             for line in block.split(b"\r\n"):
                 if line[:5].lower() == b"host:":
                     authority = line[5:].strip(b" \t")
@@ -194,14 +196,14 @@ class Translations:
         return found
 
 
-def _fields(block: bytes) -> list[Field]:
-    fields: list[Field] = []
+def _fields(block: bytes) -> Fields:
+    fields: Fields = []
     for line in block.split(b"\r\n"):
         name, colon, value = line.partition(b":")
         name = name.lower()
         if colon and name not in _CONNECTION:
-            field = (name, value.strip(b" \t"))
-            fields.append(cast(Field, NeverIndexedHeader(*field)) if name in _SECRET else field)
+            value = value.strip(b" \t")
+            fields.append(NeverIndexedHeader(name, value) if name in _SECRET else (name, value))
     return fields
 
 
