@@ -5,8 +5,8 @@ about what a configuration means. What a target cannot say is a loss: the render
 comes with a report of it; nothing is dropped in silence (`manifests.account`). What each target can say stands in
 ``ontology/target.ttl``.
 
-Every object leads back to the graph: annotations ``agw.ggen.ai/gateway``, ``…/service``, ``…/routes`` and ``…/source``
-hold IRIs, ``…/revision`` the revision of the configuration, and an Istio HTTP route is named by its route's IRI.
+Every object leads back to the graph: annotations ``agw.ggen.ai/gateway``, ``…/service`` and ``…/routes`` hold IRIs, and
+an Istio HTTP route is named by its route's IRI.
 """
 
 from __future__ import annotations
