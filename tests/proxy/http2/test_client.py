@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import ssl
 from pathlib import Path
 
 import hpack
 import httpx
 import pytest
 
-from api_gateway_service_mesh.model import Limits
+from api_gateway_service_mesh.model import Limits, Listener
 from api_gateway_service_mesh.proxy.http2.client import RESETS
 from tests.support.backend import Conversation, Received, answer, backend, says
+from tests.support.certs import new_authority
 from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
 from tests.support.http2 import GOAWAY, HEADERS, PING, PREFACE, RST, SETTINGS, Client, fields_for, frame, speak
 
@@ -409,3 +411,42 @@ async def test_httpx(kept: Running) -> None:
 async def kept():  # type: ignore[no-untyped-def]
     async with backend(says(answer(b"hello"))) as behind, running(mesh(behind.port)) as gateway:  # type: ignore[arg-type]
         yield gateway
+
+
+@pytest.mark.parametrize("streams", [128, 0])
+async def test_over_tls_the_version_is_agreed_on(streams: int, tmp_path: Path) -> None:
+    authority = new_authority(tmp_path)
+    listener = Listener(
+        "urn:test:tls",
+        0,
+        "127.0.0.1",
+        certificate=authority.issue("localhost").model(),
+        limits=Limits(max_concurrent_streams=streams),
+    )
+    context = ssl.create_default_context(cafile=str(authority.bundle))
+    context.set_alpn_protocols(["h2"] if streams else ["h2", "http/1.1"])
+    async with backend(says(answer(b"hello"))) as behind:
+        async with running(mesh(behind.port)) as gateway:  # type: ignore[arg-type]
+            port = await gateway.engine.listen(listener, port=0)
+            if streams:
+                client = await Client.connect(port, context)
+                for _ in range(3):
+                    assert (await client.fetch(fields_for(scheme="https"))).body == b"hello"
+                large = await client.fetch(fields_for("/", "POST", scheme="https"), b"x" * 16000)
+                assert large.status == 200
+                client.close()
+            plain = ssl.create_default_context(cafile=str(authority.bundle))
+            plain.set_alpn_protocols(["h2", "http/1.1"] if not streams else ["http/1.1"])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=plain, server_hostname="localhost")
+            assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert (await reader.read()).endswith(b"hello")
+            writer.close()
+            if streams and shutil.which("curl"):
+                told = await curl(
+                    "--cacert", str(authority.bundle), "-w", " %{http_version}",
+                    "--resolve", f"localhost:{port}:127.0.0.1", f"https://localhost:{port}/",
+                )  # fmt: skip
+                assert told == "hello 2"
+    if streams:
+        assert behind.requests[0].get("x-forwarded-proto") == "https"
