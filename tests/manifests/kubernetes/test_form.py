@@ -35,7 +35,7 @@ def test_a_base_names_all_its_files(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("helm") is None, reason="no helm: see .ci/servers")
 def test_helm_makes_the_same_objects_of_the_chart(tmp_path: Path) -> None:
     hostile = replace(shop(), name="ex:{{ .Values.secret }}", iri="https://example.org/{{evil}}")
-    written(render(hostile, "kubernetes", form="helm", config=CONFIG), tmp_path)
+    written(render(hostile, "kubernetes", form="helm", config=CONFIG, namespace="shop"), tmp_path)
     command = ["helm", "template", "release", str(tmp_path / "helm"), "--namespace", "shop", "--set", "image=agw:9"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
