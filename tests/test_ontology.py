@@ -253,4 +253,6 @@ def test_what_stands_for_a_secret_is_below_secret_ref() -> None:
         AGW.stickyCookieKeyRef,
         AGW.accountMacKeyRef,
         AGW.clientSecretRef,
+        AGW.sessionKeyRef,
+        AGW.formerSessionKeyRef,
     }

@@ -27,6 +27,7 @@ from api_gateway_service_mesh.model import (
     Maintenance,
     Mesh,
     Mirror,
+    OpenIdLogin,
     Purpose,
     RateLimit,
     Redirect,
@@ -99,6 +100,7 @@ Counted = (
     | AuthorizationRule
     | ExternalAuthorization
     | TokenIntrospection
+    | OpenIdLogin
     | Fault
     | Redirect
     | DirectResponse
@@ -200,6 +202,7 @@ class Live:
                 *(_rules(route.authorization) if route.authorization is not None else ()),
                 route.external_authorization,
                 *(route.authentication.introspections if route.authentication is not None else ()),
+                *(route.authentication.logins if route.authentication is not None else ()),
                 route.client_certificate,
                 *route.faults,
                 route.redirect,

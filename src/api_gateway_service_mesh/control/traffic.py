@@ -15,6 +15,7 @@ from api_gateway_service_mesh.model import (
     Fault,
     Maintenance,
     Mirror,
+    OpenIdLogin,
     Redirect,
     Rewrite,
     TokenIntrospection,
@@ -46,6 +47,11 @@ _DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
         (AGW.externalRememberedTotal, "remembered"),
     ),
     AuthorizationRule: ((AGW.matchedTotal, "matched"),),
+    OpenIdLogin: (
+        (AGW.loggedInTotal, "logged-in"),
+        (AGW.loginFailedTotal, "login-failed"),
+        (AGW.sessionRefreshedTotal, "session-refreshed"),
+    ),
     TokenIntrospection: (
         (AGW.introspectedTotal, "introspected"),
         (AGW.introspectionFailedTotal, "introspection-failed"),

@@ -197,6 +197,7 @@ FEATURES: Final[dict[str, str]] = {
     "Authentication.jwt": AGW.hasAuthentication,
     "Authentication.api_keys": AGW.keyHash,
     "Authentication.introspections": AGW.introspectionEndpoint,
+    "Authentication.logins": AGW.OpenIdLogin,
     "TokenIntrospection.endpoint": AGW.introspectionEndpoint,
     "TokenIntrospection.client": AGW.clientId,
     "TokenIntrospection.issuer": AGW.issuer,

@@ -31,6 +31,7 @@ from .hedge import Hedging
 from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
 from .listener import Limits, Listener, TlsVersion
+from .login import OpenIdLogin
 from .maintenance import Maintenance
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
 from .mesh import Mesh, MeshType, ServiceMesh
@@ -104,6 +105,7 @@ __all__ = [
     "MtlsMode",
     "MutualTls",
     "OAuthClient",
+    "OpenIdLogin",
     "OutlierDetection",
     "OverloadGuard",
     "PathKind",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .api_key import ApiKey
 from .jwt import JwtAuthentication
+from .login import OpenIdLogin
 from .oauth2 import TokenIntrospection
 
 __all__ = ["Authentication"]
@@ -21,8 +22,9 @@ class Authentication:
     jwt: tuple[JwtAuthentication, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
     introspections: tuple[TokenIntrospection, ...] = ()
+    logins: tuple[OpenIdLogin, ...] = ()
 
     @property
     def takes_claims(self) -> bool:
         """Whether a caller may come with claims."""
-        return bool(self.jwt or self.introspections)
+        return bool(self.jwt or self.introspections or self.logins)

@@ -31,6 +31,7 @@ from .health import health_checks
 from .hedge import hedgings
 from .jwt import jwt_authentications
 from .listener import listeners
+from .login import logins, refuse_lost_callbacks
 from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
 from .mtls import mtls_settings, peer_names
@@ -126,6 +127,7 @@ def assemble(
     served = _authenticated(served, rows, chosen, reading)
     served = authorized(served, rows, chosen, reading)
     served = with_traffic(served, rows, services, conditions, peers, reading)
+    refuse_lost_callbacks(served, reading)
     for route in served:
         warn_without_target(route, services, reading)
         refuse_unvouched_keys(route, reading)
@@ -179,7 +181,8 @@ def _authenticated(
     named = frozenset(row.authentication for row in rows.authentication)
     jwt = jwt_authentications(rows.jwt, rows.jwt_value, named, reading)
     asked = introspections(rows.oauth2, rows.oauth2_value, named, reading)
-    stated = authentications(rows.authentication, jwt, api_keys(rows.api_key, reading), asked, reading)
+    people = logins(rows.login, rows.login_value, named, reading)
+    stated = authentications(rows.authentication, jwt, api_keys(rows.api_key, reading), asked, people, reading)
     if not stated:
         return served
     return tuple(replace(route, authentication=demanded(route.iri, chosen.gateway, stated)) for route in served)

@@ -14,6 +14,7 @@ from api_gateway_service_mesh.model import (
     Authentication,
     JwtAuthentication,
     KeyKind,
+    OpenIdLogin,
     RequestKey,
     Route,
     TokenIntrospection,
@@ -38,12 +39,14 @@ def authentications(
     jwt: Mapping[str, JwtAuthentication],
     keys: Mapping[str, ApiKey],
     introspections: Mapping[str, TokenIntrospection],
+    logins: Mapping[str, OpenIdLogin],
     reading: Reading,
 ) -> dict[str, Authentication]:
     """What each route or gateway demands, by its IRI."""
     tokens: dict[str, list[JwtAuthentication]] = defaultdict(list)
     callers: dict[str, list[ApiKey]] = defaultdict(list)
     asked: dict[str, list[TokenIntrospection]] = defaultdict(list)
+    people: dict[str, list[OpenIdLogin]] = defaultdict(list)
     demanders: dict[str, None] = {}
     for row in rows:
         demanders[row.demander] = None
@@ -51,13 +54,15 @@ def authentications(
             tokens[row.demander].append(jwt[row.authentication])
         elif row.authentication in introspections:
             asked[row.demander].append(introspections[row.authentication])
+        elif row.authentication in logins:
+            people[row.demander].append(logins[row.authentication])
         elif row.authentication in keys:
             callers[row.demander].append(keys[row.authentication])
         else:
             reading.note(
                 "authentication-not-enforced",
                 f"{name_of(row.demander)}: agw:hasAuthentication names {name_of(row.authentication)}, which is no "
-                "agw:JWTAuthentication, agw:OAuth2 or agw:ApiKey and not enforced by this version: "
+                "agw:JWTAuthentication, agw:OAuth2, agw:OpenIdLogin or agw:ApiKey and not enforced by this version: "
                 "serving it would let requests in unauthenticated",
                 row.demander,
                 AGW.hasAuthentication,
@@ -65,7 +70,9 @@ def authentications(
                 remedy="name an agw:JWTAuthentication, an agw:OAuth2 or an agw:ApiKey",
             )
     return {
-        demander: Authentication(demander, tuple(tokens[demander]), tuple(callers[demander]), tuple(asked[demander]))
+        demander: Authentication(
+            demander, tuple(tokens[demander]), tuple(callers[demander]), tuple(asked[demander]), tuple(people[demander])
+        )
         for demander in demanders
     }
 

@@ -38,6 +38,7 @@ from .health import HealthRow, HealthValueRow
 from .hedge import HedgeRow
 from .jwt import JwtRow, JwtValueRow
 from .listener import ListenerRow
+from .login import LoginRow, LoginValueRow
 from .maintenance import MaintenanceRow
 from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
@@ -79,6 +80,8 @@ class ProjectedRows:
     jwt_value: tuple[JwtValueRow, ...] = ()
     oauth2: tuple[OAuth2Row, ...] = ()
     oauth2_value: tuple[OAuth2ValueRow, ...] = ()
+    login: tuple[LoginRow, ...] = ()
+    login_value: tuple[LoginValueRow, ...] = ()
     api_key: tuple[ApiKeyRow, ...] = ()
     authorization: tuple[AuthorizationRow, ...] = ()
     authorization_rule: tuple[AuthorizationRuleRow, ...] = ()

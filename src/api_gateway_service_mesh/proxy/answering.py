@@ -23,6 +23,7 @@ from .tunnel import Tunnel
 
 if TYPE_CHECKING:
     from api_gateway_service_mesh.security.identity import Identity
+    from api_gateway_service_mesh.security.login import Step
     from api_gateway_service_mesh.security.peer import PeerCertificate
 
     from .backend_side import BackendSide
@@ -104,6 +105,8 @@ class Answering(Asker):
     """What a shared limit's store said, from the first asking of the gate to the second."""
     flags: tuple[str, ...] = ()
     """What is marked in the access log."""
+    login_step: Step | None = None
+    """What a login's work came to, from the first asking of its gate to the second."""
     waits_at: Gate | None = None
     """The gate that made this wait last; no gate does so twice."""
     shown: dict[str, bytes] | None = None

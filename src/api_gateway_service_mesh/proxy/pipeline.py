@@ -47,6 +47,7 @@ from .external_authorization import external_authorization_gates
 from .fault import fault_gates
 from .grpc_web import grpc_web_gates
 from .hedge import hedge_gates
+from .login import login_gate
 from .maintenance import maintenance_gates
 from .mirror import mirror_gates
 from .overload import overload_gates
@@ -121,7 +122,13 @@ def fold(route: Route, generation: Generation, core: Core) -> RouteHandler:
 
 def _authentication(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     demand = handler.route.authentication
-    return [] if demand is None else [authentication_gate(demand, core, generation.slots)]
+    if demand is None:
+        return []
+    others = bool(demand.jwt or demand.introspections or demand.api_keys)
+    gate = authentication_gate(demand, core, generation.slots) if others or not demand.logins else None
+    for login in demand.logins:
+        gate = login_gate(core.authenticators.login(login), core, generation.slots, gate)
+    return [] if gate is None else [gate]
 
 
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.

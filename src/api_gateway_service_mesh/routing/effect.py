@@ -27,7 +27,7 @@ from .authorization import authorization_parts, external_authorization_parts
 from .balance import balancer_part, health_parts, subset_part
 from .concurrency import concurrency_parts, overload_parts
 from .decision import ExplainRequest
-from .oauth2 import introspection_part
+from .oauth2 import introspection_part, login_part
 from .part import Citation, Part, number
 from .part import cite as _cite
 from .part import unless_default as _unless_default
@@ -101,6 +101,7 @@ def _authentication(route: Route) -> list[Part]:
         return []
     parts = [_jwt(demand.stated_by, jwt) for jwt in demand.jwt]
     parts += [introspection_part(demand.stated_by, asked) for asked in demand.introspections]
+    parts += [login_part(demand.stated_by, login) for login in demand.logins]
     parts += [_api_key(demand.stated_by, key) for key in demand.api_keys]
     return parts or [Part("authentication", demand.stated_by, "nobody is let in")]
 

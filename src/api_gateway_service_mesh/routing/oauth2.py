@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from api_gateway_service_mesh.model import ClientAuthentication, TokenIntrospection
+from api_gateway_service_mesh.model import ClientAuthentication, OpenIdLogin, TokenIntrospection
 
 from .part import Part, cite
 
-__all__ = ["introspection_part"]
+__all__ = ["introspection_part", "login_part"]
 
 
 def introspection_part(demander: str, asked: TokenIntrospection) -> Part:
@@ -33,3 +33,18 @@ def introspection_part(demander: str, asked: TokenIntrospection) -> Part:
     if asked.required_claims:
         text += f", claims {', '.join(asked.required_claims)}"
     return Part("authentication", iri, text, tuple(cited))
+
+
+def login_part(demander: str, login: OpenIdLogin) -> Part:
+    """Its secrets are neither shown nor cited."""
+    iri = login.iri
+    cited = [
+        cite(demander, "hasAuthentication", iri),
+        cite(iri, "issuer", login.issuer),
+        cite(iri, "clientId", login.client.client_id),
+        cite(iri, "externalUrl", login.external_url),
+    ]
+    cited += [cite(iri, "requestedScope", scope) for scope in login.scopes if scope != "openid"]
+    cited += [cite(iri, "requiredClaim", claim) for claim in login.required_claims]
+    cited += [cite(iri, "forwardClaim", claim) for claim in login.forwarded_claims]
+    return Part("authentication", iri, f"a login at {login.issuer}", tuple(cited))

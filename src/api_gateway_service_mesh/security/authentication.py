@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
-from api_gateway_service_mesh.model import Authentication, JwtAuthentication, Route, TokenIntrospection
+from api_gateway_service_mesh.model import Authentication, JwtAuthentication, OpenIdLogin, Route, TokenIntrospection
 
 from .api_key import ApiKeys
 from .authorization_server import AuthorizationServer
@@ -18,6 +18,7 @@ from .identity import Denial, Denied, Identity
 from .introspection import Introspector
 from .jwks import KeySource
 from .jwt import JwtVerifier, wall_clock
+from .login import Login
 from .token import TokenError, read_token
 
 __all__ = ["Authenticator", "Authenticators"]
@@ -196,6 +197,7 @@ class Authenticators:
         self._verifiers: dict[JwtAuthentication, JwtVerifier] = {}
         self._server = AuthorizationServer(loop)
         self._introspectors: dict[TokenIntrospection, Introspector] = {}
+        self._logins: dict[OpenIdLogin, Login] = {}
 
     def adopt(self, routes: Iterable[Route]) -> None:
         """Make ready what `routes` demand, and let go of what none of them does. Keys are fetched at once."""
@@ -205,6 +207,12 @@ class Authenticators:
         for introspection in asked:
             if introspection not in self._introspectors:
                 self._introspectors[introspection] = Introspector(introspection, self._server, self._loop, self._clock)
+        people = {login: None for demand in demands if demand is not None for login in demand.logins}
+        for login in people:
+            if login not in self._logins:
+                self._logins[login] = Login(login, self._server, self._loop, self._clock)
+        for login in self._logins.keys() - people.keys():
+            self._logins.pop(login).retire()
         for introspection in self._introspectors.keys() - asked.keys():
             del self._introspectors[introspection]
         for uri in {jwt.jwks_uri for jwt in wanted}:
@@ -226,8 +234,15 @@ class Authenticators:
         introspectors = [self._introspectors[each] for each in demand.introspections]
         return Authenticator(demand, verifiers, keys, introspectors)
 
+    def login(self, config: OpenIdLogin) -> Login:
+        """What `config` comes to; its routes were adopted before."""
+        return self._logins[config]
+
     def close(self) -> None:
         """End everything now."""
+        for login in self._logins.values():
+            login.close()
+        self._logins.clear()
         for source in self._sources.values():
             source.close()
         for introspector in self._introspectors.values():

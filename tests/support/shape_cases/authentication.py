@@ -6,6 +6,10 @@ from .case import Case, right, warned, wrong
 
 DEMANDED = "ex:gateway agw:hasAuthentication ex:j . ex:j a agw:JWTAuthentication"
 JWT = f'{DEMANDED} ; agw:issuer "https://id.example.com/" ; agw:audience "shop" ; agw:jwksUri "https://id.example.com/jwks"'
+LOGIN = (
+    'ex:route agw:hasAuthentication ex:l . ex:l a agw:OpenIdLogin ; agw:issuer "https://id.example.com" ; agw:clientId "shop" ; '
+    'agw:externalUrl "https://shop.example" ; agw:sessionKeyRef "env:K"'
+)
 OAUTH2 = (
     'ex:route agw:hasAuthentication ex:o . ex:o a agw:OAuth2 ; agw:clientId "gateway" ; agw:clientSecretRef "env:S" ; '
     'agw:introspectionEndpoint "https://id.example.com/introspect"'
@@ -99,10 +103,12 @@ AUTHENTICATION = [
         f'{OAUTH2} ; agw:clientAuthentication "client_secret_post" ; agw:introspectionLifetime "PT0S"^^xsd:dayTimeDuration .',
         f'{LIMIT} ; agw:limitKey "claim:sub" . {OAUTH2} .',
     ),
-    Case(
-        "oauth 2 that says nothing",
-        "ex:route agw:hasAuthentication ex:o . ex:o a agw:OAuth2 .",
-        ("who is asked about tokens", "as whom agw asks", "client secret is"),
+    *(
+        Case(f"oauth 2 without {term}", OAUTH2.replace(f"agw:{term}", "rdfs:comment") + " .", (said,))
+        for term, said in (
+            ("introspectionEndpoint", "who is asked about tokens"),
+            ("clientSecretRef", "client secret is"),
+        )
     ),
     *wrong(
         "oauth 2",
@@ -120,6 +126,44 @@ AUTHENTICATION = [
         (f'{OAUTH2} . ex:service agw:clientId "x" .', "belong to an agw:OAuth2"),
         (f'{OAUTH2} . ex:service agw:introspectionEndpoint "https://a/i" .', "belong to an agw:OAuth2"),
         (f'{OAUTH2} . ex:service agw:forwardClaim "a" .', "belong to an agw:JWTAuthentication or an agw:OAuth2"),
+    ),
+    *right(
+        "login",
+        f"{LOGIN} .",
+        f'{LOGIN} ; agw:clientSecretRef "file:a" ; agw:clientAuthentication "client_secret_post" ; agw:requestedScope "email" .',
+        f'{LOGIN} ; agw:callbackPath "/in" ; agw:logoutPath "/out" ; agw:sessionLifetime "P30D"^^xsd:dayTimeDuration .',
+        f'{LOGIN} ; agw:formerSessionKeyRef "env:A" , "env:B" ; agw:forwardAccessToken true ; agw:signingAlgorithm "PS256" .',
+        f'{LOGIN} ; agw:requiredClaim "a=b" ; agw:forwardClaim "sub" . {LIMIT} ; agw:limitKey "claim:sub" .',
+    ),
+    *(
+        Case(f"login without {term}", LOGIN.replace(f"agw:{term}", "rdfs:comment") + " .", (said,))
+        for term, said in (
+            ("issuer", "at which provider"),
+            ("externalUrl", "under which address"),
+            ("sessionKeyRef", "with what sessions are sealed"),
+        )
+    ),
+    *wrong(
+        "login",
+        (LOGIN.replace("https://id.", "http://id.") + " .", "agw:issuer of a login must be"),
+        (LOGIN.replace("https://shop.example", "http://shop.example") + " .", "agw:externalUrl must be one origin"),
+        (LOGIN.replace("https://shop.example", "https://shop.example/a") + " .", "agw:externalUrl must be one origin"),
+        (f'{LOGIN} ; agw:requestedScope "a b" .', "agw:requestedScope must be one scope"),
+        (f'{LOGIN} ; agw:callbackPath "in" .', "agw:callbackPath must be one path"),
+        (f'{LOGIN} ; agw:logoutPath "/a?b" .', "agw:logoutPath must be one path"),
+        (LOGIN.replace("env:K", "hunter2") + " .", "session key never stands"),
+        (f'{LOGIN} ; agw:formerSessionKeyRef "hunter2" .', "session key never stands"),
+        (f"{LOGIN} ; agw:sessionLifetime 5 .", "agw:sessionLifetime must be one duration"),
+        (f'{LOGIN} ; agw:sessionLifetime "P31D"^^xsd:dayTimeDuration .', "agw:sessionLifetime must be one duration"),
+        (f'{LOGIN} ; agw:forwardAccessToken "yes" .', "agw:forwardAccessToken must be true or false"),
+        (f'{LOGIN} . ex:service agw:callbackPath "/a" .', "belong to an agw:OpenIdLogin"),
+    ),
+    *warned(
+        "login",
+        ("ex:l a agw:OpenIdLogin .", "nobody is asked for it"),
+        (f"{LOGIN} ; agw:loggedInTotal 1 .", "live state"),
+        (f"{LOGIN} ; agw:loginFailedTotal 1 .", "live state"),
+        (f"{LOGIN} ; agw:sessionRefreshedTotal 1 .", "live state"),
     ),
     *warned(
         "oauth 2",
