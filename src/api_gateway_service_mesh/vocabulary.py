@@ -461,6 +461,15 @@ class AGW(metaclass=_Closed):
     spanId: Final = f"{NAMESPACE}spanId"
     parentSpanId: Final = f"{NAMESPACE}parentSpanId"
     samplingRate: Final = f"{NAMESPACE}samplingRate"
+    hasTracing: Final = f"{NAMESPACE}hasTracing"
+    traceCollector: Final = f"{NAMESPACE}traceCollector"
+    traceFormat: Final = f"{NAMESPACE}traceFormat"
+    tracePropagation: Final = f"{NAMESPACE}tracePropagation"
+    parentBasedSampling: Final = f"{NAMESPACE}parentBasedSampling"
+    sampleErrors: Final = f"{NAMESPACE}sampleErrors"
+    tracedServiceName: Final = f"{NAMESPACE}tracedServiceName"
+    spansExportedTotal: Final = f"{NAMESPACE}spansExportedTotal"
+    spansDroppedTotal: Final = f"{NAMESPACE}spansDroppedTotal"
     # metrics
     Metrics: Final = f"{NAMESPACE}Metrics"
     # access_log

@@ -74,6 +74,7 @@ def test_the_line_says_what_was_said(
         host=host,
         handler=_Handler(iri),
         refused_by=refused_by,
+        trace_id=b"",
         reason=reason,
         caller=SimpleNamespace(authentication=caller) if caller is not None else None,
         bytes_in=size,

@@ -37,6 +37,7 @@ from api_gateway_service_mesh.model import (
     Route,
     SplitTarget,
     TokenIntrospection,
+    Tracing,
     Upstream,
 )
 from api_gateway_service_mesh.policies import (
@@ -54,6 +55,7 @@ from api_gateway_service_mesh.policies import (
     RateLimitTotals,
     RouteTotals,
     ShareTotals,
+    SpanTotals,
     breaker_units,
     budget_key,
     budgeted,
@@ -71,6 +73,7 @@ from api_gateway_service_mesh.policies import (
     read_rate_limit,
     read_route,
     read_share,
+    read_spans,
 )
 from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
 from api_gateway_service_mesh.policies.overload import read_overload
@@ -279,6 +282,12 @@ class Live:
         hedgings = {route.hedging.iri: route.hedging for route in self.mesh.routes if route.hedging is not None}
         for iri, hedging in hedgings.items():
             yield hedging, read_hedge(self.cells.view, self.slots["hedge", iri], self.workers)
+
+    def tracings(self) -> Iterator[tuple[Tracing, SpanTotals]]:
+        """Every tracing once, with what became of its spans."""
+        tracings = {route.tracing.iri: route.tracing for route in self.mesh.routes if route.tracing is not None}
+        for iri, tracing in tracings.items():
+            yield tracing, read_spans(self.cells.view, self.slots["tracing", iri], self.workers)
 
     def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
         """Every endpoint once, with its counters and health."""

@@ -147,6 +147,12 @@ def _policies(live: Live) -> Iterator[Family]:
         for hedging, totals in live.hedgings()
         for result, count in (("sent", totals.sent), ("won", totals.won))
     ]
+    spans = [
+        Sample(count, (("tracing", tracing.iri), ("result", result)))
+        for tracing, totals in live.tracings()
+        for result, count in (("exported", totals.exported), ("dropped", totals.dropped))
+    ]
+    yield Family("agw_spans", "Spans that a collector took, and those that none got.", Kind.COUNTER, spans)
     yield Family("agw_hedges", "Second attempts beside slow first ones, and those that won.", Kind.COUNTER, hedges)
     yield Family("agw_retries", "Retries that were due, by what the budget said.", Kind.COUNTER, retries)
 

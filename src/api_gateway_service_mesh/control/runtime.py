@@ -85,6 +85,9 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for hedging, hedges in live.hedgings():
         yield hedging.iri, AGW.hedgedTotal, _integer(hedges.sent)
         yield hedging.iri, AGW.hedgeWonTotal, _integer(hedges.won)
+    for tracing, spans in live.tracings():
+        yield tracing.iri, AGW.spansExportedTotal, _integer(spans.exported)
+        yield tracing.iri, AGW.spansDroppedTotal, _integer(spans.dropped)
     for upstream, places in live.bulkheads():
         yield upstream.iri, AGW.pendingRequests, _integer(places.pending)
         yield upstream.iri, AGW.overflowTotal, _integer(places.overflow)

@@ -47,6 +47,7 @@ from .rewrite import Rewrite
 from .route import Route
 from .split import SplitTarget
 from .timeout import DeadlineTrust, Timeout
+from .tracing import Propagation, TraceFormat, Tracing
 from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "PathKind",
     "PathMatch",
     "PeerNames",
+    "Propagation",
     "Purpose",
     "QueryMatch",
     "RateLimit",
@@ -133,6 +135,8 @@ __all__ = [
     "Timeout",
     "TlsVersion",
     "TokenIntrospection",
+    "TraceFormat",
+    "Tracing",
     "Upstream",
     "UpstreamTls",
     "ValueKind",

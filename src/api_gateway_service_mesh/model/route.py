@@ -25,6 +25,7 @@ from .retry import Retry
 from .rewrite import Rewrite
 from .split import SplitTarget
 from .timeout import Timeout
+from .tracing import Tracing
 
 __all__ = ["Route"]
 
@@ -73,6 +74,7 @@ class Route:
     client_certificate: ClientCertificate | None = None
     challenge: AcmeChallenge | None = None
     grpc_web: bool = False
+    tracing: Tracing | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

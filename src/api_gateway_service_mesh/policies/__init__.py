@@ -60,6 +60,7 @@ from .roster import EPOCH_SLOT
 from .share import SHARE_BOUNDS, ShareCounters, ShareTotals, read_share
 from .split import CanarySplitter, Splitter
 from .sticky import StickyTokens
+from .tracing import SpanCounters, SpanTotals, read_spans
 
 __all__ = [
     "BUCKET_SECONDS",
@@ -115,6 +116,8 @@ __all__ = [
     "ShareTotals",
     "SharedLock",
     "SlidingWindow",
+    "SpanCounters",
+    "SpanTotals",
     "Splitter",
     "StickyTokens",
     "TokenBucket",
@@ -147,6 +150,7 @@ __all__ = [
     "read_rate_limit",
     "read_route",
     "read_share",
+    "read_spans",
     "relayout",
     "subset_of",
     "weight_cell",

@@ -10,6 +10,7 @@ from .canary import CANARY_CELLS
 from .counters import ROUTE_CELLS
 from .event import EVENT_CELLS
 from .share import SHARE_CELLS
+from .tracing import TRACE_CELLS
 
 __all__ = ["traffic_slots"]
 
@@ -17,7 +18,8 @@ __all__ = ["traffic_slots"]
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
     (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, OpenIdLogin, Fault,
-    Redirect, DirectResponse, Rewrite, Mirror; per worker), ``mirror`` (Mirror: the counters of a route)."""
+    Redirect, DirectResponse, Rewrite, Mirror; per worker), ``tracing`` (Tracing, per worker), ``mirror``
+    (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -40,5 +42,7 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     if asked is not None:
         yield "event", asked.iri, EVENT_CELLS * workers
         yield "asked", asked.iri, ROUTE_CELLS * workers
+    if route.tracing is not None:
+        yield "tracing", route.tracing.iri, TRACE_CELLS * workers
     for mirror in route.mirrors:
         yield "mirror", mirror.iri, ROUTE_CELLS * workers

@@ -47,6 +47,7 @@ from .rows import ProjectedRows
 from .split import split_choices, splits
 from .subset import instance_labels, subsets, with_subset
 from .timeout import timeouts
+from .tracing import tracings, with_lone_tracing
 from .traffic import with_traffic
 from .upstream import connection_pools, upstreams
 
@@ -104,6 +105,7 @@ def assemble(
     )
     stores = redis_stores(rows.redis, reading)
     conditions = request_conditions(rows.request_condition, reading)
+    traced = tracings(rows.tracing, reading)
     parts = Parts(
         headers=header_matches(rows.header_match, reading),
         query=query_matches(rows.query_match, reading),
@@ -117,6 +119,7 @@ def assemble(
         timeouts=timeouts(rows.timeout, reading),
         balancers=balancers(rows.balancer, reading),
         concurrency=concurrency_limits(rows.concurrency, reading),
+        tracings=traced,
     )
     every_route = routes(rows.route, rows.route_hostname, rows.route_method, parts, reading)
     chosen, shared = choose_gateway(rows.gateway, gateway, reading)
@@ -128,6 +131,7 @@ def assemble(
     served = authorized(served, rows, chosen, reading)
     served = with_traffic(served, rows, services, conditions, peers, reading)
     refuse_lost_callbacks(served, reading)
+    served = with_lone_tracing(served, rows.tracing, traced)
     for route in served:
         warn_without_target(route, services, reading)
         refuse_unvouched_keys(route, reading)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["LOCAL", "Links", "keyed", "reassemble", "spliced", "touched_rows"]
 
 _REFERENCES: Mapping[str, tuple[str, ...]] = {
-    "route": ("upstream", "breaker", "retry", "hedging", "timeout", "balancer", "concurrency"),
+    "route": ("upstream", "breaker", "retry", "hedging", "timeout", "balancer", "concurrency", "tracing"),
     "route_hostname": (),
     "route_method": (),
     "header_match": (),

@@ -20,6 +20,7 @@ from api_gateway_service_mesh.model import (
     RouteMatch,
     SplitTarget,
     Timeout,
+    Tracing,
     Upstream,
 )
 from api_gateway_service_mesh.vocabulary import AGW
@@ -58,6 +59,7 @@ class RouteRow:
     request_priority: str | None
     concurrency: str | None
     grpc_web: str | None
+    tracing: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Parts:
     timeouts: Mapping[str, Timeout]
     balancers: Mapping[str, Balancer]
     concurrency: Mapping[str, AdaptiveConcurrency]
+    tracings: Mapping[str, Tracing]
 
 
 def routes(
@@ -150,6 +153,7 @@ def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> 
         split_cookie=choice.cookie,
         grpc_web=row.grpc_web is not None and reading.boolean(iri, AGW.grpcWebEnabled, row.grpc_web),
         hedging=reading.known(iri, AGW.hasHedging, row.hedging, parts.hedgings, "agw:Hedging"),
+        tracing=reading.known(iri, AGW.hasTracing, row.tracing, parts.tracings, "agw:DistributedTracing"),
     )
 
 

@@ -56,6 +56,7 @@ from .route import RouteHostnameRow, RouteMethodRow, RouteRow
 from .split import SplitChoiceRow, SplitRow
 from .subset import InstanceLabelRow, SubsetRow
 from .timeout import TimeoutRow
+from .tracing import TracingRow
 from .upstream import ConnectionPoolRow, UpstreamRow
 
 __all__ = ["ProjectedRows", "render_rows", "row_types"]
@@ -105,6 +106,7 @@ class ProjectedRows:
     retry_condition: tuple[RetryConditionRow, ...] = ()
     retry_status: tuple[RetryStatusRow, ...] = ()
     hedge: tuple[HedgeRow, ...] = ()
+    tracing: tuple[TracingRow, ...] = ()
     timeout: tuple[TimeoutRow, ...] = ()
     balancer: tuple[BalancerRow, ...] = ()
     split: tuple[SplitRow, ...] = ()

@@ -43,6 +43,7 @@ class Finished(Protocol):
     handler: Any
     pool: Any
     generation: Any
+    trace_id: bytes
 
 
 class LineSink(Protocol):
@@ -166,6 +167,8 @@ def _tail(exchange: Finished) -> bytes:
     else:
         said = b"null" if reason is None else _quoted(reason)
         tail = b',"refused_by":%b,"reason":%b,"caller":%b}' % (_json(refused_by), said, _json(caller))
+    if exchange.trace_id:
+        tail = b',"trace_id":"%b"%b' % (exchange.trace_id, tail)
     if exchange.flags:
         tail = b',"flags":[%b]%b' % (b",".join([_json(flag) for flag in exchange.flags]), tail)
     return tail

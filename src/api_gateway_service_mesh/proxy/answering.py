@@ -13,7 +13,7 @@ from api_gateway_service_mesh.policies import Bulkhead, CircuitBreaker, Endpoint
 
 from .answer import AnswerHead
 from .asker import Asker
-from .attempt import AttemptOutcome
+from .attempt import AttemptField, AttemptOutcome
 from .client_side import Downstream
 from .grpc import grpc_answer, speaks_grpc
 from .head import Block
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .pool import EndpointPool
     from .redis import Verdict
     from .target import Target
+    from .tracing import Trace
 
 __all__ = ["REPLAY_BYTES", "Answering"]
 
@@ -50,9 +51,9 @@ class Answering(Asker):
     # get a table of its own, for a microsecond or two. A default at the class costs a request nothing until it is read.
     __slots__ = (
         "answer_fields", "attempt", "attempt_started", "block", "body_done", "body_paused", "bytes_in", "bytes_out",
-        "client", "committed", "connection", "core", "deadline_name", "down", "endpoint_counters", "fields",
+        "client", "committed", "connection", "core", "down", "endpoint_counters", "fields",
         "generation", "handler", "is_head", "method", "over", "pool", "replay", "request_id", "sent", "started",
-        "status", "target", "target_bytes", "ticket", "waiting", "watched",
+        "status", "target", "target_bytes", "tells", "ticket", "waiting", "watched",
     )  # fmt: skip
 
     authority: bytes | None = None
@@ -87,7 +88,7 @@ class Answering(Asker):
     retrying = False
     refused_by: str | None = None
     reason: str | None = None
-    problem = ""
+    problem: str = ""
     """The kind of refusal, where the gateway answered for itself."""
     external_verdict: ExternalVerdict | None = None
     """What a service said that was asked about this, from the first asking of the gate to the second."""
@@ -103,6 +104,10 @@ class Answering(Asker):
     """Whether this is counted by a concurrency limit, which has to be told of its end."""
     limit_verdict: Verdict | None = None
     """What a shared limit's store said, from the first asking of the gate to the second."""
+    trace_id: bytes = b""
+    """The trace that this is part of, 32 hexadecimal digits, where the route is traced."""
+    trace: Trace | None = None
+    """What is noted of this for its spans."""
     flags: tuple[str, ...] = ()
     """What is marked in the access log."""
     login_step: Step | None = None
@@ -162,8 +167,8 @@ class Answering(Asker):
         way."""
         self.answer_fields = b""
         """Header lines (each with CR LF) that the client's answer gets beside its own, whoever made it."""
-        self.deadline_name: bytes | None = None
-        """The field in which backends are told how much time is left."""
+        self.tells: tuple[AttemptField, ...] = ()
+        """What backends are told with each attempt anew: how much time is left, where the trace goes on."""
         self.replay: list[bytes] | None = []
         """The request's body, or None when it is no longer kept whole."""
         self.waiting: list[bytes] = []
@@ -178,6 +183,16 @@ class Answering(Asker):
     def wants_trailers(self) -> bool:
         """The client takes trailers (RFC 9110 §6.5.1)."""
         return self.takes_trailers or "trailers" in (self.block.header("te") or "").lower()
+
+    @property
+    def began(self) -> float:
+        """When the attempt under way began."""
+        return self.attempt_started
+
+    def told(self, asker: Asker) -> bytes:
+        """The header lines for an attempt that is about to be sent, beside ``fields``; `asker`: whose attempt."""
+        exchange = cast("Exchange", self)
+        return b"".join([tell(exchange, asker) for tell in self.tells])
 
     # -- what the other half does
 
@@ -314,7 +329,7 @@ class Answering(Asker):
             return
         handler = self.handler
         route = handler.route.iri if handler is not None else None
-        head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route)
+        head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route, self.trace_id.decode("ascii"))
         if speaks_grpc(self.block):
             told = grpc_answer(refusal, self.request_id)
             if told is not None:

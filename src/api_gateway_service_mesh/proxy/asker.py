@@ -20,6 +20,11 @@ class Asker:
     """The request is a HEAD: its answer has no body."""
 
     @property
+    def began(self) -> float:
+        """When this attempt began; 0.0 when nobody watches attempts."""
+        raise NotImplementedError
+
+    @property
     def wants_upgrade(self) -> bool:
         """The client asks for a WebSocket."""
         raise NotImplementedError

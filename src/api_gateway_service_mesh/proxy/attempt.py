@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.policies import Failure
 
 if TYPE_CHECKING:
+    from .asker import Asker
     from .exchange import Exchange
     from .pool import EndpointPool
 
-__all__ = ["AttemptOutcome", "OnAttempt", "OnEnd"]
+__all__ = ["AttemptField", "AttemptOutcome", "OnAttempt", "OnEnd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class AttemptOutcome:
 
 #: Called once at the end of every attempt; what it raises would break the request.
 OnAttempt = Callable[["Exchange", "EndpointPool", AttemptOutcome], None]
+
+#: Asked for header lines (each with CR LF) when an attempt is sent, with whose attempt it is.
+AttemptField = Callable[["Exchange", "Asker"], bytes]
 
 #: Called once at the end of an exchange, with the time, after its status is known.
 OnEnd = Callable[["Exchange", float], None]

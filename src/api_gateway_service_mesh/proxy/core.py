@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .overload import Guard, Port
     from .pipeline import RouteHandler
     from .pool import EndpointPool, UpstreamPool
+    from .tracing import Tracer
 
 __all__ = ["HOUSEKEEPING_SECONDS", "STALL_SECONDS", "Core", "Deadlines", "Generation"]
 
@@ -183,6 +184,8 @@ class Core:
         audit: AuditBuffer | None = None,
     ) -> None:
         self.audit = audit
+        self.tracers: dict[str, Tracer] = {}
+        """Who samples and sends, by the tracing's IRI."""
         self.loop = loop
         self.cells = cells
         self.worker = worker
@@ -315,6 +318,8 @@ class Core:
             self._folding.cancel()
         self.deadlines.stop()
         self.authenticators.close()
+        for tracer in self.tracers.values():
+            tracer.close()
         self.stores.close()
         if self.guard is not None:
             self.guard.stop()

@@ -15,11 +15,12 @@ from api_gateway_service_mesh.model import DeadlineTrust
 from .problem import Refusal
 
 if TYPE_CHECKING:
+    from .asker import Asker
     from .core import Core, Generation
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
 
-__all__ = ["deadline_field", "deadline_gates", "left_field", "parse_deadline"]
+__all__ = ["deadline_field", "deadline_gates", "parse_deadline"]
 
 GRPC: Final = "grpc-timeout"
 _GRPC = re.compile(r"([0-9]{1,8})([HMSmun])")
@@ -56,8 +57,12 @@ def deadline_gates(handler: RouteHandler, generation: Generation, core: Core) ->
     anyone = timeout.deadline_trust is DeadlineTrust.ANYONE
     handler.timed = True
 
+    def left(exchange: Exchange, asker: Asker) -> bytes:
+        """The line for the attempt that is about to be sent; nothing without a deadline."""
+        return b"" if exchange.deadline is None else deadline_field(wire, exchange.deadline - monotonic())
+
     def read(exchange: Exchange) -> Refusal | None:
-        exchange.deadline_name = wire
+        exchange.tells = (*exchange.tells, left)
         told = exchange.block.header(name)
         if told is None:
             return None
@@ -73,13 +78,6 @@ def deadline_gates(handler: RouteHandler, generation: Generation, core: Core) ->
         return None
 
     return [read]
-
-
-def left_field(exchange: Exchange) -> bytes:
-    """The line for the attempt that is about to be sent; nothing without a deadline."""
-    if exchange.deadline is None or exchange.deadline_name is None:
-        return b""
-    return deadline_field(exchange.deadline_name, exchange.deadline - monotonic())
 
 
 def _without(fields: bytes, name: bytes) -> bytes:

@@ -177,6 +177,11 @@ class Hedge(Asker):
     # -- what the connection says
 
     @property
+    def began(self) -> float:
+        """When the second attempt began."""
+        return self._started
+
+    @property
     def wants_upgrade(self) -> bool:
         """Never: an upgrade is not hedged."""
         return False

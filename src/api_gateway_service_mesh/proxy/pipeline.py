@@ -3,6 +3,7 @@
 The order, outermost first, and why it is so:
 
 1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
+   *tracing*: right behind, so that spans show what the others refuse.
 2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
@@ -58,6 +59,7 @@ from .retry import retry_gates
 from .rewrite import rewrite_gates
 from .split import upstream_gates
 from .target import Target
+from .tracing import tracing_ends, tracing_gates
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -133,6 +135,7 @@ def _authentication(handler: RouteHandler, generation: Generation, core: Core) -
 
 #: See the module for the reasons. Each stage gives the gates that a route needs, none when it lacks the policy.
 ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
+    tracing_gates,
     acme_gates,
     overload_gates,
     maintenance_gates,
@@ -156,4 +159,5 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     retry_gates,
     deadline_gates,
     hedge_gates,
+    tracing_ends,
 )

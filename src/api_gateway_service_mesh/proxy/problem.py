@@ -53,8 +53,9 @@ def _title(status: int) -> str:
         return "Error"
 
 
-def problem_answer(refusal: Refusal, request_id: str, route: str | None) -> tuple[AnswerHead, bytes]:
-    """The answer for `refusal`: head and body (``application/problem+json``, unless it is a `Direct`)."""
+def problem_answer(refusal: Refusal, request_id: str, route: str | None, trace: str = "") -> tuple[AnswerHead, bytes]:
+    """The answer for `refusal`: head and body (``application/problem+json``, unless it is a `Direct`). `trace`: the
+    id of the trace it is part of."""
     if isinstance(refusal, Direct):
         return _direct_answer(refusal, request_id)
     document: dict[str, str | int] = {
@@ -68,6 +69,8 @@ def problem_answer(refusal: Refusal, request_id: str, route: str | None) -> tupl
         document["route"] = route
     if refusal.refused_by is not None:
         document["policy"] = refusal.refused_by
+    if trace:
+        document["trace_id"] = trace
     body = json.dumps(document).encode("ascii") + b"\n"
     reason = _title(refusal.status).encode("ascii")
     block = b"".join(

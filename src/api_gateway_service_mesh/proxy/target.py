@@ -28,6 +28,7 @@ from .pool import EndpointPool, UpstreamPool
 from .problem import Refusal
 from .retry import watch_retries
 from .sticky import Stickiness
+from .tracing import watch_trace
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -186,5 +187,6 @@ def find_target(
     watch_latency(target, route, generation, core)
     watch_retries(target, route, generation, core)
     watch_bulkhead(target, generation, core)
+    watch_trace(target, route)
     pool.bulkhead = target.bulkhead
     return target

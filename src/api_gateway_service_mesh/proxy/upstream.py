@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 from .answer import MAX_ANSWER_HEAD_BYTES, AnswerError, AnswerHead, AnswerReader
 from .backend_side import BackendSide
 from .chunked import ChunkDecoder, ChunkError, encode_chunk
-from .deadline import left_field
 
 if TYPE_CHECKING:
     from .asker import Asker
@@ -221,7 +220,7 @@ class UpstreamConnection(BackendSide):
         self._in_body = False
         self._decoder = None
         self._interims = 0
-        fields = exchange.fields if exchange.deadline_name is None else exchange.fields + left_field(exchange)
+        fields = exchange.fields if not exchange.tells else exchange.fields + exchange.told(asker)
         method = b"GET " if exchange.method == "GET" else exchange.method.encode("ascii") + b" "
         target, identity = exchange.target_bytes, exchange.request_id
         head = b"".join((method, target, b" HTTP/1.1\r\n", fields, b"X-Request-Id: ", identity, b"\r\n\r\n"))

@@ -35,6 +35,7 @@ from .rate_limit import rate_limit_part
 from .redirect import redirect_part
 from .rewrite import rewrite_part
 from .split import split_part
+from .tracing import tracing_part
 from .traffic import client_certificate_part, direct_part, fault_part, maintenance_part, mirror_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
@@ -48,6 +49,8 @@ def effects(
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     path = request.path if request is not None else None
     parts: list[Part] = []
+    if route.tracing is not None:
+        parts.append(tracing_part(route, route.tracing))
     parts += overload_parts(mesh, route)
     if route.maintenance is not None:
         parts.append(maintenance_part(route.maintenance))

@@ -11,7 +11,6 @@ from ngh2 import ErrorCode
 
 from ..answer import AnswerError, AnswerHead, AnswerMarks, StatusLine
 from ..backend_side import BackendSide
-from ..deadline import left_field
 from ..grpc import grpc_code
 from .fields import Field, Fields
 from .tunnel import StreamTransport
@@ -74,10 +73,10 @@ class BackendStream(BackendSide):
             *fields,
             (b"x-request-id", exchange.request_id),
         ]
-        if exchange.deadline_name is not None:
-            name, _, value = left_field(exchange).rstrip(b"\r\n").partition(b": ")
-            if value:
-                head.append((name, value))
+        if exchange.tells:
+            for line in exchange.told(asker).split(b"\r\n")[:-1]:
+                name, _, value = line.partition(b": ")
+                head.append((name.lower(), value))
         if exchange.wants_trailers:
             head.append((b"te", b"trailers"))
         if exchange.wants_upgrade:
