@@ -184,16 +184,6 @@ class Answering(Asker):
         """The client takes trailers (RFC 9110 §6.5.1)."""
         return self.takes_trailers or "trailers" in (self.block.header("te") or "").lower()
 
-    @property
-    def began(self) -> float:
-        """When the attempt under way began."""
-        return self.attempt_started
-
-    def told(self, asker: Asker) -> bytes:
-        """The header lines for an attempt that is about to be sent, beside ``fields``; `asker`: whose attempt."""
-        exchange = cast("Exchange", self)
-        return b"".join([tell(exchange, asker) for tell in self.tells])
-
     # -- what the other half does
 
     def _try_again(self, failure: Failure, status: int, answer: AnswerHead | None = None) -> bool:

@@ -23,6 +23,7 @@ from .problem import WAIT, Refusal
 from .retry import retry_delay
 
 if TYPE_CHECKING:
+    from .asker import Asker
     from .backend_side import BackendSide
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
@@ -220,6 +221,15 @@ class Exchange(Answering):
             connection.pause()
         if paused and not self.body_paused:  # unless that has filled the transport
             self.down.resume_body()
+
+    @property
+    def began(self) -> float:
+        """When the attempt under way began."""
+        return self.attempt_started
+
+    def told(self, asker: Asker) -> bytes:
+        """The header lines for an attempt that is about to be sent, beside ``fields``; `asker`: whose attempt."""
+        return b"".join([tell(self, asker) for tell in self.tells])
 
     def attempt_failed(self, failure: Failure | None, status: int) -> None:
         """Count the attempt that is the exchange's now as failed, without a consequence for the request."""
