@@ -175,11 +175,6 @@ class Answering(Asker):
         """What of the body has not been given to a connection yet."""
 
     @property
-    def wants_upgrade(self) -> bool:
-        """The client asks for a WebSocket."""
-        return self.block.marks.websocket and self.method == "GET"
-
-    @property
     def wants_trailers(self) -> bool:
         """The client takes trailers (RFC 9110 §6.5.1)."""
         return self.takes_trailers or "trailers" in (self.block.header("te") or "").lower()

@@ -223,6 +223,11 @@ class Exchange(Answering):
             self.down.resume_body()
 
     @property
+    def wants_upgrade(self) -> bool:
+        """The client asks for a WebSocket."""
+        return self.block.marks.websocket and self.method == "GET"
+
+    @property
     def began(self) -> float:
         """When the attempt under way began."""
         return self.attempt_started
