@@ -255,4 +255,5 @@ def test_what_stands_for_a_secret_is_below_secret_ref() -> None:
         AGW.clientSecretRef,
         AGW.sessionKeyRef,
         AGW.formerSessionKeyRef,
+        AGW.registryTokenRef,
     }

@@ -87,7 +87,7 @@ def test_a_patch_to_another_revision_is_lost() -> None:
         with pytest.raises(PatchLost) as lost:
             for frame in told:
                 assembly.take(pickle.loads(frame[4:]))
-        assert lost.value.revision == 2
+        assert lost.value.key == (2, 0)
         found = [assembly.take(message) for message in messages(new)]
         assert found[-1] == new
 

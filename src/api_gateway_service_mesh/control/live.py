@@ -7,11 +7,12 @@ same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from api_gateway_service_mesh.discovery import Standing
 from api_gateway_service_mesh.model import (
     Authorization,
     AuthorizationPolicy,
@@ -20,6 +21,7 @@ from api_gateway_service_mesh.model import (
     Certificate,
     ClientCertificate,
     DirectResponse,
+    Discovery,
     Endpoint,
     ExternalAuthorization,
     Fault,
@@ -85,6 +87,7 @@ from .audit import Audit
 from .issuing import RenewalStatus
 from .plane import Proxy
 from .rollout import Decided, canary_machines
+from .snapshot import Snapshot
 from .used import FileFacts, used_certificates
 
 if TYPE_CHECKING:
@@ -136,9 +139,17 @@ class Live:
     proxies: Callable[[], tuple[Proxy, ...]] = tuple
     """Asks which proxies agw configures."""
     audit: Audit | None = None
+    discovered: Iterable[tuple[Discovery, Standing]] = ()
+    edition: int = 0
+    """Counts what is this revision with other discovered instances."""
     renewals: Mapping[str, RenewalStatus] = field(default_factory=dict)
     """Of certificates that an authority issues, by their IRI."""
     _files: FileFacts = field(default_factory=FileFacts, repr=False)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What workers serve."""
+        return Snapshot(self.mesh, self.slots, self.revision, self.edition)
 
     def routes(self) -> Iterator[tuple[Route, RouteTotals]]:
         """Every route with its counters."""

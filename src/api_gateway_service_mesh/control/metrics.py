@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from platform import python_version
 
 from api_gateway_service_mesh import resources
+from api_gateway_service_mesh.discovery import DiscoveryState
 from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, HealthState
 from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample
 
@@ -47,6 +48,7 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
         yield from _bulkheads(live)
         yield from _endpoints(live)
         yield from certificate_families(live)
+        yield from _discovery(live)
         yield from _log(live)
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
         yield Family("agw_config_revision", "The configuration in force.", Kind.INFO, (Sample(1, labels),))
@@ -188,6 +190,26 @@ def _endpoints(live: Live) -> Iterator[Family]:
     yield Family("agw_endpoint_ejected", "1 while outlier detection keeps an endpoint out.", Kind.GAUGE, out)
     times = [Sample(count, (("endpoint", endpoint.iri),)) for endpoint, _, count in ejections]
     yield Family("agw_endpoint_ejections", "How often outlier detection ejected an endpoint.", Kind.COUNTER, times)
+
+
+def _discovery(live: Live) -> Iterator[Family]:
+    found = [(standing, (("discovery", discovery.iri),)) for discovery, standing in live.discovered]
+    states = [
+        Sample(int(standing.state is state), (*label, ("state", state)))
+        for standing, label in found
+        for state in DiscoveryState
+    ]
+    yield Family("agw_discovery_state", "1 for the state a discovery is in.", Kind.GAUGE, states)
+    held = [Sample(len(standing.held), label) for standing, label in found]
+    yield Family("agw_discovery_instances", "Discovered instances in use.", Kind.GAUGE, held)
+    left = [Sample(standing.left_out, label) for standing, label in found]
+    yield Family("agw_discovery_left_out", "Instances of the last answer beyond the bound.", Kind.GAUGE, left)
+    asked = [
+        Sample(count, (*label, ("result", result)))
+        for standing, label in found
+        for result, count in (("answered", standing.answers), ("failed", standing.failures))
+    ]
+    yield Family("agw_discovery_questions", "Questions to registries, by what became of them.", Kind.COUNTER, asked)
 
 
 def _log(live: Live) -> Iterator[Family]:

@@ -53,6 +53,10 @@ class Placer:
         if before is None or difference is None or _is_large(difference, mesh):
             self._partly = 0
             return Placement(layout_for(mesh, layout, workers), True)
+        return self._part(mesh, before, difference)
+
+    def _part(self, mesh: Mesh, before: Live, difference: MeshDifference) -> Placement:
+        layout, workers = self._plane.layout, self._plane.workers
         if self._partly >= _EVERY:
             self._partly = 0
             slots = layout_for(mesh, layout, workers)
@@ -62,6 +66,16 @@ class Placer:
         touched = {*difference.upstreams_gone, *(upstream.iri for upstream in difference.upstreams)}
         fresh = relayout(mesh, difference.routes, touched, before.slots, layout, workers)
         return Placement({**before.slots, **fresh} if fresh else before.slots, False, difference, fresh)
+
+    def place_endpoints(self, mesh: Mesh, before: Live) -> Placement | None:
+        """As `place`, where `mesh` has other endpoints than what is served and is the same otherwise: only they are
+        shipped, however many services there are. None: they are the same too.
+
+        Raises:
+            CellsExhausted: there is no room.
+        """
+        difference = MeshDifference.between(before.mesh, mesh)
+        return self._part(mesh, before, difference) if difference else None
 
     def release(self, placement: Placement) -> None:
         """`placement` is in force: give back what it does not need, where that is known."""

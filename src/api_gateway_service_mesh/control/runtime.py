@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from api_gateway_service_mesh.model import Upstream
 from api_gateway_service_mesh.proxy.refusals import KINDS
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
 
@@ -112,7 +113,34 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield iri, AGW.proxyRefusal, _text(proxy.refusal)
     for endpoint, purpose in live.failing():
         yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
+    yield from _discovered(live)
     yield from certificate_triples(live)
+
+
+def _discovered(live: Live) -> Iterator[tuple[str, str, str]]:
+    services: dict[str, list[Upstream]] = {}
+    for upstream in live.mesh.upstreams:
+        if upstream.discovery is not None:
+            services.setdefault(upstream.discovery.iri, []).append(upstream)
+    for discovery, standing in live.discovered:
+        iri = discovery.iri
+        yield iri, AGW.discoveryState, f'"{standing.state}"'
+        yield iri, AGW.discoveredInstances, _integer(len(standing.held))
+        if standing.answered_at is not None:
+            yield iri, AGW.answeredAt, _moment(standing.answered_at)
+        if standing.stale_since is not None:
+            yield iri, AGW.staleSince, _moment(standing.stale_since)
+        if standing.fault is not None:
+            yield iri, AGW.discoveryFault, _text(standing.fault)
+        for upstream in services.get(iri, ()) if standing.held else ():
+            for endpoint in upstream.endpoints:
+                yield upstream.iri, AGW.hasInstance, f"<{endpoint.iri}>"
+                yield endpoint.iri, RDF_TYPE, f"<{AGW.ServiceInstance}>"
+                yield endpoint.iri, AGW.address, f'"{endpoint.authority}"'
+                yield endpoint.iri, AGW.discoveredBy, f"<{iri}>"
+                told = standing.first_told.get((endpoint.host, endpoint.port))
+                if told is not None:
+                    yield endpoint.iri, AGW.discoveredAt, _moment(told)
 
 
 def _integer(value: int) -> str:

@@ -4,6 +4,7 @@ Order of frames: ``table`` (all but routes, upstreams and slots), then any numbe
 ``slots``, then ``commit``. A snapshot is taken in whole or not at all: a ``table`` frame drops what an unfinished one
 left. For a worker that has the snapshot before, a ``patch`` frame stands in the place of ``table``: it names that
 revision, and the routes and upstreams that are gone; what follows replaces what has the same IRI, and the rest stays.
+Of an upstream that has other endpoints and is the same otherwise, only those come (``endpoints``).
 """
 
 from __future__ import annotations
@@ -14,26 +15,34 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from api_gateway_service_mesh.model import Mesh, Route, Upstream
+from api_gateway_service_mesh.model import Endpoint, Mesh, Route, Upstream
 
 from .channel import encode
 
-__all__ = ["Assembly", "MeshDifference", "PatchLost", "Patched", "Snapshot", "patch_frames", "snapshot_frames"]
+__all__ = ["Assembly", "Key", "MeshDifference", "PatchLost", "Patched", "Snapshot", "patch_frames", "snapshot_frames"]
 
 _CHUNK = 64
 _SLOT_CHUNK = 1024
 Item = TypeVar("Item")
 Thing = TypeVar("Thing", Route, Upstream)
 _iri = attrgetter("iri")
+Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a worker serves: the model, where each policy's cells are, and the number of the revision."""
+    """What a worker serves: the model, where each policy's cells are, and the number of the revision.
+    ``edition`` counts what is the same configuration with other discovered instances."""
 
     mesh: Mesh
     slots: Mapping[tuple[str, str], int]
     revision: int
+    edition: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What tells it from others."""
+        return self.revision, self.edition
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,10 @@ class MeshDifference:
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """A snapshot that was made of the one with the revision ``base``, and what is different."""
+    """A snapshot that was made of the one with the key ``base``, and what is different."""
 
     snapshot: Snapshot
-    base: int
+    base: Key
     difference: MeshDifference
 
 
@@ -79,15 +88,32 @@ def patch_frames(
     """The frames that make `new` of `old`. `slots`: those of `new` that `old` has not, or elsewhere."""
     head = replace(new.mesh, routes=(), upstreams=())
     gone = difference.routes_gone, difference.upstreams_gone
-    frames = [encode("patch", old.revision, new.revision, head, *gone)]
-    return (*frames, *_parts(difference.routes, difference.upstreams, slots), encode("commit", new.revision))
+    frames = [encode("patch", old.key, new.key, head, *gone)]
+    whole: list[Upstream] = []
+    before = {upstream.iri: upstream for upstream in old.mesh.upstreams} if difference.upstreams else {}
+    for upstream in difference.upstreams:
+        known = before.get(upstream.iri)
+        if known is None or replace(known, endpoints=()) != replace(upstream, endpoints=()):
+            whole.append(upstream)
+        else:
+            frames += _endpoints(known, upstream)
+    return (*frames, *_parts(difference.routes, whole, slots), encode("commit", new.key))
+
+
+def _endpoints(old: Upstream, new: Upstream) -> Iterator[bytes]:
+    """The frames that make the endpoints of `new` of those of `old`."""
+    before = {endpoint.iri: endpoint for endpoint in old.endpoints}
+    changed = [endpoint for endpoint in new.endpoints if before.pop(endpoint.iri, None) != endpoint]
+    yield encode("endpoints", new.iri, (), tuple(before))
+    for part in _chunks(changed, _SLOT_CHUNK):
+        yield encode("endpoints", new.iri, part, ())
 
 
 def snapshot_frames(snapshot: Snapshot) -> tuple[bytes, ...]:
     """The frames of `snapshot`, for `Channel.send_frames`."""
     mesh = snapshot.mesh
-    frames = [encode("table", snapshot.revision, replace(mesh, routes=(), upstreams=()))]
-    return (*frames, *_parts(mesh.routes, mesh.upstreams, snapshot.slots), encode("commit", snapshot.revision))
+    frames = [encode("table", snapshot.key, replace(mesh, routes=(), upstreams=()))]
+    return (*frames, *_parts(mesh.routes, mesh.upstreams, snapshot.slots), encode("commit", snapshot.key))
 
 
 def _parts(
@@ -107,8 +133,8 @@ class Assembly:
 
     def __init__(self) -> None:
         self.base: Snapshot | None = None
-        self._patch: tuple[int, Sequence[str], Sequence[str]] | None = None
-        self._begin(0, None)
+        self._patch: tuple[Key, Sequence[str], Sequence[str]] | None = None
+        self._begin((0, 0), None)
 
     def take(self, message: Sequence[Any]) -> Snapshot | Patched | None:
         """Add one message; the snapshot when it is whole.
@@ -126,46 +152,54 @@ class Assembly:
             self._routes += message[1]
         elif kind == "upstreams":
             self._upstreams += message[1]
+        elif kind == "endpoints":
+            changed, gone = self._endpoints.setdefault(message[1], ([], []))
+            changed += message[2]
+            gone += message[3]
         elif kind == "slots":
             self._slots.update(message[1])
-        elif kind == "commit" and self._mesh is not None and message[1] == self._revision:
+        elif kind == "commit" and self._mesh is not None and message[1] == self._key:
             made = self._whole(self._mesh) if self._patch is None else self._patched(self._mesh, *self._patch)
-            self._begin(0, None)
+            self._begin((0, 0), None)
             return made
         return None
 
     def _whole(self, mesh: Mesh) -> Snapshot:
         mesh = replace(mesh, routes=tuple(self._routes), upstreams=tuple(self._upstreams))
-        return Snapshot(mesh, self._slots, self._revision)
+        return Snapshot(mesh, self._slots, *self._key)
 
-    def _patched(self, mesh: Mesh, base: int, routes_gone: Sequence[str], upstreams_gone: Sequence[str]) -> Patched:
+    def _patched(self, mesh: Mesh, base: Key, routes_gone: Sequence[str], upstreams_gone: Sequence[str]) -> Patched:
         old = self.base
-        if old is None or old.revision != base:
-            raise PatchLost(self._revision)
-        routes, upstreams = tuple(self._routes), tuple(self._upstreams)
+        if old is None or old.key != base:
+            raise PatchLost(self._key)
+        routes = tuple(self._routes)
+        held = [upstream for upstream in old.mesh.upstreams if upstream.iri in self._endpoints]
+        moved = (replace(each, endpoints=_moved(each.endpoints, *self._endpoints[each.iri])) for each in held)
+        upstreams = (*self._upstreams, *moved)
         mesh = replace(
             mesh,
             routes=_replaced(old.mesh.routes, routes, routes_gone),
             upstreams=_replaced(old.mesh.upstreams, upstreams, upstreams_gone),
         )
         difference = MeshDifference(routes, tuple(routes_gone), upstreams, tuple(upstreams_gone))
-        return Patched(Snapshot(mesh, {**old.slots, **self._slots}, self._revision), base, difference)
+        return Patched(Snapshot(mesh, {**old.slots, **self._slots}, *self._key), base, difference)
 
-    def _begin(self, revision: int, mesh: Mesh | None) -> None:
-        self._revision = revision
+    def _begin(self, key: Key, mesh: Mesh | None) -> None:
+        self._key = key
         self._mesh = mesh
         self._patch = None
         self._routes: list[Route] = []
         self._upstreams: list[Upstream] = []
+        self._endpoints: dict[str, tuple[list[Endpoint], list[str]]] = {}
         self._slots: dict[tuple[str, str], int] = {}
 
 
 class PatchLost(Exception):
-    """A patch for a snapshot that is not here; ``revision`` is what it would have made."""
+    """A patch for a snapshot that is not here; ``key`` is of what it would have made."""
 
-    def __init__(self, revision: int) -> None:
-        super().__init__(revision)
-        self.revision = revision
+    def __init__(self, key: Key) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 def _replaced(items: tuple[Thing, ...], fresh: Sequence[Thing], gone: Sequence[str]) -> tuple[Thing, ...]:
@@ -176,6 +210,14 @@ def _replaced(items: tuple[Thing, ...], fresh: Sequence[Thing], gone: Sequence[s
     kept = [thing for thing in items if thing.iri not in out]
     kept += fresh
     return tuple(sorted(kept, key=_iri))
+
+
+def _moved(before: Sequence[Endpoint], changed: Sequence[Endpoint], gone: Sequence[str]) -> tuple[Endpoint, ...]:
+    held = {endpoint.iri: endpoint for endpoint in before}
+    for iri in gone:
+        del held[iri]
+    held.update((endpoint.iri, endpoint) for endpoint in changed)
+    return tuple(sorted(held.values(), key=_iri))
 
 
 def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from api_gateway_service_mesh.discovery import Discoveries
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Report
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.report import render_report
@@ -27,6 +28,7 @@ from .build import Build
 from .change_rights import guard_change
 from .delta import between
 from .differences import differences
+from .discovery import Discovered
 from .doctor import Doctor
 from .feed import Feed
 from .follow import Follower
@@ -81,6 +83,7 @@ class Supervisor:
         self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._ports = plane.ports(options.host, options.port)
         self._loading = asyncio.Lock()
+        self._discovered = Discovered(Discoveries(self._rediscover))
         self.issuing = Issuing(self._ports, self._loading, say)
         self._gate = Gate(options.gateway, options.policies)
         self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self._gate.policies)
@@ -111,16 +114,9 @@ class Supervisor:
     @property
     def counters(self) -> ControlCounters:
         """Counters for ``/metrics``."""
-        return ControlCounters(
-            reloads=self._reloads,
-            rejected=self._rejected,
-            restarts=self._pool.restarts_total,
-            queries=self.sparql.queries_total,
-            queries_refused=self.sparql.refused_total,
-            query_processes_replaced=self.sparql.killed_total,
-            workers_serving=self._pool.serving,
-            workers_failing=self._pool.failing,
-        )
+        pool, sparql = self._pool, self.sparql
+        asked = sparql.queries_total, sparql.refused_total, sparql.killed_total
+        return ControlCounters(self._reloads, self._rejected, pool.restarts_total, *asked, pool.serving, pool.failing)
 
     async def start(self) -> None:
         """Start the query processes, load, and serve; the workers were started before.
@@ -147,25 +143,24 @@ class Supervisor:
         mesh = await asyncio.to_thread(self._keeper.load, digest)
         if mesh is None:
             return
-        slots = (await asyncio.to_thread(self._placer.place, mesh, None)).slots
-        wanted = self._ports.wanted(mesh)
-        fresh = self._ports.reserved(wanted)
-        try:
-            await self._pool.ship(Snapshot(mesh, slots, self._number))
-            await self._ports.open(wanted, fresh)
-        except AgwError:
-            self._ports.give_back(fresh)
-            raise
-        self._plane.slots = slots
-        decisions = self._rollouts.decisions
-        at = datetime.now(UTC)
-        self.live = Live(mesh, slots, self._plane.cells, self.workers, self._number, at, decisions, self._plane.proxies)
+        async with self._discovered.adopting(mesh) as mesh:
+            slots = (await asyncio.to_thread(self._placer.place, mesh, None)).slots
+            wanted = self._ports.wanted(mesh)
+            fresh = self._ports.reserved(wanted)
+            try:
+                await self._pool.ship(Snapshot(mesh, slots, self._number))
+                await self._ports.open(wanted, fresh)
+            except AgwError:
+                self._ports.give_back(fresh)
+                raise
+            self.live, self._plane.slots = self._live(Snapshot(mesh, slots, self._number), datetime.now(UTC)), slots
         self._say(f"{len(mesh.routes)} routes are served as the last run compiled them; they are checked now")
 
     async def stop(self) -> None:
         """Drain the workers, end everything."""
         self.draining = True
         await self._keeper.finish()
+        await self._discovered.stop()
         await self._prober.stop()
         await self._rollouts.stop()
         await self.issuing.stop()
@@ -323,42 +318,37 @@ class Supervisor:
         revision = Revision.of(number, at, made.source.digest, len(made.mesh.routes), delta, author, latest)
         changed = differences(before.mesh if before is not None else None, made.mesh)
         revision = replace(revision, changed=changed, rolled_back_to=rolled_back_to)
-        placed = await asyncio.to_thread(self._placer.place, made.mesh, self.live)
-        slots = placed.slots
-        wanted = self._ports.wanted(made.mesh)
-        fresh = self._ports.reserved(wanted)
-        kept = False
-        await self.issuing.prepare(made.mesh)
-        try:
-            if keep or not restored:
-                await asyncio.to_thread(self.store.commit, revision, made.source)
-                kept = True
-            await self._pool.ship(Snapshot(made.mesh, slots, number), placed.difference, placed.fresh)
-            await self._ports.open(wanted, fresh)
-        except BaseException:
-            self._ports.give_back(fresh)
-            if kept:
-                await asyncio.to_thread(self.store.retract)
-            if self.build is not None and self.live is not None:
-                await self._pool.ship(Snapshot(self.build.mesh, self.live.slots, self._number))
-            raise
-        await self._ports.close_others(wanted)
-        await asyncio.to_thread(self._placer.release, placed)
-        self._plane.slots = slots
-        self._number = number
-        self._reloads += before is not None
-        self.build = made
-        content = await asyncio.to_thread(self.store.content, made.source)
-        self._keeper.changed(content or made.source.digest, made.mesh)
-        self.refused = None
-        decisions = self._rollouts.decisions
-        renewals, proxies = self.issuing.statuses, self._plane.proxies
-        self.live = live = Live(made.mesh, slots, self._plane.cells, self.workers, number, at, decisions, proxies)
-        live.audit, live.renewals = self.audit, renewals
-        await asyncio.to_thread(self.audit.adopt, made.mesh)
-        self.issuing.update(made.mesh)
-        self._prober.update(made.mesh, slots)
-        self._rollouts.update(made.mesh, slots)
+        async with self._discovered.adopting(made.mesh) as mesh:
+            placed = await asyncio.to_thread(self._placer.place, mesh, self.live)
+            wanted = self._ports.wanted(mesh)
+            fresh = self._ports.reserved(wanted)
+            kept = False
+            await self.issuing.prepare(mesh)
+            snapshot = Snapshot(mesh, placed.slots, number, self.live.edition + 1 if self.live is not None else 0)
+            try:
+                if keep or not restored:
+                    await asyncio.to_thread(self.store.commit, revision, made.source)
+                    kept = True
+                await self._pool.ship(snapshot, placed.difference, placed.fresh)
+                await self._ports.open(wanted, fresh)
+            except BaseException:
+                self._ports.give_back(fresh)
+                if kept:
+                    await asyncio.to_thread(self.store.retract)
+                if self.build is not None and self.live is not None:
+                    await self._pool.ship(self.live.snapshot)
+                raise
+            await self._ports.close_others(wanted)
+            await asyncio.to_thread(self._placer.release, placed)
+            self._number = number
+            self._reloads += before is not None
+            self.build = made
+            content = await asyncio.to_thread(self.store.content, made.source)
+            self._keeper.changed(content or made.source.digest, made.mesh)
+            self.refused = None
+            await asyncio.to_thread(self.audit.adopt, mesh)
+            self.issuing.update(mesh)
+            live = self._serve(self._live(snapshot, at))
         revision = replace(revision, seconds=time.perf_counter() - started)
         if restored:
             self.history.serve(made.source)
@@ -369,7 +359,7 @@ class Supervisor:
         quads, changes = self._feed.next(made, tuple(self.history.revisions()))
         previous = number - 1 if changes is not None else -1
         dataset = Dataset(number, quads, DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes, previous, changes)
-        self.sparql.use(dataset, lambda: runtime_ntriples(live) + self.doctor.facts(number))
+        self.sparql.use(dataset, lambda: runtime_ntriples(self.live or live) + self.doctor.facts(number))
         if made.report.findings and not keep:
             self._say(render_report(made.report, colour=self.options.colour, width=self.options.width).rstrip("\n"))
         if before is not None:
@@ -377,6 +367,27 @@ class Supervisor:
             self._say(f"revision {number}{by} is live after {revision.seconds:.2f} s: {revision.changed}")
         self._collections.settle()
         return revision
+
+    def _live(self, served: Snapshot, at: datetime) -> Live:
+        """What tells of `served`, which went live `at`."""
+        live = Live(served.mesh, served.slots, self._plane.cells, self.workers, served.revision, at)
+        live.decisions, live.proxies, live.edition = self._rollouts.decisions, self._plane.proxies, served.edition
+        live.audit, live.renewals, live.discovered = self.audit, self.issuing.statuses, self._discovered
+        return live
+
+    def _serve(self, live: Live) -> Live:
+        """`live` is what is served from now on."""
+        self.live = live
+        self._plane.slots = live.slots
+        self._prober.update(live.mesh, live.slots)
+        self._rollouts.update(live.mesh, live.slots)
+        return live
+
+    async def _rediscover(self) -> None:
+        """Serve what is discovered by now."""
+        async with self._discovered.shipping:
+            if self.live is not None:
+                self._serve(await self._discovered.ship(self.live, self._placer, self._pool))
 
     def _refused(self, error: AgwError, at: datetime, seconds: float, author: Author) -> Report:
         finding = Finding(error.problem, error.message, remedy=error.remedy)

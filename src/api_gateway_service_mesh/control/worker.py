@@ -174,7 +174,7 @@ class Worker:
                 try:
                     snapshot = assembly.take(message)
                 except PatchLost as lost:
-                    await channel.send("lost", lost.revision)
+                    await channel.send("lost", lost.key)
                     continue
                 if snapshot is not None:
                     if await self._install(channel, engine, snapshot):
@@ -196,11 +196,11 @@ class Worker:
         except Exception as error:
             if not isinstance(error, AgwError):
                 _log.exception("revision %d could not be installed", snapshot.revision)
-            await channel.send("failed", snapshot.revision, str(error))
+            await channel.send("failed", snapshot.key, str(error))
             return False
         self._table = table
         self._collections.settle()
-        await channel.send("live", snapshot.revision, time.perf_counter() - started)
+        await channel.send("live", snapshot.key, time.perf_counter() - started)
         return True
 
     async def _listen(self, channel: Channel, engine: Engine, key: str, listener: Listener, addresses: int) -> None:

@@ -22,7 +22,7 @@ from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed, Parcel, encode
 from .comeback import Comeback
 from .doors import Doors
-from .snapshot import MeshDifference, Snapshot, patch_frames, snapshot_frames
+from .snapshot import Key, MeshDifference, Snapshot, patch_frames, snapshot_frames
 
 __all__ = ["Binding", "WorkerPool"]
 
@@ -52,8 +52,9 @@ class _Process:
     process: asyncio.subprocess.Process
     channel: Channel
     started: float = field(default_factory=time.monotonic)
-    revision: int = -1
-    failure: tuple[int, str] | None = None
+    key: Key | None = None
+    """Of what it serves."""
+    failure: tuple[Key, str] | None = None
     listening: set[str] = field(default_factory=set)
     unbound: dict[str, AgwError] = field(default_factory=dict)
     attends: bool = False
@@ -95,7 +96,7 @@ class WorkerPool:
         self._snapshot: Snapshot | None = None
         self._frames: tuple[bytes, ...] = ()
         """Those of the whole of ``_snapshot``; made when somebody needs them."""
-        self._revision = -1
+        self._key: Key | None = None
         self._bindings: dict[str, Binding] = {}
         self._doors: dict[str, Doors] = {}
         self._stopping = False
@@ -113,8 +114,7 @@ class WorkerPool:
         """How many workers serve the revision in force on every port."""
         wanted = self._bindings.keys()
         return sum(
-            worker is not None and worker.revision == self._revision and worker.listening >= wanted
-            for worker in self._processes
+            worker is not None and worker.key == self._key and worker.listening >= wanted for worker in self._processes
         )
 
     async def start(self) -> None:
@@ -138,22 +138,22 @@ class WorkerPool:
         patch: tuple[bytes, ...] = ()
         if before is not None and difference is not None and slots is not None:
             patch = patch_frames(before, snapshot, difference, slots)
-        self._snapshot, self._frames, self._revision = snapshot, (), snapshot.revision
+        self._snapshot, self._frames, self._key = snapshot, (), snapshot.key
         try:
-            await self._spread(snapshot, patch, before.revision if before is not None else -1)
+            await self._spread(snapshot, patch, before.key if before is not None else None)
         except AgwError:
             self._snapshot, self._frames = before, frames
             if before is not None:
-                self._revision = before.revision
+                self._key = before.key
                 with contextlib.suppress(AgwError):
                     await self._spread(before)
             raise
 
-    async def _spread(self, snapshot: Snapshot, patch: tuple[bytes, ...] = (), base: int = -1) -> None:
+    async def _spread(self, snapshot: Snapshot, patch: tuple[bytes, ...] = (), base: Key | None = None) -> None:
         for worker in self._running():
             worker.failure = None
-        revision = snapshot.revision
-        having = [worker for worker in self._running() if patch and worker.revision == base]
+        key = snapshot.key
+        having = [worker for worker in self._running() if patch and worker.key == base]
         # A worker that ends while it is sent to is started again by its keeper, with the whole of it.
         sending = [self._send_to(worker, *patch) for worker in having]
         if any(worker not in having for worker in self._running()):
@@ -161,11 +161,9 @@ class WorkerPool:
             sending += [self._send_to(worker, *frames) for worker in self._running() if worker not in having]
         await asyncio.gather(*sending)
         await self._until(
-            lambda: all(worker is not None and worker.revision == revision for worker in self._processes),
-            lambda: next(
-                (AgwError(w.failure[1]) for w in self._running() if w.failure and w.failure[0] == revision), None
-            ),
-            f"the workers did not take revision {revision} within {_INSTALL_SECONDS:g} s",
+            lambda: all(worker is not None and worker.key == key for worker in self._processes),
+            lambda: next((AgwError(w.failure[1]) for w in self._running() if w.failure and w.failure[0] == key), None),
+            f"the workers did not take revision {snapshot.revision} within {_INSTALL_SECONDS:g} s",
         )
 
     async def _whole(self, snapshot: Snapshot) -> tuple[bytes, ...]:
@@ -359,10 +357,10 @@ class WorkerPool:
                 case ("lost", _) if self._snapshot is not None:
                     # Of a patch. It gets the whole, of whatever is in force by now.
                     await worker.channel.send_frames(*await self._whole(self._snapshot))
-                case ("live", revision, _):
-                    worker.revision = revision
-                case ("failed", revision, reason):
-                    worker.failure = (revision, reason)
+                case ("live", key, _):
+                    worker.key = key
+                case ("failed", key, reason):
+                    worker.failure = (key, reason)
                 case ("listening", key):
                     worker.listening.add(key)
                     if not worker.attends and worker.listening >= self._bindings.keys():
@@ -375,7 +373,7 @@ class WorkerPool:
                     worker.unbound[key] = AgwError(reason, remedy=remedy)
                 case _:
                     pass
-            if self._stopping and worker.revision < 0:
+            if self._stopping and worker.key is None:
                 await worker.channel.send("drain", 0.0)  # it came up while the pool was stopping
             async with self._changed:
                 self._changed.notify_all()

@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+)\Z")
 _QUOTE = r'"""[^"]*(?:""")?|"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?'
 _STATED = re.compile(
     r"(?P<name>\b(?:secretRef|privateKeyRef|keyHash|storePasswordRef|stickyCookieKeyRef|accountMacKeyRef|clientSecretRef"
-    r"|sessionKeyRef|formerSessionKeyRef)>?\s+)"
+    r"|sessionKeyRef|formerSessionKeyRef|registryTokenRef)>?\s+)"
     rf"(?P<values>(?:{_QUOTE})(?:\s*,\s*(?:{_QUOTE}))*)",
     re.DOTALL,
 )

@@ -291,6 +291,7 @@ FEATURES: Final[dict[str, str]] = {
     "Upstream.liveness": AGW.LivenessProbe,
     "Upstream.startup": AGW.StartupProbe,
     "Upstream.outlier": AGW.hasOutlierDetection,
+    "Upstream.discovery": AGW.hasServiceDiscovery,
     "UpstreamTls.certificate": AGW.hasCertificate,
     "UpstreamTls.server_name": AGW.serverName,
     "Endpoint.host": AGW.address,

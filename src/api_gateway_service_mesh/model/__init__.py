@@ -21,6 +21,7 @@ from .client_certificate import CertificateDetail, CertificateForwarding, Client
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
 from .direct import DirectResponse
+from .discovery import Discovery, RecordType, Registry, RegistryType
 from .endpoint import Endpoint
 from .exemption import Exemption
 from .expectation import Expectation
@@ -80,6 +81,7 @@ __all__ = [
     "ConnectionPool",
     "DeadlineTrust",
     "DirectResponse",
+    "Discovery",
     "Endpoint",
     "Enforcement",
     "Exemption",
@@ -116,8 +118,11 @@ __all__ = [
     "Purpose",
     "QueryMatch",
     "RateLimit",
+    "RecordType",
     "Redirect",
     "RedisStore",
+    "Registry",
+    "RegistryType",
     "RequestCondition",
     "RequestKey",
     "RequestPriority",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .certificate import Certificate
+from .discovery import Discovery
 from .endpoint import Endpoint
 from .health import HealthCheck, Purpose
 from .mtls import ANYBODY, MtlsMode, PeerNames
@@ -65,7 +66,8 @@ class Upstream:
     ``mtls_mode`` is the service's ``agw:hasMutualTLS``. ``in_mesh``: a sidecar next to agw carries the mTLS, so agw
     speaks plain HTTP to it. STRICT without a certificate and outside a mesh cannot be honoured: such an upstream
     is refused at request time (503), never spoken to in plain text; `plaintext_forbidden` says so. ``health`` decides
-    about traffic (readiness); ``liveness`` and ``startup`` are the probes that speak of processes.
+    about traffic (readiness); ``liveness`` and ``startup`` are the probes that speak of processes. ``discovery``: what
+    it tells takes the place of ``endpoints`` while it tells of any.
     """
 
     iri: str
@@ -80,6 +82,7 @@ class Upstream:
     startup: HealthCheck | None = None
     outlier: OutlierDetection | None = None
     protocol: HttpProtocol = HttpProtocol.HTTP1
+    discovery: Discovery | None = None
 
     @property
     def checks(self) -> dict[Purpose, HealthCheck]:

@@ -25,6 +25,7 @@ from .change_right import change_rights
 from .client_certificate import asking
 from .concurrency import concurrency_limits
 from .condition import request_conditions
+from .discovery import discoveries, registries
 from .endpoint import endpoints
 from .exemption import exemptions
 from .health import health_checks
@@ -101,6 +102,7 @@ def assemble(
         health_checks(rows.health, rows.health_value, reading),
         connection_pools(rows.connection_pool, reading),
         outlier_detections(rows.outlier, reading),
+        discoveries(rows.discovery, rows.discovery_tag, registries(rows.discovery_registry, reading), reading),
         reading,
     )
     stores = redis_stores(rows.redis, reading)

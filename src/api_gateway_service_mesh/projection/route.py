@@ -169,7 +169,7 @@ def warn_without_target(route: Route, upstreams: Mapping[str, Upstream], reading
         )
     for target in route.reached:
         upstream = upstreams.get(target)
-        if upstream is not None and not upstream.endpoints:
+        if upstream is not None and not upstream.endpoints and upstream.discovery is None:
             sends = target in route.upstreams
             reading.warn(
                 "service-without-address",

@@ -29,6 +29,7 @@ from .client_certificate import ClientCertificateRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
 from .direct import DirectRow
+from .discovery import DiscoveryRegistryRow, DiscoveryRow, DiscoveryTagRow
 from .endpoint import EndpointRow
 from .exemption import ExemptionRow
 from .expectation import ExpectationRow, ExpectationValueRow
@@ -124,6 +125,9 @@ class ProjectedRows:
     upstream: tuple[UpstreamRow, ...] = ()
     connection_pool: tuple[ConnectionPoolRow, ...] = ()
     endpoint: tuple[EndpointRow, ...] = ()
+    discovery: tuple[DiscoveryRow, ...] = ()
+    discovery_tag: tuple[DiscoveryTagRow, ...] = ()
+    discovery_registry: tuple[DiscoveryRegistryRow, ...] = ()
     instance_label: tuple[InstanceLabelRow, ...] = ()
     subset: tuple[SubsetRow, ...] = ()
     health: tuple[HealthRow, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from api_gateway_service_mesh.model import (
     ConnectionPool,
+    Discovery,
     Endpoint,
     HealthCheck,
     HttpProtocol,
@@ -38,6 +39,7 @@ class UpstreamRow:
     in_mesh: str
     outlier: str | None
     protocol: str | None
+    discovery: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def upstreams(
     checks: Mapping[str, Mapping[Purpose, HealthCheck]],
     pools: Mapping[str, ConnectionPool],
     detections: Mapping[str, OutlierDetection],
+    lookups: Mapping[str, Discovery],
     reading: Reading,
 ) -> dict[str, Upstream]:
     """Services by IRI. Instances come before the service's own address."""
@@ -122,6 +125,7 @@ def upstreams(
             asked.get(Purpose.STARTUP),
             reading.known(iri, AGW.hasOutlierDetection, row.outlier, detections, "agw:OutlierDetection"),
             reading.choice(iri, AGW.upstreamProtocol, row.protocol, HttpProtocol, HttpProtocol.HTTP1),
+            reading.known(iri, AGW.hasServiceDiscovery, row.discovery, lookups, "agw:ServiceDiscovery"),
         )
         if upstream.plaintext_forbidden:
             reading.warn(

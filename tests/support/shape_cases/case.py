@@ -110,6 +110,10 @@ _COMPLETE = {
     "ServiceInstance": 'ex:thing agw:address "thing:80" .',
     "RateLimiter": "ex:thing agw:requestsPerSecond 1 .",
     "RedisStore": 'ex:thing agw:storeAddress "thing:1" .',
+    "ServiceDiscovery": (
+        'ex:thing agw:discoveryName "x" ; agw:hasServiceRegistry [ a agw:ServiceRegistry ; agw:registryType "dns" ] .'
+    ),
+    "ServiceRegistry": 'ex:thing agw:registryType "dns" .',
     "Hedging": 'ex:thing agw:hedgeDelay "PT1S"^^xsd:dayTimeDuration .',
     "Timeout": "ex:thing agw:timeoutSeconds 1 .",
     "MutualTLS": 'ex:thing agw:mtlsMode "DISABLE" .',

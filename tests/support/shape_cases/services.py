@@ -5,6 +5,12 @@ from __future__ import annotations
 from .case import duration, integer, reference, right, warned, wrong
 from .subjects import CHECK, INSTANCE, MESH, OUTLIER, POOL
 
+REGISTRY = "ex:consul a agw:ServiceRegistry"
+LOOKUP = (
+    REGISTRY + ' ; agw:registryType "consul" . '
+    'ex:lookup a agw:ServiceDiscovery ; agw:discoveryName "users" ; agw:hasServiceRegistry ex:consul'
+)
+
 SERVICES = [
     *right(
         "address",
@@ -44,6 +50,41 @@ SERVICES = [
     ),
     *wrong("service", ('ex:service agw:serverName "https://users" .', "one host name")),
     *reference("hasConnectionPool", "ex:service", "ConnectionPool", "one ConnectionPool"),
+    *reference("hasServiceDiscovery", "ex:service", "ServiceDiscovery", "one ServiceDiscovery"),
+    *wrong(
+        "hasServiceDiscovery",
+        (f"ex:route agw:hasServiceDiscovery ex:lookup . {LOOKUP} .", "belongs to an agw:BackendService"),
+        ("ex:service agw:hasServiceDiscovery ex:bare . ex:bare a agw:ServiceDiscovery .", "what it looks up, or where"),
+        ('ex:route agw:discoveryName "users" .', "belong to an agw:ServiceDiscovery"),
+        ('ex:route agw:registryType "dns" .', "belong to an agw:ServiceRegistry"),
+    ),
+    *right(
+        "discovery",
+        f'{LOOKUP} ; agw:discoveryTag "a" , "b" ; agw:recordType "SRV" .',
+        f'{REGISTRY} ; agw:registryAddress "https://consul.internal:8501" ; agw:datacenter "eu1" ; '
+        'agw:registryTokenRef "env:TOKEN" .',
+        'ex:names a agw:ServiceRegistry ; agw:registryType "dns" ; agw:registryAddress "[::1]:53" .',
+    ),
+    *wrong(
+        "discovery",
+        (f'{LOOKUP} ; agw:recordType "MX" .', "agw:recordType must be"),
+        (f'{LOOKUP} ; agw:discoveryTag "two words" .', "agw:discoveryTag must be"),
+        (f'{LOOKUP} ; agw:discoveryName "another" .', "agw:discoveryName must be"),
+        (f'{REGISTRY} ; agw:registryType "zookeeper" .', "agw:registryType must be"),
+        (f'{REGISTRY} ; agw:registryAddress "ftp://x" .', "agw:registryAddress must be"),
+        (f'{REGISTRY} ; agw:datacenter "" .', "agw:datacenter must be"),
+        (f'{REGISTRY} ; agw:registryTokenRef "hunter2" .', "A token never stands"),
+        (
+            'ex:lookup a agw:ServiceDiscovery ; agw:discoveryName "users" ; agw:hasServiceRegistry ex:bare . '
+            "ex:bare a agw:ServiceRegistry .",
+            "what it is spoken to as",
+        ),
+    ),
+    *reference("hasServiceRegistry", "ex:lookup a agw:ServiceDiscovery ;", "ServiceRegistry", "one ServiceRegistry"),
+    *integer("instancePort", LOOKUP, 1, 65535),
+    *duration("minimumTtl", LOOKUP),
+    *duration("maximumTtl", LOOKUP),
+    *duration("emptyAfter", LOOKUP),
     *reference("hasHealthCheck", "ex:service", "HealthCheck", "No such HealthCheck"),
     *reference("hasMutualTLS", "ex:service", "MutualTLS", "one MutualTLS"),
     *reference("hasServiceMesh", "ex:service", "ServiceMesh", "a ServiceMesh that is defined"),

@@ -1,0 +1,119 @@
+"""Instances from Consul: its health interface, by blocking queries (Consul's "Blocking Queries" and "Health").
+
+- Only instances whose checks all pass. Tags, the datacenter and the token are those of the look-up.
+- A question waits at Consul until something has changed; an index that went back, or is 0, starts anew. No two
+  questions within `_BETWEEN_SECONDS`.
+- Weights are those for passing instances; the zone is the instance's locality, or its metadata ``zone``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.model import Discovery
+from api_gateway_service_mesh.security.secret import read_secret
+
+from .source import Instance, Instances, SourceError
+
+__all__ = ["ConsulSource"]
+
+_WAIT_SECONDS = 30
+_GRACE_SECONDS = 10.0
+"""Consul adds up to a sixteenth to the wait; the rest is for the answer itself."""
+_BETWEEN_SECONDS = 0.1
+_MOST_BYTES = 64 * 1024 * 1024
+_EXCERPT = 200
+
+
+class ConsulSource:
+    """Follows one service."""
+
+    def __init__(self, discovery: Discovery) -> None:
+        self._discovery = discovery
+        self._wait = int(min(_WAIT_SECONDS, max(1.0, discovery.empty_after_seconds)))
+
+    async def watch(self) -> AsyncIterator[Instances]:
+        """Answers, as soon as something has changed, or after `_WAIT_SECONDS`.
+
+        Raises:
+            SourceError, OSError, TimeoutError: Consul does not answer, or refuses.
+        """
+        index = 0
+        timeout = aiohttp.ClientTimeout(total=self._wait * 17 / 16 + _GRACE_SECONDS, connect=_GRACE_SECONDS)
+        loop = asyncio.get_running_loop()
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                began = loop.time()
+                told, found = await self._ask(session, index)
+                index = told if told >= index else 0
+                yield Instances(self._discovery.name, found, str(told), datetime.now(UTC))
+                await asyncio.sleep(max(0.0, _BETWEEN_SECONDS - (loop.time() - began)))
+
+    async def _ask(self, session: aiohttp.ClientSession, index: int) -> tuple[int, tuple[Instance, ...]]:
+        wanted = self._discovery
+        base = (wanted.registry.address or "").rstrip("/")
+        query = [("passing", "1"), *(("tag", tag) for tag in wanted.tags)]
+        if wanted.registry.datacenter:
+            query.append(("dc", wanted.registry.datacenter))
+        if index:
+            query += [("index", str(index)), ("wait", f"{self._wait}s")]
+        url = f"{base if '://' in base else 'http://' + base}/v1/health/service/{quote(wanted.name, safe='')}"
+        try:
+            async with session.get(url, params=query, headers=self._headers(), allow_redirects=False) as answer:
+                if answer.status != 200:
+                    said = (await answer.content.read(_EXCERPT)).decode("utf-8", "replace").strip()
+                    raise SourceError(f"Consul answers {answer.status}: {said}")
+                body = await _limited(answer)
+                told = max(1, int(answer.headers["X-Consul-Index"]))
+            return told, await asyncio.to_thread(self._read, body)
+        except aiohttp.ClientError as error:
+            raise SourceError(f"{type(error).__name__}: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise SourceError(f"this is no answer of Consul: {type(error).__name__}: {error}") from error
+
+    def _headers(self) -> dict[str, str]:
+        reference = self._discovery.registry.token_ref
+        if reference is None:
+            return {}
+        try:
+            return {"X-Consul-Token": read_secret(reference)}
+        except AgwError as error:
+            raise SourceError(error.message) from error
+
+    def _read(self, body: bytes) -> tuple[Instance, ...]:
+        entries = json.loads(body)
+        if not isinstance(entries, list):
+            raise ValueError("no list")
+        return tuple(found for entry in entries if (found := self._instance(entry)) is not None)
+
+    def _instance(self, entry: dict[str, Any]) -> Instance | None:
+        service, node = entry["Service"], entry["Node"]
+        address = service.get("Address") or node["Address"]
+        port = int(service.get("Port") or self._discovery.port or 0)
+        if not isinstance(address, str) or not 0 < port < 65536:
+            return None  # nothing to connect to
+        meta = service.get("Meta") or {}
+        locality = service.get("Locality") or node.get("Locality") or {}
+        labels = {*map(str, service.get("Tags") or ()), *(f"{key}={value}" for key, value in meta.items())}
+        weight = (service.get("Weights") or {}).get("Passing", 1)
+        zone = str(locality.get("Zone") or meta.get("zone") or "")
+        return Instance(address, port, max(0, int(weight)), zone, labels=tuple(sorted(labels)))
+
+
+async def _limited(answer: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise SourceError(f"the answer is longer than {_MOST_BYTES} bytes")
+        parts.append(part)
+    return b"".join(parts)
