@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
+from aiohttp import web
 
 from api_gateway_service_mesh.control.discovery import instance_iri
 from tests.discovery.faulty import entry, registry
-from tests.support.backend import backend
+from tests.support.backend import answer, backend, says
 from tests.support.serving import serve_process, turtle
 
 CONFIGURATION = """
@@ -33,11 +34,12 @@ def test_a_name_can_stand_in_a_graph() -> None:
     assert instance_iri("urn:s", "2001:db8::1", 80).endswith(":2001%3Adb8%3A%3A1:80")
 
 
-async def test_instances_come_and_go_without_a_reload(tmp_path: Path) -> None:
-    async def named(request: object) -> bytes:  # pragma: no cover - replaced below
-        raise NotImplementedError
+async def _broken(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=500, text="no leader")
 
-    async with backend(_says("a")) as one, backend(_says("b")) as two, registry() as told:
+
+async def test_instances_come_and_go_without_a_reload(tmp_path: Path) -> None:
+    async with backend(says(answer(b"a"))) as one, backend(says(answer(b"b"))) as two, registry() as told:
         told.entries = [entry("127.0.0.1", one.port)]
         file = tmp_path / "gateway.ttl"
         file.write_text(turtle(CONFIGURATION.replace("@url@", told.url)))
@@ -47,13 +49,13 @@ async def test_instances_come_and_go_without_a_reload(tmp_path: Path) -> None:
             async with aiohttp.ClientSession() as session:
 
                 async def get() -> str:
-                    async with session.get(served.url + "/") as answer:
-                        return await answer.text() if answer.status == 200 else str(answer.status)
+                    async with session.get(served.url + "/") as got:
+                        return await got.text() if got.status == 200 else str(got.status)
 
                 async def live() -> dict[str, str]:
                     headers = {"content-type": "application/sparql-query", "accept": "application/sparql-results+json"}
-                    async with session.post(served.admin + "/sparql", data=LIVE, headers=headers) as answer:
-                        (row,) = (await answer.json(content_type=None))["results"]["bindings"]
+                    async with session.post(served.admin + "/sparql", data=LIVE, headers=headers) as got:
+                        (row,) = (await got.json(content_type=None))["results"]["bindings"]
                         return {name: value["value"] for name, value in row.items()}
 
                 async def until(wanted: Callable[[dict[str, str]], bool]) -> dict[str, str]:
@@ -78,14 +80,12 @@ async def test_instances_come_and_go_without_a_reload(tmp_path: Path) -> None:
                 seen = await until(lambda seen: seen["state"] == "STALE")
                 assert (seen["count"], "stale" in seen) == ("1", True)
                 assert {await get() for _ in range(6)} == {"b"}
-                async with session.get(served.admin + "/doctor") as answer:
-                    found = (await answer.json(content_type=None))["findings"]
+                async with session.get(served.admin + "/doctor") as got:
+                    found = (await got.json(content_type=None))["findings"]
                 assert "discovery-stale" in [each["diagnosis"] for each in found]
-                async with session.get(served.admin + "/metrics") as answer:
-                    assert (
-                        'agw_discovery_state{discovery="http://example.org/lookup",state="STALE"} 1'
-                        in await answer.text()
-                    )
+                async with session.get(served.admin + "/metrics") as got:
+                    wanted = 'agw_discovery_state{discovery="http://example.org/lookup",state="STALE"} 1'
+                    assert wanted in await got.text()
                 assert "revision 2" not in "\n".join(served.lines)
         finally:
             await asyncio.to_thread(serving.__exit__, None, None, None)

@@ -54,9 +54,9 @@ class Registry:
 async def registry(port: int = 0) -> AsyncIterator[Registry]:
     """One on a free port of loopback."""
     made = Registry()
-    runner = web.ServerRunner(web.Server(made.answer))  # type: ignore[arg-type]
+    runner = web.ServerRunner(web.Server(made.answer), shutdown_timeout=0.1)  # type: ignore[arg-type]
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
