@@ -36,6 +36,12 @@ EXCEPTIONS = LOGINS | dict.fromkeys(
     ("ManagedProxy", "servedRevision", "proxyRefusal"), "of Envoys: tests/control/xds/test_envoys.py"
 ) | dict.fromkeys(
     ("spansExportedTotal", "spansDroppedTotal"), "sent a batch a second: tests/telemetry/test_spans.py"
+) | dict.fromkeys(
+    (
+        "answeredAt", "discoveredAt", "discoveredBy", "discoveredInstances", "discoveryFault", "discoveryState",
+        "staleSince",
+    ),
+    "of registries: tests/control/test_discovery.py",
 )  # fmt: skip
 """Runtime terms that nothing below provokes, and why not."""
 
