@@ -64,7 +64,7 @@ def test_what_is_believed(
 @pytest.mark.parametrize("way", [W3C, B3, MULTI, JAEGER])
 @pytest.mark.parametrize("sampled", [True, False])
 def test_what_is_written_is_read(way: Propagation, sampled: bool) -> None:
-    lines = trace_fields((way,), sampled) % {b"trace": TRACE, b"span": SPAN}
+    lines = trace_fields((way,), sampled) % (TRACE, SPAN)
     assert read(way, *lines.split(b"\r\n")[:-1]) == (TRACE, SPAN, sampled)
 
 

@@ -23,12 +23,12 @@ _NO_TRACE: Final = b"0" * 32
 _NO_SPAN: Final = b"0" * 16
 _SAMPLED: Final = {b"1": True, b"d": True, b"true": True, b"0": False, b"false": False}
 
-#: What each way writes, as a template: trace, span, and whether it is sampled.
+#: What each way writes, as a template for trace and span; ``@``: whether it is sampled.
 _WRITTEN: Final[dict[Propagation, bytes]] = {
-    Propagation.TRACE_CONTEXT: b"traceparent: 00-%(trace)b-%(span)b-0%(sampled)b\r\n",
-    Propagation.B3: b"b3: %(trace)b-%(span)b-%(sampled)b\r\n",
-    Propagation.B3_MULTI: b"X-B3-TraceId: %(trace)b\r\nX-B3-SpanId: %(span)b\r\nX-B3-Sampled: %(sampled)b\r\n",
-    Propagation.JAEGER: b"uber-trace-id: %(trace)b:%(span)b:0:%(sampled)b\r\n",
+    Propagation.TRACE_CONTEXT: b"traceparent: 00-%b-%b-0@\r\n",
+    Propagation.B3: b"b3: %b-%b-@\r\n",
+    Propagation.B3_MULTI: b"X-B3-TraceId: %b\r\nX-B3-SpanId: %b\r\nX-B3-Sampled: @\r\n",
+    Propagation.JAEGER: b"uber-trace-id: %b:%b:0:@\r\n",
 }
 #: The fields that each way is made of.
 FIELDS: Final[dict[Propagation, tuple[bytes, ...]]] = {
@@ -53,9 +53,9 @@ class Parent:
 
 
 def trace_fields(ways: tuple[Propagation, ...], sampled: bool) -> bytes:
-    """A template for the header lines of all `ways`: takes ``trace`` and ``span`` by name."""
+    """A template for the header lines of all `ways`: takes a trace id and a span id for each of them."""
     template = b"".join([_WRITTEN[way] for way in ways if way in _WRITTEN])
-    return template.replace(b"%(sampled)b", b"1" if sampled else b"0")
+    return template.replace(b"@", b"1" if sampled else b"0")
 
 
 def read_parent(way: Propagation, fields: bytes, lower: bytes) -> Parent | None:

@@ -64,10 +64,15 @@ class Tracer:
         self._bits = Random().getrandbits  # noqa: S311 - ids, not secrets
         self._ways = tuple(way for way in config.propagation if way is not Propagation.BAGGAGE)
         self._names = tuple(name for way in self._ways for name in FIELDS[way])
+        self._starts = tuple(b"\n%b:" % name for name in self._names)
         self._baggage = Propagation.BAGGAGE in config.propagation
         self._plain = trace_fields(self._ways, False)
         self._traced = trace_fields(self._ways, True)
         self._rate = config.sampling_rate
+        self._lets_pass = (
+            config.parent_based and not config.sample_errors and self._ways == (Propagation.TRACE_CONTEXT,)
+        )
+        """What a caller does not trace passes through untouched, where there is one way only."""
         self._told = (tell,)
 
     def new_span(self) -> bytes:
@@ -79,9 +84,13 @@ class Tracer:
         fields = exchange.fields
         lower = fields.lower()
         parent: Parent | None = None
-        for way in self._ways:
-            parent = read_parent(way, fields, lower)
-            if parent is not None:
+        for start in self._starts:
+            if start in lower:
+                parent = self._parent(fields, lower)
+                if parent is not None and parent.sampled is False and self._lets_pass and b"\nbaggage:" not in lower:
+                    exchange.trace_id = parent.trace_id
+                    return None  # it goes on as it came
+                fields = without(fields, self._names)
                 break
         config = self.config
         told = parent.sampled if parent is not None and config.parent_based else None
@@ -89,23 +98,28 @@ class Tracer:
         if b"\nbaggage:" in lower and (not self._baggage or _baggage_bytes(lower) > BAGGAGE_BYTES):
             fields = without(fields, _BAGGAGE)
         if parent is None or not parent.trace_id:
-            trace_id, parent_id = b"%032x" % (self._bits(128) or 1), b""
+            ids = b"%048x" % self._bits(192)
+            trace_id, span, parent_id = ids[:32], ids[32:], b""
             if b"\ntracestate:" in lower:
                 fields = without(fields, _STATE)
         else:
-            trace_id, parent_id = parent.trace_id, parent.span_id
-        for name in self._names:
-            if b"\n%b:" % name in lower:
-                fields = without(fields, self._names)
-                break
+            trace_id = parent.trace_id
+            span = parent_id = parent.span_id
         exchange.trace_id = trace_id
         if not sampled and not config.sample_errors:
-            span = parent_id or b"%016x" % (self._bits(64) or 1)
-            exchange.fields = fields + self._plain % {b"trace": trace_id, b"span": span}
+            exchange.fields = fields + self._plain % ((trace_id, span) * len(self._ways))
             return None
         exchange.fields = fields
         exchange.trace = Trace(self, self.new_span(), parent_id, sampled)
         exchange.tells = (*exchange.tells, *self._told)
+        return None
+
+    def _parent(self, fields: bytes, lower: bytes) -> Parent | None:
+        """What the first way says that says something."""
+        for way in self._ways:
+            found = read_parent(way, fields, lower)
+            if found is not None:
+                return found
         return None
 
     def lines(self, exchange: Exchange, trace: Trace, began: float) -> bytes:
@@ -114,7 +128,7 @@ class Tracer:
         if span is None:
             span = trace.under_way[began] = self.new_span()
         template = self._traced if trace.sampled else self._plain
-        return template % {b"trace": exchange.trace_id, b"span": span}
+        return template % ((exchange.trace_id, span) * len(self._ways))
 
     def end(self, exchange: Exchange, now: float) -> None:
         """The request is over: its spans go out, if they are to."""

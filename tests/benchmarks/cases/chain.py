@@ -32,7 +32,7 @@ def run(bench: Bench) -> CaseResult:
         if refusal is not None:
             layers -= {Layer.JWT}
             result.notes.append(f"JWT is left out for everybody, because agw does not enforce it yet: {refusal}")
-        result.notes.append("tracing is left out for everybody: agw does not export traces yet")
+        result.notes.append("tracing is left out for everybody")
         load = wrk.Load(BODY_PATH, varied=True, tokens=tokens if Layer.JWT in layers else ())
         fields = {"Authorization": f"Bearer {tokens[0]}"}
         contestants = []
