@@ -6,7 +6,7 @@ from pyoxigraph import NamedNode
 
 from api_gateway_service_mesh.graph import SourceGraph, infer
 from api_gateway_service_mesh.graph.ontology import agw_ontology
-from api_gateway_service_mesh.graph.rules import Sources, inherited, shipped_rules
+from api_gateway_service_mesh.graph.rules import Rule, Sources, inherited, shipped_rules
 from api_gateway_service_mesh.graph.terms import AGW
 from tests.support.turtle import configuration
 
@@ -35,13 +35,18 @@ def test_of_every_rule_it_can_be_told_how_far_a_change_reaches() -> None:
     assert [rule.name for rule in shipped_rules() if rule.footprint is None] == []
 
 
+def handing_down() -> list[Rule]:
+    """The rules that hand something down; others have nothing to be spared by."""
+    return [rule for rule in shipped_rules() if rule.name.startswith("inherit")]
+
+
 def test_rules_run_only_where_there_is_something_to_hand_down() -> None:
     quiet = _sources("ex:r a agw:Route ; agw:hasTimeout ex:t . ex:g a agw:ApiGateway ; agw:hasRoute ex:r .")
-    assert [rule.name for rule in shipped_rules() if rule.can_fire(quiet)] == []
+    assert [rule.name for rule in handing_down() if rule.can_fire(quiet)] == []
     loud = _sources("ex:r a agw:Route . ex:g a agw:ApiGateway ; agw:hasTimeout ex:t .")
-    assert [rule.name for rule in shipped_rules() if rule.can_fire(loud)] == ["inherit-7-gateway:hasTimeout"]
+    assert [rule.name for rule in handing_down() if rule.can_fire(loud)] == ["inherit-7-gateway:hasTimeout"]
     declined = _sources("ex:C rdfs:subClassOf agw:Route ; agw:withoutPolicy agw:hasTimeout .")
-    assert {rule.name for rule in shipped_rules() if rule.can_fire(declined)} == {
+    assert {rule.name for rule in handing_down() if rule.can_fire(declined)} == {
         "inherit-1-class:hasTimeout",
         "inherit-2-class-without:hasTimeout",
     }
