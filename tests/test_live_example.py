@@ -42,7 +42,7 @@ def test_the_story(tmp_path: Path) -> None:
                 assert "A route needs a path." in done.stderr
                 assert "422" in done.stderr
             else:
-                assert done.returncode == (1 if "agw diff" in line or "--why-not" in line else 0), done.stderr
+                assert done.returncode == (1 if re.search("agw (diff|doctor)|--why-not", line) else 0), done.stderr
                 assert "urn:agw:problem" not in done.stdout, done.stdout
             if after.startswith("revision "):
                 assert done.stdout.strip() == after
@@ -56,6 +56,8 @@ def test_the_story(tmp_path: Path) -> None:
             if "--why-not" in line:
                 assert "✘ method POST, got 'GET'" in done.stdout
                 assert 'INSERT DATA { <http://shop.example/#orders> agw:httpMethod "GET" }' in done.stdout
+            if "agw doctor" in line:
+                assert after.removesuffix("…") in done.stdout
             if "agw history" in line:
                 assert "the sale begins" in done.stdout
                 assert done.stdout.splitlines()[0].split()[0] == "REVISION"

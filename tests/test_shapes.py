@@ -173,6 +173,8 @@ def test_every_published_class_may_stand_alone() -> None:
         "HeaderMatch",
         "QueryParameterMatch",
         "Exemption",
+        "ExternalAuthorization",
+        "ChangeRight",
         "Expectation",
         "RedisStore",
         "CookieMatch",
