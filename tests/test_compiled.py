@@ -70,6 +70,14 @@ def test_all_that_every_request_passes_is_compiled(build: dict[str, Any], settin
     assert {"balancer", "roster", "cells", "index", "tree", "table", "token"} - chosen == set()
 
 
+def test_what_is_compiled_caches_nothing_by_cached_property(build: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Compiled, such a property is a plain one: right, and worked out every time."""
+    named = [
+        path.as_posix() for path in build["modules"](ROOT, settings) if "cached_property\n" in (ROOT / path).read_text()
+    ]
+    assert named == []
+
+
 @pytest.mark.skipif(resources.build() != "compiled", reason="this installation is interpreted")
 def test_every_module_of_the_list_is_imported_as_compiled(build: dict[str, Any], settings: dict[str, Any]) -> None:
     for path in build["modules"](ROOT, settings):

@@ -223,6 +223,7 @@ CASES: dict[str, Case] = {
 }
 
 ELSEWHERE = {
+    "login-failed": "test_login.py: it takes a provider of identities",
     "external-denied": "test_external_authorization.py: it takes a second service",
     "not-ready": "below: there is no configuration, so nothing that it could be counted in",
 }

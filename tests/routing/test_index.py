@@ -51,7 +51,7 @@ def test_candidates_end_at_the_first_route_without_conditions() -> None:
             route("g", "/", methods=("GET",)),
         )
     ]
-    leaf = Leaf(entries, 0)
+    leaf = Leaf(entries, (0, 0, (), False, "/"))
     assert [e.route.name for e in leaf["GET"]] == ["ex:g"]
     assert [e.route.name for e in leaf["HEAD"]] == ["ex:g"]
     assert [e.route.name for e in leaf["PUT"]] == ["ex:h", "ex:a"]

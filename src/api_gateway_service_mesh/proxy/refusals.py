@@ -44,6 +44,7 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "external-denied": RefusalKind("UAEX", "a service that is asked refuses it"),
         "external-unavailable": RefusalKind("UAEX", "a service that is asked says nothing"),
         "authentication-unavailable": RefusalKind("UAEX", "keys to check the caller with are not there yet"),
+        "login-failed": RefusalKind("UAEX", "a login did not come to its end"),
         "fault-injected": RefusalKind("FI", "a fault is injected on purpose"),
         "overloaded": RefusalKind("shed", "the overload guard or adaptive concurrency sheds load"),
         "maintenance": RefusalKind("MM", "maintenance mode"),

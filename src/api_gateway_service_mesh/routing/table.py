@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.model import Mesh, Route
@@ -36,10 +35,13 @@ class RoutingTable:
     """
 
     __slots__ = (
-        "__dict__",
         "_any",
+        "_by_iri",
         "_exact",
+        "_findings",
+        "_needs_headers",
         "_only",
+        "_places",
         "_reach",
         "_wildcards",
         "entries",
@@ -84,6 +86,11 @@ class RoutingTable:
             elif kind == 0:
                 self._exact[name] = (group, *self._suffix_chain(name))
         self._only: _Chain = () if self._wildcards or self._exact else self._any
+        # Worked out when first asked for. Not by cached_property: compiled, it would be worked out every time.
+        self._by_iri: dict[str, RouteEntry] | None = None
+        self._needs_headers: bool | None = None
+        self._places: dict[RouteEntry, int] | None = None
+        self._findings: tuple[Finding, ...] | None = None
 
     def __repr__(self) -> str:
         hosts = len(self._exact) + len(self._wildcards) + len(self._any)
@@ -145,30 +152,38 @@ class RoutingTable:
         found = (*self._exact.values(), *self._wildcards.values(), *((self._any,) if self._any else ()))
         return tuple(sorted(found, key=lambda chain: chain[0].host))
 
-    @cached_property
+    @property
     def by_iri(self) -> dict[str, RouteEntry]:
         """The entries by the IRI of their route. Not to be changed."""
-        return {entry.route.iri: entry for entry in self.entries}
+        found = self._by_iri
+        if found is None:
+            found = self._by_iri = {entry.route.iri: entry for entry in self.entries}
+        return found
 
-    @cached_property
+    @property
     def needs_headers(self) -> bool:
         """Whether a route has header predicates."""
-        return any(entry.route.match.headers for entry in self.entries)
+        found = self._needs_headers
+        if found is None:
+            found = self._needs_headers = any(entry.route.match.headers for entry in self.entries)
+        return found
 
     def place(self, entry: RouteEntry) -> int:
         """Where an entry stands, counted from 0."""
-        return self._places[entry]
+        found = self._places
+        if found is None:
+            found = self._places = {entry: place for place, entry in enumerate(self.entries)}
+        return found[entry]
 
-    @cached_property
-    def _places(self) -> dict[RouteEntry, int]:
-        return {entry: place for place, entry in enumerate(self.entries)}
-
-    @cached_property
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """Warnings: routes that never answer, and pairs that only their IRI orders, each with a witness request."""
-        from .shadow import table_findings
+        found = self._findings
+        if found is None:
+            from .shadow import table_findings
 
-        return (*self.warnings, *table_findings(self))
+            found = self._findings = (*self.warnings, *table_findings(self))
+        return found
 
     def _chain(self, host: str) -> _Chain:
         if host[-1:] == ".":
@@ -273,7 +288,7 @@ def recompile_table(table: RoutingTable, mesh: Mesh) -> RoutingTable:
     for iri in known:
         del now[iri]
     now.update({entry.route.iri: entry for entry in made})
-    after.__dict__["by_iri"] = now
+    after._by_iri = now
     return after
 
 

@@ -203,7 +203,11 @@ def _fields(block: bytes) -> Fields:
         name = name.lower()
         if colon and name not in _CONNECTION:
             value = value.strip(b" \t")
-            fields.append(NeverIndexedHeader(name, value) if name in _SECRET else (name, value))
+            # Two statements, not one conditional: compiled, the conditional's value would be a plain pair.
+            if name in _SECRET:
+                fields.append(NeverIndexedHeader(name, value))
+            else:
+                fields.append((name, value))
     return fields
 
 
