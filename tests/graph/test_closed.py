@@ -17,7 +17,7 @@ from tests.support.turtle import configuration
         ("ex:a a agw:route .", "agw:route", "agw:Route"),
         ("ex:a a agw:Zebra .", "agw:Zebra", None),
         ("ex:a rdfs:subClassOf agw:Rout .", "agw:Rout", "agw:Route"),
-        ("agw:mine a agw:Timeout ; agw:timeoutSeconds 1 .", "agw:mine", None),
+        ("agw:ours a agw:Timeout ; agw:timeoutSeconds 1 .", "agw:ours", None),
         ("ex:a agw:Route ex:b .", "agw:Route", "agw:hasRoute"),
         ("ex:a a agw:routePath .", "agw:routePath", "agw:Route"),
     ],

@@ -13,6 +13,7 @@ import io
 import logging
 import pickle
 from collections.abc import Callable
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,9 @@ def save_snapshot(path: Path, key: str, mesh: Mesh, disk: Disk | None = None) ->
     Raises:
         OSError: it was not written; what was there is.
     """
-    body = pickle.dumps(mesh, protocol=pickle.HIGHEST_PROTOCOL)
+    written = io.BytesIO()
+    _Pickler(written, protocol=pickle.HIGHEST_PROTOCOL).dump(mesh)
+    body = written.getvalue()
     write_durably(path, _MAGIC + f"{key} {hashlib.sha256(body).hexdigest()}\n".encode() + body, disk)
 
 
@@ -124,6 +127,14 @@ class Keeper:
                 )
             except OSError as error:
                 _log.warning("%s is not written: %s", self._path, error)
+
+
+class _Pickler(pickle.Pickler):
+    """Writes a member of an enumeration as its class and value: up to Python 3.11.3 it would be a call of getattr,
+    which the reader has no reason to allow."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):

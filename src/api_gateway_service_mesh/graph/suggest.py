@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 __all__ = ["nearest"]
 
-_CUTOFF = 0.62
+_CUTOFF = 0.6
 
 
 def nearest(wrong: str, candidates: Iterable[str]) -> str | None:

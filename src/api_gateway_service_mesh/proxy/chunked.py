@@ -16,8 +16,9 @@ MAX_EXTENSION_BYTES = 16 * 1024
 MAX_TRAILER_BYTES = 8 * 1024
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'
-_EXTENSION = rb"(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*+"
+_QDTEXT = rb"[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*+"
+_QUOTED = rb'"' + _QDTEXT + rb"(?:\\[\t \x21-\x7e\x80-\xff]" + _QDTEXT + rb')*"'
+_EXTENSION = rb"(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(" + _EXTENSION + rb")\r\n")
 _SIZE_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,15}(?:\r?\Z|[;\r])")
 _TRAILER = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n")

@@ -30,7 +30,7 @@ from .request_line import HeadError, judged_host
 __all__ = ["Block", "HeadReader", "Marks"]
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_TOKEN_LIST: Final = re.compile(rb"[ \t]*(?:" + _NAME + rb")?[ \t]*(?:,[ \t]*(?:" + _NAME + rb")?[ \t]*)*+")
+_TOKEN_LIST: Final = re.compile(rb"[ \t]*+(?:" + _NAME + rb")?[ \t]*+(?:,[ \t]*+(?:" + _NAME + rb")?[ \t]*+)*")
 #: Connection may not take these away (RFC 9110 §7.6.1: not end-to-end fields; here also what was authenticated with).
 _NOT_CONNECTION_NAMED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"authorization", b"cookie")

@@ -49,7 +49,7 @@ METHODS: Final[dict[bytes, str]] = {
 # (method, target, path, query or None, minor). Paths without %, ;, \ and without a segment that begins with a dot
 # need no further look; all others go through `parse_line`.
 FAST_LINE: Final = re.compile(
-    rb"([A-Z]{3,16}) (((?:/(?!\.)[A-Za-z0-9_\-~.!$&'()*+,:=@]*+)++)(?:\?([\x21\x22\x24-\x7e]*+))?) HTTP/1\.([01])\r\n"
+    rb"([A-Z]{3,16}) (((?:/(?!\.)[A-Za-z0-9_\-~.!$&'()*+,:=@]*+)+)(?:\?([\x21\x22\x24-\x7e]*+))?) HTTP/1\.([01])\r\n"
 )
 _LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++) ([^ \r\n]++) HTTP/(\d)\.(\d)\r\n")
 _TARGET: Final = re.compile(rb"[\x21\x22\x24-\x7e]++")

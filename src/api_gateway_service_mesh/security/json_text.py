@@ -13,7 +13,7 @@ __all__ = ["MAX_DEPTH", "read_object"]
 
 MAX_DEPTH = 10
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*"')
 _BRACKET = re.compile(r"[\[\]{}]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
