@@ -11,6 +11,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import dns.exception
+import dns.message
+import dns.query
 import pytest
 
 from api_gateway_service_mesh.discovery import Instance, Instances, SourceError
@@ -22,9 +25,16 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no dnsmasq: see .ci/ser
 
 
 def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Free for both, UDP and TCP: a name server wants both."""
+    while True:
+        with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+            stream.bind(("127.0.0.1", 0))
+            port = int(stream.getsockname()[1])
+            try:
+                datagram.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class NameServer:
@@ -59,11 +69,14 @@ class NameServer:
 def server(tmp_path: Path) -> Iterator[NameServer]:
     running = NameServer(tmp_path)
     try:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with socket.socket() as sock:
-                if sock.connect_ex(("127.0.0.1", running.port)) == 0:
+        deadline = time.monotonic() + 20
+        question = dns.message.make_query("users.test", "A")
+        while True:
+            try:
+                if dns.query.udp(question, "127.0.0.1", timeout=0.5, port=running.port).answer:
                     break
+            except (dns.exception.Timeout, OSError):
+                assert running.process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
         yield running
     finally:
