@@ -366,6 +366,7 @@ class AGW(metaclass=_Closed):
     registryAddress: Final = f"{NAMESPACE}registryAddress"
     registryTokenRef: Final = f"{NAMESPACE}registryTokenRef"
     datacenter: Final = f"{NAMESPACE}datacenter"
+    fetchInterval: Final = f"{NAMESPACE}fetchInterval"
     discoveryName: Final = f"{NAMESPACE}discoveryName"
     discoveryTag: Final = f"{NAMESPACE}discoveryTag"
     recordType: Final = f"{NAMESPACE}recordType"

@@ -39,6 +39,15 @@ def test_everything_stated_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "env:TOKEN" not in str(mesh.upstreams[0].endpoints)
 
 
+def test_how_often_eureka_is_asked() -> None:
+    mesh = _mesh(
+        """ex:c a agw:ServiceRegistry ; agw:registryType "eureka" ; agw:registryAddress "http://eureka:8761/eureka" ;
+            agw:fetchInterval "PT2S"^^xsd:dayTimeDuration ."""
+    )
+    registry = Registry(X + "c", RegistryType.EUREKA, "http://eureka:8761/eureka", interval_seconds=2.0)
+    assert mesh.upstreams[0].discovery == Discovery(X + "d", registry, "users")
+
+
 def test_name_servers_of_the_system_need_no_address() -> None:
     mesh = _mesh('ex:c a agw:ServiceRegistry ; agw:registryType "dns" . ex:d agw:recordType "SRV" .')
     assert mesh.upstreams[0].discovery == Discovery(
@@ -51,6 +60,7 @@ def test_name_servers_of_the_system_need_no_address() -> None:
     [
         ('ex:c a agw:ServiceRegistry ; agw:registryType "dns" .', "discovery-port"),
         ('ex:c a agw:ServiceRegistry ; agw:registryType "consul" .', "registry-address"),
+        ('ex:c a agw:ServiceRegistry ; agw:registryType "eureka" .', "registry-address"),
     ],
 )
 def test_what_is_missing_is_said(text: str, code: str) -> None:

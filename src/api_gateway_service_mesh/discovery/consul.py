@@ -17,10 +17,9 @@ from urllib.parse import quote
 
 import aiohttp
 
-from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import Discovery
-from api_gateway_service_mesh.security.secret import read_secret
 
+from .asking import base_url, excerpt, limited, token
 from .source import Instance, Instances, SourceError
 
 __all__ = ["ConsulSource"]
@@ -29,8 +28,6 @@ _WAIT_SECONDS = 30
 _GRACE_SECONDS = 10.0
 """Consul adds up to a sixteenth to the wait; the rest is for the answer itself."""
 _BETWEEN_SECONDS = 0.1
-_MOST_BYTES = 64 * 1024 * 1024
-_EXCERPT = 200
 
 
 class ConsulSource:
@@ -59,19 +56,17 @@ class ConsulSource:
 
     async def _ask(self, session: aiohttp.ClientSession, index: int) -> tuple[int, tuple[Instance, ...]]:
         wanted = self._discovery
-        base = (wanted.registry.address or "").rstrip("/")
         query = [("passing", "1"), *(("tag", tag) for tag in wanted.tags)]
         if wanted.registry.datacenter:
             query.append(("dc", wanted.registry.datacenter))
         if index:
             query += [("index", str(index)), ("wait", f"{self._wait}s")]
-        url = f"{base if '://' in base else 'http://' + base}/v1/health/service/{quote(wanted.name, safe='')}"
+        url = f"{base_url(wanted.registry)}/v1/health/service/{quote(wanted.name, safe='')}"
         try:
             async with session.get(url, params=query, headers=self._headers(), allow_redirects=False) as answer:
                 if answer.status != 200:
-                    said = (await answer.content.read(_EXCERPT)).decode("utf-8", "replace").strip()
-                    raise SourceError(f"Consul answers {answer.status}: {said}")
-                body = await _limited(answer)
+                    raise SourceError(f"Consul answers {answer.status}: {await excerpt(answer)}")
+                body = await limited(answer)
                 told = max(1, int(answer.headers["X-Consul-Index"]))
             return told, await asyncio.to_thread(self._read, body)
         except aiohttp.ClientError as error:
@@ -80,13 +75,8 @@ class ConsulSource:
             raise SourceError(f"this is no answer of Consul: {type(error).__name__}: {error}") from error
 
     def _headers(self) -> dict[str, str]:
-        reference = self._discovery.registry.token_ref
-        if reference is None:
-            return {}
-        try:
-            return {"X-Consul-Token": read_secret(reference)}
-        except AgwError as error:
-            raise SourceError(error.message) from error
+        known = token(self._discovery.registry)
+        return {} if known is None else {"X-Consul-Token": known}
 
     def _read(self, body: bytes) -> tuple[Instance, ...]:
         entries = json.loads(body)
@@ -106,14 +96,3 @@ class ConsulSource:
         weight = (service.get("Weights") or {}).get("Passing", 1)
         zone = str(locality.get("Zone") or meta.get("zone") or "")
         return Instance(address, port, max(0, int(weight)), zone, labels=tuple(sorted(labels)))
-
-
-async def _limited(answer: aiohttp.ClientResponse) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.content.iter_any():
-        size += len(part)
-        if size > _MOST_BYTES:
-            raise SourceError(f"the answer is longer than {_MOST_BYTES} bytes")
-        parts.append(part)
-    return b"".join(parts)

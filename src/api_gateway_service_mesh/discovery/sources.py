@@ -15,6 +15,10 @@ def source_of(discovery: Discovery) -> Source:
         from .consul import ConsulSource
 
         return ConsulSource(discovery)
+    if discovery.registry.type is RegistryType.EUREKA:
+        from .eureka import EurekaSource
+
+        return EurekaSource(discovery)
     from .dns import DnsSource
 
     return DnsSource(discovery)

@@ -13,6 +13,7 @@ class RegistryType(StrEnum):
 
     DNS = "dns"
     CONSUL = "consul"
+    EUREKA = "eureka"
 
 
 class RecordType(StrEnum):
@@ -26,13 +27,15 @@ class RecordType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Registry:
     """A directory of running instances (``agw:ServiceRegistry``). ``address``: ``host:port`` of a name server (None:
-    those of the system), or the URL of a registry's HTTP interface. ``token_ref`` is a reference, never the token."""
+    those of the system), or the URL of a registry's HTTP interface. ``token_ref`` is a reference, never the token. A
+    registry that cannot be waited on (Eureka) is asked every ``interval_seconds``."""
 
     iri: str
     type: RegistryType
     address: str | None = None
     token_ref: str | None = None
     datacenter: str | None = None
+    interval_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

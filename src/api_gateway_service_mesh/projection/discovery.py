@@ -16,6 +16,7 @@ from .secret import secret_reference
 __all__ = ["DiscoveryRegistryRow", "DiscoveryRow", "DiscoveryTagRow", "discoveries", "registries"]
 
 _DEFAULTS = Discovery("", Registry("", RegistryType.DNS), "")
+_USUAL = {RegistryType.CONSUL: "http://127.0.0.1:8500", RegistryType.EUREKA: "http://127.0.0.1:8761/eureka"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class DiscoveryRegistryRow:
     address: str | None
     token_ref: str | None
     datacenter: str | None
+    interval: str | None
 
 
 def registries(rows: Iterable[DiscoveryRegistryRow], reading: Reading) -> dict[str, Registry]:
@@ -64,6 +66,7 @@ def registries(rows: Iterable[DiscoveryRegistryRow], reading: Reading) -> dict[s
             row.address,
             secret_reference(iri, AGW.registryTokenRef, row.token_ref, reading, noun="token"),
             row.datacenter,
+            reading.seconds(iri, AGW.fetchInterval, row.interval, _DEFAULTS.registry.interval_seconds),
         )
     return found
 
@@ -126,5 +129,5 @@ def _check(made: Discovery, reading: Reading) -> None:
             f"{name_of(made.registry.iri)} does not say where it is",
             made.registry.iri,
             AGW.registryType,
-            remedy='add agw:registryAddress "http://127.0.0.1:8500"',
+            remedy=f'add agw:registryAddress "{_USUAL[kind]}"',
         )

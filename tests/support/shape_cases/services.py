@@ -57,6 +57,7 @@ SERVICES = [
         ("ex:service agw:hasServiceDiscovery ex:bare . ex:bare a agw:ServiceDiscovery .", "what it looks up, or where"),
         ('ex:route agw:discoveryName "users" .', "belong to an agw:ServiceDiscovery"),
         ('ex:route agw:registryType "dns" .', "belong to an agw:ServiceRegistry"),
+        ('ex:route agw:fetchInterval "PT1S"^^xsd:dayTimeDuration .', "belong to an agw:ServiceRegistry"),
     ),
     *right(
         "discovery",
@@ -64,6 +65,7 @@ SERVICES = [
         f'{REGISTRY} ; agw:registryAddress "https://consul.internal:8501" ; agw:datacenter "eu1" ; '
         'agw:registryTokenRef "env:TOKEN" .',
         'ex:names a agw:ServiceRegistry ; agw:registryType "dns" ; agw:registryAddress "[::1]:53" .',
+        'ex:eureka a agw:ServiceRegistry ; agw:registryType "eureka" ; agw:registryAddress "http://eureka:8761/eureka" .',
     ),
     *wrong(
         "discovery",
@@ -85,6 +87,7 @@ SERVICES = [
     *duration("minimumTtl", LOOKUP),
     *duration("maximumTtl", LOOKUP),
     *duration("emptyAfter", LOOKUP),
+    *duration("fetchInterval", REGISTRY),
     *reference("hasHealthCheck", "ex:service", "HealthCheck", "No such HealthCheck"),
     *reference("hasMutualTLS", "ex:service", "MutualTLS", "one MutualTLS"),
     *reference("hasServiceMesh", "ex:service", "ServiceMesh", "a ServiceMesh that is defined"),

@@ -1,0 +1,58 @@
+"""What registries asked over HTTP have in common: where they are, and an answer of bounded length."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.model import Registry
+from api_gateway_service_mesh.security.secret import read_secret
+
+from .source import SourceError
+
+__all__ = ["MOST_BYTES", "base_url", "excerpt", "limited", "token"]
+
+MOST_BYTES = 64 * 1024 * 1024
+"""The longest answer that is read, unpacked."""
+_EXCERPT = 200
+
+
+def base_url(registry: Registry, scheme: str = "http") -> str:
+    """Where `registry` is asked, without a slash at the end."""
+    address = (registry.address or "").rstrip("/")
+    return address if "://" in address else f"{scheme}://{address}"
+
+
+def token(registry: Registry) -> str | None:
+    """The token for `registry`, read anew.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    if registry.token_ref is None:
+        return None
+    try:
+        return read_secret(registry.token_ref)
+    except AgwError as error:
+        raise SourceError(error.message) from error
+
+
+async def limited(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body.
+
+    Raises:
+        SourceError: it is longer than `MOST_BYTES`.
+    """
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise SourceError(f"the answer is longer than {MOST_BYTES} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def excerpt(answer: aiohttp.ClientResponse) -> str:
+    """How a refusal begins."""
+    return (await answer.content.read(_EXCERPT)).decode("utf-8", "replace").strip()
