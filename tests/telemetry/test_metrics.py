@@ -8,7 +8,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample, render_metrics
+from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Pattern, Sample, render_metrics
+from api_gateway_service_mesh.telemetry.metrics import cumulative
 
 _SAMPLE = re.compile(r'(?P<name>[a-z_]+)(?:\{(?P<labels>(?:[a-z_]+="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? (?P<value>\S+)')
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\n"])*)"')
@@ -63,3 +64,23 @@ def test_histograms_are_cumulative(counts: list[int]) -> None:
     assert 'le="+Inf"' in text
     assert 'le="1"' in text
     assert not any(math.isinf(value) for value in values)
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))), st.integers(0, 2**53))
+def test_a_pattern_writes_what_samples_would(label: str, count: int) -> None:
+    rows = [(("state", "100%"),), (("state", 'a "b"\\'), ("more", "m"))]
+    pattern = Pattern("agw_x", Kind.COUNTER, "route", rows)
+    samples = [Sample(count + at, (("route", label), *row)) for at, row in enumerate(rows)]
+    lines = pattern.lines(label, (count, count + 1))
+    for openmetrics in (False, True):
+        made = render_metrics([Family("agw_x", "X.", Kind.COUNTER, (), (lines,))], openmetrics=openmetrics)
+        assert made == render_metrics([Family("agw_x", "X.", Kind.COUNTER, samples)], openmetrics=openmetrics)
+
+
+@given(st.lists(st.integers(0, 1000), min_size=3, max_size=3), st.floats(0, 1e6))
+def test_a_pattern_of_a_histogram_writes_what_it_would(counts: list[int], total: float) -> None:
+    bounds = (0.1, 1.0)
+    lines = Pattern.histogram("agw_seconds", "route", bounds).lines("r", cumulative(counts, total))
+    sample = Histogram(bounds, counts, total, (("route", "r"),))
+    made = render_metrics([Family("agw_seconds", "S.", Kind.HISTOGRAM, (), (lines,))])
+    assert made == render_metrics([Family("agw_seconds", "S.", Kind.HISTOGRAM, [sample])])

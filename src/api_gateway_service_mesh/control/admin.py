@@ -39,6 +39,7 @@ from .principals import Principals, admin_tls, load_principals
 from .problems import problems
 from .questions import bound, question, questions
 from .reference_http import reference_paths, reference_routes
+from .series import Series
 from .shapes_http import ShapesEndpoint
 from .sparql.dataset import NAMED_GRAPHS
 from .sparql.formats import GRAPH_TYPES, RESULT_TYPES, choose, formats_for
@@ -51,6 +52,7 @@ __all__ = ["AdminServer", "admin_application"]
 
 _SUPERVISOR: web.AppKey[Supervisor] = web.AppKey("supervisor", Supervisor)
 _SHAPES: web.AppKey[ShapesEndpoint] = web.AppKey("shapes", ShapesEndpoint)
+_SERIES: web.AppKey[Series] = web.AppKey("series", Series)
 _VOID = "http://rdfs.org/ns/void#"
 _BODY_BYTES = 1024 * 1024
 
@@ -74,6 +76,7 @@ def admin_application(
     )
     app[_SUPERVISOR] = supervisor
     app[_SHAPES] = ShapesEndpoint()
+    app[_SERIES] = Series()
     app.on_response_prepare.append(harden)
     app.add_routes(
         [
@@ -183,9 +186,13 @@ async def _metrics(request: web.Request) -> web.Response:
     )
     openmetrics = form == "openmetrics"
     live, counters = supervisor.live, supervisor.counters
-    text = await asyncio.to_thread(lambda: render_metrics(metric_families(live, counters), openmetrics=openmetrics))
+    series = request.app[_SERIES]
+
+    def scrape() -> bytes:
+        return render_metrics(metric_families(live, counters, series), openmetrics=openmetrics).encode()
+
     headers = {"Content-Type": OPENMETRICS_TYPE if openmetrics else PROMETHEUS_TYPE}
-    return web.Response(body=text.encode(), headers=headers)
+    return web.Response(body=await asyncio.to_thread(scrape), headers=headers)
 
 
 async def _sparql(request: web.Request) -> web.Response:

@@ -10,35 +10,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.discovery import Standing
 from api_gateway_service_mesh.model import (
-    Authorization,
-    AuthorizationPolicy,
-    AuthorizationRule,
     Breaker,
     Certificate,
-    ClientCertificate,
-    DirectResponse,
     Discovery,
     Endpoint,
-    ExternalAuthorization,
-    Fault,
     Hedging,
-    Maintenance,
     Mesh,
     Mirror,
-    OpenIdLogin,
     Purpose,
     RateLimit,
-    Redirect,
     RedisStore,
     Retry,
-    Rewrite,
     Route,
     SplitTarget,
-    TokenIntrospection,
     Tracing,
     Upstream,
 )
@@ -49,7 +38,6 @@ from api_gateway_service_mesh.policies import (
     BulkheadTotals,
     CanaryState,
     CellStore,
-    CircuitBreaker,
     EndpointTotals,
     HealthState,
     HedgeTotals,
@@ -58,10 +46,8 @@ from api_gateway_service_mesh.policies import (
     RouteTotals,
     ShareTotals,
     SpanTotals,
-    breaker_units,
-    budget_key,
-    budgeted,
     limiter,
+    read_breaker,
     read_budget,
     read_bulkhead,
     read_ejection,
@@ -84,6 +70,7 @@ from api_gateway_service_mesh.policies.refusal import read_refusals
 from api_gateway_service_mesh.proxy.refusals import NUMBERS
 
 from .audit import Audit
+from .inventory import Counted, Inventory
 from .issuing import RenewalStatus
 from .plane import Proxy
 from .rollout import Decided, canary_machines
@@ -97,22 +84,6 @@ __all__ = ["BreakerStatus", "Counted", "Live"]
 
 
 _BAD = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
-
-
-Counted = (
-    Maintenance
-    | ClientCertificate
-    | AuthorizationPolicy
-    | AuthorizationRule
-    | ExternalAuthorization
-    | TokenIntrospection
-    | OpenIdLogin
-    | Fault
-    | Redirect
-    | DirectResponse
-    | Rewrite
-    | Mirror
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +117,11 @@ class Live:
     """Of certificates that an authority issues, by their IRI."""
     _files: FileFacts = field(default_factory=FileFacts, repr=False)
 
+    @cached_property
+    def inventory(self) -> Inventory:
+        """What there is to look at."""
+        return Inventory(self.mesh, self.slots)
+
     @property
     def snapshot(self) -> Snapshot:
         """What workers serve."""
@@ -153,8 +129,8 @@ class Live:
 
     def routes(self) -> Iterator[tuple[Route, RouteTotals]]:
         """Every route with its counters."""
-        for route in self.mesh.routes:
-            yield route, read_route(self.cells.view, self.slots["route", route.iri], self.workers)
+        for route, base in self.inventory.routes:
+            yield route, read_route(self.cells.view, base, self.workers)
 
     def log(self) -> LogTotals | None:
         """What became of the access log's lines; None when there is no log."""
@@ -169,21 +145,18 @@ class Live:
 
     def rate_limits(self) -> Iterator[tuple[RateLimit, RateLimitTotals]]:
         """Every rate limit once, with its decisions."""
-        limits = {limit.iri: limit for route in self.mesh.routes for limit in route.rate_limits}
-        for iri, limit in limits.items():
-            yield limit, read_rate_limit(self.cells.view, self.slots["rate_limit_count", iri], self.workers)
+        for limit, base in self.inventory.rate_limits:
+            yield limit, read_rate_limit(self.cells.view, base, self.workers)
 
     def breaker_units(self) -> Iterator[tuple[BreakerUnit, BreakerStatus]]:
         """Every state of every breaker once."""
         now = time.monotonic()
-        for unit in breaker_units(self.mesh):
-            machine = CircuitBreaker(unit.breaker, self.cells.view, self.slots[unit.key])
-            yield unit, BreakerStatus(machine.state(now), machine.opened_total)
+        for unit, base in self.inventory.breaker_units:
+            yield unit, BreakerStatus(*read_breaker(self.cells.view, base, now))
 
     def redis_stores(self) -> Iterator[tuple[RedisStore, str]]:
         """Every Redis server that a limiter is shared through, once, with its state."""
-        limits = (limit for route in self.mesh.routes for limit in route.rate_limits)
-        stores = {limit.store.iri: limit.store for limit in limits if limit.store is not None}
+        stores = {limit.store.iri: limit.store for limit, _ in self.inventory.rate_limits if limit.store is not None}
         for iri, store in stores.items():
             yield store, read_store_state(self.cells.view, self.slots["redis", iri], self.workers)
 
@@ -208,26 +181,8 @@ class Live:
 
     def events(self) -> Iterator[tuple[Counted, tuple[int, ...]]]:
         """Every policy that counts its deeds by kind once (`policies.event`), with the counts."""
-        found: dict[str, Counted] = {}
-        for route in self.mesh.routes:
-            for policy in (
-                route.maintenance,
-                *(route.authorization.policies if route.authorization is not None else ()),
-                *(_rules(route.authorization) if route.authorization is not None else ()),
-                route.external_authorization,
-                *(route.authentication.introspections if route.authentication is not None else ()),
-                *(route.authentication.logins if route.authentication is not None else ()),
-                route.client_certificate,
-                *route.faults,
-                route.redirect,
-                route.direct,
-                route.rewrite,
-                *route.mirrors,
-            ):
-                if policy is not None:
-                    found[policy.iri] = policy
-        for iri, policy in found.items():
-            yield policy, read_events(self.cells.view, self.slots["event", iri], self.workers)
+        for policy, base in self.inventory.counted:
+            yield policy, read_events(self.cells.view, base, self.workers)
 
     def mirrors(self) -> Iterator[tuple[Mirror, RouteTotals]]:
         """Every mirror once, with what became of its copies."""
@@ -259,34 +214,26 @@ class Live:
 
     def breakers(self) -> Iterator[tuple[Breaker, BreakerStatus]]:
         """Every breaker once."""
-        found: dict[Breaker, BreakerStatus] = {
-            route.breaker: BreakerStatus(BreakerState.CLOSED, 0)
-            for route in self.mesh.routes
-            if route.breaker is not None
-        }
+        found: dict[int, BreakerStatus] = {}
         for unit, status in self.breaker_units():
-            so_far = found[unit.breaker]
-            worst = max(so_far.state, status.state, key=_BAD.index)
-            found[unit.breaker] = BreakerStatus(worst, so_far.opened_total + status.opened_total)
-        yield from found.items()
+            so_far = found.get(id(unit.breaker))
+            if so_far is not None:
+                worst = max(so_far.state, status.state, key=_BAD.index)
+                status = BreakerStatus(worst, so_far.opened_total + status.opened_total)
+            found[id(unit.breaker)] = status
+        for breaker in self.inventory.breakers:
+            yield breaker, found.get(id(breaker), BreakerStatus(BreakerState.CLOSED, 0))
 
     def retries(self) -> Iterator[tuple[Retry, BudgetTotals]]:
         """Every retry policy once, with what its budgets granted and refused."""
-        policies = {route.retry.iri: route.retry for route in self.mesh.routes if route.retry is not None}
-        totals = dict.fromkeys(policies, BudgetTotals(0, 0))
-        for policy, upstream in budgeted(self.mesh):
-            base = self.slots[budget_key(policy, upstream)]
-            if policy not in totals:
-                continue  # of a hedging without a retry policy
-            one, so_far = read_budget(self.cells.view, base, self.workers), totals[policy]
-            totals[policy] = BudgetTotals(so_far.granted + one.granted, so_far.refused + one.refused)
-        for iri, retry in policies.items():
-            yield retry, totals[iri]
+        for retry, bases in self.inventory.retries:
+            each = [read_budget(self.cells.view, base, self.workers) for base in bases]
+            yield retry, BudgetTotals(sum(one.granted for one in each), sum(one.refused for one in each))
 
     def bulkheads(self) -> Iterator[tuple[Upstream, BulkheadTotals]]:
         """Every service, with what is under way to it and what its pool's bounds refused."""
-        for upstream in self.mesh.upstreams:
-            yield upstream, read_bulkhead(self.cells.view, self.slots["bulkhead", upstream.iri], self.workers)
+        for upstream, base in self.inventory.upstreams:
+            yield upstream, read_bulkhead(self.cells.view, base, self.workers)
 
     def hedgings(self) -> Iterator[tuple[Hedging, HedgeTotals]]:
         """Every hedging once, with its attempts."""
@@ -302,24 +249,16 @@ class Live:
 
     def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
         """Every endpoint once, with its counters and health."""
-        endpoints = {endpoint.iri: endpoint for upstream in self.mesh.upstreams for endpoint in upstream.endpoints}
         view = self.cells.view
-        for iri, endpoint in endpoints.items():
-            totals = read_endpoint(view, self.slots["endpoint", iri], self.workers)
-            yield endpoint, totals, read_health(view, self.slots["health", iri])
+        for endpoint, base, health in self.inventory.endpoints:
+            yield endpoint, read_endpoint(view, base, self.workers), read_health(view, health)
 
     def ejections(self) -> Iterator[tuple[Endpoint, float, int]]:
         """Every endpoint that outlier detection watches: for how many seconds more it is ejected (0: it is not), and
         how often it was."""
         now = time.monotonic()
-        watched = {
-            endpoint.iri: endpoint
-            for upstream in self.mesh.upstreams
-            if upstream.outlier is not None
-            for endpoint in upstream.endpoints
-        }
-        for iri, endpoint in watched.items():
-            until, times = read_ejection(self.cells.view, self.slots["health", iri])
+        for endpoint, base in self.inventory.ejectable:
+            until, times = read_ejection(self.cells.view, base)
             yield endpoint, max(0.0, until - now), times
 
     def probed(self) -> Iterator[tuple[Endpoint, bool]]:
@@ -342,8 +281,3 @@ class Live:
             chain = self._files.of(certificate)
             if chain:
                 yield certificate, chain
-
-
-def _rules(authorization: Authorization) -> Iterator[AuthorizationRule]:
-    for policy in authorization.policies:
-        yield from policy.rules

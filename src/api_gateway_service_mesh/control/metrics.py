@@ -12,11 +12,12 @@ from platform import python_version
 
 from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.discovery import DiscoveryState
-from api_gateway_service_mesh.policies import BUCKET_SECONDS, BreakerState, HealthState
-from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Sample
+from api_gateway_service_mesh.policies import read_rate_limit
+from api_gateway_service_mesh.telemetry import Family, Kind, Sample
 
 from .certificates import certificate_families
 from .live import Live
+from .series import Series
 from .traffic import traffic_families
 
 __all__ = ["ControlCounters", "metric_families"]
@@ -37,16 +38,17 @@ class ControlCounters:
     """What is the matter with workers that end again and again."""
 
 
-def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Family]:
-    """All families; without `live` (still starting) only the control process's."""
+def metric_families(live: Live | None, counters: ControlCounters, series: Series | None = None) -> Iterator[Family]:
+    """All families; without `live` (still starting) only the control process's. `series` remembers the last scrape."""
+    series = series or Series()
     about = (("version", resources.version()), ("build", resources.build()), ("python", python_version()))
     yield Family("agw_build", "What runs: a data plane compiled to C or interpreted.", Kind.INFO, (Sample(1, about),))
     if live is not None:
-        yield from _routes(live)
-        yield from _policies(live)
+        yield from _routes(live, series)
+        yield from _policies(live, series)
         yield from traffic_families(live)
-        yield from _bulkheads(live)
-        yield from _endpoints(live)
+        yield from series.bulkheads(live)
+        yield from _endpoints(live, series)
         yield from certificate_families(live)
         yield from _discovery(live)
         yield from _log(live)
@@ -75,39 +77,18 @@ def metric_families(live: Live | None, counters: ControlCounters) -> Iterator[Fa
         yield Family(name, text, Kind.COUNTER, (Sample(value),))
 
 
-def _routes(live: Live) -> Iterator[Family]:
-    requests: list[Sample] = []
-    errors: list[Sample] = []
-    durations: list[Histogram] = []
-    sizes: list[Sample] = []
-    for route, totals in live.routes():
-        label = ("route", route.iri)
-        classes = [(f"{number}xx", count) for number, count in enumerate(totals.by_class, 1)]
-        classes.append(("none", totals.unanswered))
-        requests += [Sample(count, (label, ("code_class", name))) for name, count in classes if count or name == "2xx"]
-        errors.append(Sample(totals.gateway_errors, (label,)))
-        durations.append(Histogram(BUCKET_SECONDS, totals.buckets, totals.seconds, (label,)))
-        sizes.append(Sample(totals.bytes_in, (label, ("direction", "in"))))
-        sizes.append(Sample(totals.bytes_out, (label, ("direction", "out"))))
-    yield Family("agw_requests", "Finished requests by route and class of status.", Kind.COUNTER, requests)
+def _routes(live: Live, series: Series) -> Iterator[Family]:
+    requests, errors, durations, sizes = series.routes(live)
     refusals = [Sample(count, (("kind", kind),)) for kind, count in live.refusals()]
+    yield requests
     yield Family("agw_refusals", "Requests the gateway refused, by kind (the problem's type).", Kind.COUNTER, refusals)
-    yield Family("agw_gateway_errors", "Answers the gateway made itself because of a failure.", Kind.COUNTER, errors)
-    yield Family("agw_request_duration_seconds", "Time from head to the end of the answer.", Kind.HISTOGRAM, durations)
-    yield Family("agw_body_bytes", "Bytes of bodies from clients (in) and to clients (out).", Kind.COUNTER, sizes)
+    yield errors
+    yield durations
+    yield sizes
 
 
-def _policies(live: Live) -> Iterator[Family]:
-    decisions = [
-        Sample(count, (("limiter", limit.iri), ("result", result)))
-        for limit, totals in live.rate_limits()
-        for result, count in (
-            ("admitted", totals.admitted),
-            ("rejected", totals.rejected),
-            *((("shadowed", totals.shadowed),) if limit.shadow else ()),
-        )
-    ]
-    yield Family("agw_rate_limit", "Decisions of rate limiters.", Kind.COUNTER, decisions)
+def _policies(live: Live, series: Series) -> Iterator[Family]:
+    yield from series.rate_limits(live)
     concurrency = [(limit, (("limit", limit.config.iri),)) for limit in live.concurrency_limits()]
     found = [Sample(limit.limit, label) for limit, label in concurrency]
     yield Family("agw_concurrency_limit", "Requests that may be under way at once.", Kind.GAUGE, found)
@@ -121,29 +102,18 @@ def _policies(live: Live) -> Iterator[Family]:
         yield _gauge("agw_overload_pressure", "The worst of what the overload guard watches; 1 is too much.", pressure)
         yield _gauge("agw_overload_accepting", "0 while no connection is accepted.", float(state != "SHUT"))
     yield Family("agw_shed", "Requests refused to spare a backend or the gateway.", Kind.COUNTER, shed)
-    keyed = [limit for limit, _ in live.rate_limits() if limit.keys]
+    keyed = [limit for limit, _ in live.inventory.rate_limits if limit.keys]
     evicted = [Sample(live.evicted_keys(limit), (("limiter", limit.iri),)) for limit in keyed]
     yield Family("agw_rate_limit_evicted_keys", "Keys in use that a limiter had no room for.", Kind.COUNTER, evicted)
     stores = [Sample(float(state != "AWAY"), (("store", store.iri),)) for store, state in live.redis_stores()]
     yield Family("agw_redis_up", "0 while a worker has given up on a Redis server.", Kind.GAUGE, stores)
     fallbacks = [
-        Sample(totals.fallbacks, (("limiter", limit.iri),)) for limit, totals in live.rate_limits() if limit.store
+        Sample(read_rate_limit(live.cells.view, base, live.workers).fallbacks, (("limiter", limit.iri),))
+        for limit, base in live.inventory.rate_limits
+        if limit.store
     ]
     yield Family("agw_rate_limit_fallbacks", "Decisions made without the shared store.", Kind.COUNTER, fallbacks)
-    breakers = list(live.breakers())
-    states = [
-        Sample(int(status.state is state), (("breaker", breaker.iri), ("state", state.name)))
-        for breaker, status in breakers
-        for state in BreakerState
-    ]
-    yield Family("agw_breaker_state", "1 for the state a circuit breaker is in.", Kind.GAUGE, states)
-    opened = [Sample(status.opened_total, (("breaker", breaker.iri),)) for breaker, status in breakers]
-    yield Family("agw_breaker_opened", "How often a circuit breaker opened.", Kind.COUNTER, opened)
-    retries = [
-        Sample(count, (("retry", retry.iri), ("result", result)))
-        for retry, totals in live.retries()
-        for result, count in (("granted", totals.granted), ("refused", totals.refused))
-    ]
+    yield from series.breakers(live)
     hedges = [
         Sample(count, (("hedging", hedging.iri), ("result", result)))
         for hedging, totals in live.hedgings()
@@ -156,35 +126,11 @@ def _policies(live: Live) -> Iterator[Family]:
     ]
     yield Family("agw_spans", "Spans that a collector took, and those that none got.", Kind.COUNTER, spans)
     yield Family("agw_hedges", "Second attempts beside slow first ones, and those that won.", Kind.COUNTER, hedges)
-    yield Family("agw_retries", "Retries that were due, by what the budget said.", Kind.COUNTER, retries)
+    yield from series.retries(live)
 
 
-def _bulkheads(live: Live) -> Iterator[Family]:
-    bulkheads = list(live.bulkheads())
-    waiting = [Sample(totals.pending, (("service", upstream.iri),)) for upstream, totals in bulkheads]
-    yield Family("agw_upstream_pending", "Requests that wait for a connection to a service.", Kind.GAUGE, waiting)
-    refused = [
-        Sample(count, (("service", upstream.iri), ("bound", what.name.lower())))
-        for upstream, totals in bulkheads
-        for what, count in totals.refused.items()
-    ]
-    yield Family("agw_upstream_overflow", "What the bounds of a service's pool refused.", Kind.COUNTER, refused)
-
-
-def _endpoints(live: Live) -> Iterator[Family]:
-    endpoints = list(live.endpoints())
-    active = [Sample(totals.active, (("endpoint", endpoint.iri),)) for endpoint, totals, _ in endpoints]
-    yield Family("agw_endpoint_active_requests", "Requests under way to an endpoint.", Kind.GAUGE, active)
-    attempts = [Sample(totals.requests, (("endpoint", endpoint.iri),)) for endpoint, totals, _ in endpoints]
-    yield Family("agw_endpoint_requests", "Attempts sent to an endpoint.", Kind.COUNTER, attempts)
-    failures = [Sample(totals.failures, (("endpoint", endpoint.iri),)) for endpoint, totals, _ in endpoints]
-    yield Family("agw_endpoint_failures", "Attempts that failed at an endpoint.", Kind.COUNTER, failures)
-    health = [
-        Sample(int(state is health), (("endpoint", endpoint.iri), ("state", state.name)))
-        for endpoint, _, health in endpoints
-        for state in HealthState
-    ]
-    yield Family("agw_endpoint_health", "1 for the state an endpoint is in.", Kind.GAUGE, health)
+def _endpoints(live: Live, series: Series) -> Iterator[Family]:
+    yield from series.endpoints(live)
     ejections = list(live.ejections())
     out = [Sample(int(seconds > 0), (("endpoint", endpoint.iri),)) for endpoint, seconds, _ in ejections]
     yield Family("agw_endpoint_ejected", "1 while outlier detection keeps an endpoint out.", Kind.GAUGE, out)

@@ -16,7 +16,7 @@ more, and when?). `RouteCounters`, `ShareCounters`, `EndpointCounters` and `Rate
 """
 
 from .balancer import EndpointBalancer, balancer_key, make_balancer, prepare_hashes, subset_of
-from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units
+from .breaker import BreakerState, BreakerUnit, CircuitBreaker, breaker_key, breaker_units, read_breaker
 from .budget import BudgetTotals, RetryBudget, budget_key, budgeted, budgeting, read_budget
 from .bulkhead import Bulkhead, BulkheadTotals, Overflow, clear_bulkheads, read_bulkhead
 from .canary import (
@@ -137,6 +137,7 @@ __all__ = [
     "make_balancer",
     "may_hedge",
     "prepare_hashes",
+    "read_breaker",
     "read_budget",
     "read_bulkhead",
     "read_ejection",

@@ -28,7 +28,15 @@ from api_gateway_service_mesh.model import Breaker, BreakerScope, Mesh
 from .lock import NO_LOCK, Lock
 from .row import row
 
-__all__ = ["BreakerState", "BreakerUnit", "CircuitBreaker", "breaker_cells", "breaker_key", "breaker_units"]
+__all__ = [
+    "BreakerState",
+    "BreakerUnit",
+    "CircuitBreaker",
+    "breaker_cells",
+    "breaker_key",
+    "breaker_units",
+    "read_breaker",
+]
 
 
 class BreakerState(IntEnum):
@@ -106,6 +114,15 @@ def breaker_units(mesh: Mesh) -> Iterator[BreakerUnit]:
     return iter(units)
 
 
+def read_breaker(view: memoryview[float], base: int, now: float) -> tuple[BreakerState, int]:
+    """The state of the breaker whose cells begin at `base`, and how often it opened. An open one whose time is over is
+    HALF_OPEN, for it would admit a probe."""
+    state = BreakerState(int(view[base] % 4.0))
+    if state is BreakerState.OPEN and now >= view[base + OPEN_UNTIL]:
+        state = BreakerState.HALF_OPEN
+    return state, int(view[base + OPENED])
+
+
 class CircuitBreaker:
     """One breaker over its cells (see the module's rules). ``lease_seconds`` should exceed the longest a request of the
     route may take."""
@@ -163,11 +180,8 @@ class CircuitBreaker:
             self._lock.release()
 
     def state(self, now: float) -> BreakerState:
-        """For observers: an open breaker whose time is over is HALF_OPEN, for it would admit a probe."""
-        state = BreakerState(int(self._view[self._base] % 4.0))
-        if state is BreakerState.OPEN and now >= self._view[self._base + OPEN_UNTIL]:
-            return BreakerState.HALF_OPEN
-        return state
+        """For observers: see `read_breaker`."""
+        return read_breaker(self._view, self._base, now)[0]
 
     def retry_after_seconds(self, now: float) -> float:
         """How long from `now` until a request has a chance; 0.0 when it has one now."""

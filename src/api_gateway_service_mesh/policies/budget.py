@@ -135,7 +135,8 @@ class BudgetTotals:
 
 def read_budget(view: memoryview[float], base: int, workers: int) -> BudgetTotals:
     """Sum a budget's columns."""
-    columns = [base + worker * BUDGET_CELLS for worker in range(workers)]
-    return BudgetTotals(
-        int(sum(view[column + GRANTED] for column in columns)), int(sum(view[column + REFUSED] for column in columns))
-    )
+    granted = refused = 0.0
+    for column in range(base, base + workers * BUDGET_CELLS, BUDGET_CELLS):
+        granted += view[column + GRANTED]
+        refused += view[column + REFUSED]
+    return BudgetTotals(int(granted), int(refused))

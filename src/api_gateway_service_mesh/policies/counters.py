@@ -134,7 +134,7 @@ def read_route(view: memoryview[float], base: int, workers: int) -> RouteTotals:
         seconds=cells[ROUTE_SECONDS],
         bytes_in=int(cells[ROUTE_BYTES_IN]),
         bytes_out=int(cells[ROUTE_BYTES_OUT]),
-        buckets=tuple(int(count) for count in cells[ROUTE_BUCKETS : ROUTE_BUCKETS + len(BUCKET_SECONDS) + 1]),
+        buckets=tuple(map(int, cells[ROUTE_BUCKETS : ROUTE_BUCKETS + len(BUCKET_SECONDS) + 1])),
     )
 
 
@@ -297,5 +297,7 @@ def _bases(slots: Mapping[tuple[str, str], int], kind: str) -> Iterable[int]:
 
 
 def _summed(view: memoryview[float], base: int, workers: int, size: int) -> list[float]:
-    columns = [row(view[base + worker * size : base + (worker + 1) * size]) for worker in range(workers)]
-    return [sum(cells) for cells in zip(*columns, strict=True)]
+    cells = row(view[base : base + workers * size])
+    if workers == 1:
+        return cells
+    return list(map(sum, zip(*(cells[at : at + size] for at in range(0, workers * size, size)), strict=True)))

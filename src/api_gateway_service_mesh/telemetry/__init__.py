@@ -5,6 +5,6 @@ written is dropped and counted.
 """
 
 from .access_log import AccessLog
-from .metrics import Family, Histogram, Kind, Sample, render_metrics
+from .metrics import Family, Histogram, Kind, Pattern, Sample, render_metrics
 
-__all__ = ["AccessLog", "Family", "Histogram", "Kind", "Sample", "render_metrics"]
+__all__ = ["AccessLog", "Family", "Histogram", "Kind", "Pattern", "Sample", "render_metrics"]
