@@ -66,6 +66,9 @@ def test_policies_decide_and_never_act() -> None:
 
 # Modules that only run as part of a process or of a connection, and the tests that hold them through it.
 HELD_BY = {
+    "importers/draft.py": "importers/test_gateway_api.py",
+    "importers/kubernetes.py": "importers/test_gateway_api.py",
+    "importers/listener.py": "importers/test_gateway_api.py",
     "control/certificates.py": "control/test_issuing.py",
     "control/certificates_http.py": "control/test_issuing.py",
     "control/used.py": "control/test_issuing.py",

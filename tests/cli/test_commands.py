@@ -253,3 +253,24 @@ def test_impact_of_a_change_and_of_a_thing(agw: Run, gateway_file: Path, tmp_pat
     told = json.loads(agw("impact", "gateway.ttl", "--change", "gateway.ttl", "--format", "json").stdout)
     assert told["routes"] == []
     assert agw("impact", "gateway.ttl").returncode == 2
+
+
+def test_import_writes_turtle_that_validates_and_says_what_is_missing(
+    agw: Run, gateway_file: Path, tmp_path: Path
+) -> None:
+    agw("manifests", "gateway.ttl", "--target", "gateway-api", "--allow-loss", "-o", "out")
+    files = [str(path) for path in sorted((tmp_path / "out").rglob("*.yaml"))]
+    done = agw("import", "gateway-api", *files, "-o", "back.ttl")
+    assert (done.returncode, done.stdout) == (0, "back.ttl\n"), done.stderr
+    assert agw("validate", "back.ttl").returncode == 0
+    again = agw("import", "gateway-api", *files, "-o", "back.ttl")
+    assert again.returncode == 1 and "is there already" in again.stderr
+    route = tmp_path / "route.yaml"
+    route.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: TLSRoute\nmetadata: {name: x}\n")
+    loose, strict = agw("import", "gateway-api", "route.yaml"), agw("import", "gateway-api", "route.yaml", "--strict")
+    assert (loose.returncode, strict.returncode, strict.stdout) == (0, 1, "")
+    assert "route.yaml:1:1" in loose.stderr and "remedy" in loose.stderr
+    route.write_text("a: [")
+    broken = agw("import", "gateway-api", "route.yaml")
+    assert broken.returncode == 1 and "route.yaml:" in broken.stderr and "Traceback" not in broken.stderr
+    assert agw("import", "nothing", "route.yaml").returncode == 2

@@ -40,11 +40,15 @@ COMMANDS = {
     "load": "Put ontology, shapes and configuration into a triple store.",
     "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",
     "manifests": "Write manifests for Istio, Kubernetes or Envoy.",
+    "import": "Write what others configured (Gateway API) as Turtle.",
     "xds": "Configure a fleet of Envoys from a graph.",
     "cert": "A small certificate authority for mutual TLS.",
     "audit": "Check the chain of an audit log: nothing changed, taken out, moved or cut off.",
     "key": "Make API keys; only their hashes stand in a configuration.",
 }
+
+# Commands that Python has other plans for.
+_MODULES = {"import": "importing"}
 
 
 class _Commands(click.Group):
@@ -56,7 +60,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f".{cmd_name}", __name__)
+        module = importlib.import_module(f".{_MODULES.get(cmd_name, cmd_name)}", __name__)
         command: click.Command = module.command
         return command
 

@@ -27,12 +27,15 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
 
 
-def print_report(report: Report, *, to: IO[str] | None = None) -> None:
-    """A report as people read it, on standard error unless told otherwise."""
+def print_report(report: Report, *, to: IO[str] | None = None, verdict: str | None = None) -> None:
+    """A report as people read it, on standard error unless told otherwise. With a `verdict`, which its last line ends
+    in, all of it is shown."""
     from ..graph.report import render_report
 
     stream = to or sys.stderr
-    text = render_report(report, colour=coloured(stream), width=terminal_width() if stream.isatty() else None)
+    width = terminal_width() if stream.isatty() else None
+    options: dict[str, Any] = {} if verdict is None else {"verdict": verdict, "most": len(report.findings)}
+    text = render_report(report, colour=coloured(stream), width=width, **options)
     if text:
         click.echo(text.rstrip("\n"), file=stream)
 

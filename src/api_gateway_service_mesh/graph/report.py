@@ -21,24 +21,31 @@ _COLOURS = {Severity.VIOLATION: "1;31", Severity.WARNING: "1;33", Severity.INFO:
 
 
 def render_report(
-    report: Report, colour: bool = False, sources: Mapping[str, str] | None = None, *, width: int | None = None
+    report: Report,
+    colour: bool = False,
+    sources: Mapping[str, str] | None = None,
+    *,
+    width: int | None = None,
+    verdict: str | None = None,
+    most: int = _SHOWN,
 ) -> str:
     """The report as text, one block a finding and a summary line; empty for a report without findings.
 
-    Of very many findings 50 are shown, violations before others; `report_json` has all. Control characters are escaped,
+    Of very many findings `most` are shown, violations before others; `report_json` has all. The last line counts, and
+    ends in `verdict`, else whether the configuration is valid. Control characters are escaped,
     so that no value draws on the terminal. ``sources`` (file name → text) gives the source lines of findings that
     do not bring theirs along. With a `width` nothing is wider: of a long source line the part that matters is shown.
     """
     if not report.findings:
         return ""
     shown = report.findings
-    if len(shown) > _SHOWN:
-        kept = set(sorted(range(len(shown)), key=lambda at: shown[at].severity is not Severity.VIOLATION)[:_SHOWN])
+    if len(shown) > most:
+        kept = set(sorted(range(len(shown)), key=lambda at: shown[at].severity is not Severity.VIOLATION)[:most])
         shown = tuple(finding for at, finding in enumerate(shown) if at in kept)
     blocks = [_block(finding, colour, sources or {}, width) for finding in shown]
     if len(shown) < len(report.findings):
         blocks.append(f"… and {len(report.findings) - len(shown)} more")
-    return "\n\n".join((*blocks, _summary(report, colour))) + "\n"
+    return "\n\n".join((*blocks, _summary(report, colour, verdict))) + "\n"
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -146,11 +153,12 @@ def _notes(finding: Finding, details: Mapping[str, str]) -> list[tuple[str, str]
     return [(name, text) for name, text in notes if text]
 
 
-def _summary(report: Report, colour: bool) -> str:
+def _summary(report: Report, colour: bool, verdict: str | None) -> str:
     violations = len(report.violations)
     warnings = sum(f.severity is Severity.WARNING for f in report.findings)
     parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in ((violations, "error"), (warnings, "warning")) if n]
-    verdict = "the configuration was refused" if violations else "the configuration is valid"
+    if verdict is None:
+        verdict = "the configuration was refused" if violations else "the configuration is valid"
     tint = _COLOURS[Severity.VIOLATION if violations else Severity.WARNING]
     return _paint(f"{', '.join(parts) or 'notes only'}: {verdict}", tint, colour)
 

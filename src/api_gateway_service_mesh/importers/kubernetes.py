@@ -1,0 +1,152 @@
+"""What the objects of Kubernetes have in common: metadata, Services, durations of Go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from api_gateway_service_mesh.errors import Location
+from api_gateway_service_mesh.vocabulary import AGW
+
+from .draft import Draft
+from .part import Findings, Part
+from .reading import List, Map
+from .turtle import Ref, Subject
+
+__all__ = ["Cluster", "Thing", "seconds", "things"]
+
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000_001, "µs": 0.000_001, "ns": 1e-9}
+_DURATION: Final = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|us|µs|ns|h|m|s))+")
+_ONE: Final = re.compile(r"([0-9.]+)(ms|us|µs|ns|h|m|s)")
+
+
+def seconds(part: Part, key: str) -> float | None:
+    """A duration of Go such as ``1m30s`` or ``250ms``; 0 comes as 0."""
+    text = part.text(key)
+    if text is None:
+        return None
+    if text == "0":
+        return 0.0
+    if _DURATION.fullmatch(text) is None:
+        part.findings.lost(part.at(key), f"{part.name}: {key} is no duration: {text!r}", "write 5s, 250ms or 1m30s")
+        return None
+    return round(sum(float(number) * _UNITS[unit] for number, unit in _ONE.findall(text)), 6)
+
+
+@dataclass(slots=True)
+class Thing:
+    """One object."""
+
+    kind: str
+    group: str
+    name: str
+    namespace: str | None
+    annotations: dict[str, str]
+    body: Part
+
+    @property
+    def place(self) -> Location:
+        """Where it begins."""
+        return self.body.place
+
+    @property
+    def called(self) -> str:
+        """As people name it."""
+        return f"{self.kind} {self.namespace + '/' if self.namespace else ''}{self.name}"
+
+    def spec(self) -> Part:
+        """Its ``spec``; an empty one where there is none."""
+        found = self.body.part("spec")
+        return found or Part(self.body.findings, Map(self.place), f"{self.called}.spec")
+
+
+def things(findings: Findings, documents: Iterable[Map]) -> list[Thing]:
+    """The objects of `documents`; a ``List`` is opened. What is no Kubernetes object is reported."""
+    found: list[Thing] = []
+    for document in documents:
+        items = document.values.get("items")
+        if isinstance(items, List) and str(document.values.get("kind", "")).endswith("List"):
+            found += things(findings, [item for item in items.values if isinstance(item, Map)])
+            continue
+        body = Part(findings, document, "object")
+        kind, version = body.text("kind"), body.text("apiVersion")
+        if kind is None or version is None:
+            body.drop()
+            findings.lost(document.place, "this is no Kubernetes object: kind or apiVersion is missing", "leave it out")
+            continue
+        meta = body.part("metadata") or Part(findings, Map(document.place), "metadata")
+        name, namespace = meta.text("name") or kind.lower(), meta.text("namespace")
+        stated = meta.part("annotations")
+        annotations = {key: stated.text(key) or "" for key in stated.keys()} if stated is not None else {}  # noqa: SIM118
+        meta.drop()
+        body.ignore("status")
+        body.name = f"{kind} {name}"
+        found.append(Thing(kind, version.rpartition("/")[0], name, namespace, annotations, body))
+    return found
+
+
+@dataclass(slots=True)
+class Cluster:
+    """The Services that stand among the files, so that what they say of addresses is known."""
+
+    draft: Draft
+    external: dict[tuple[str | None, str], str] = field(default_factory=dict)
+    instances: dict[tuple[str | None, str], list[tuple[str, int | None, str | None]]] = field(default_factory=dict)
+
+    def take(self, thing: Thing) -> bool:
+        """Read a Service or an EndpointSlice; anything else is left to others."""
+        if thing.group == "" and thing.kind == "Service":
+            spec = thing.spec()
+            name = spec.text("externalName")
+            if spec.text("type") == "ExternalName" and name:
+                self.external[thing.namespace, thing.name] = name
+            spec.drop()
+            return True
+        if thing.kind != "EndpointSlice":
+            return False
+        meta = thing.body
+        service = _label(meta, "kubernetes.io/service-name") or thing.name
+        meta.text("addressType")
+        ports = []
+        for port in meta.parts("ports"):
+            port.ignore("name", "protocol", "appProtocol")
+            ports.append(port.integer("port"))
+        listed = self.instances.setdefault((thing.namespace, service), [])
+        for endpoint in meta.parts("endpoints"):
+            endpoint.ignore("conditions", "nodeName", "targetRef", "hostname")
+            zone = endpoint.text("zone")
+            listed += [(address, ports[0] if ports else None, zone) for address in endpoint.texts("addresses")]
+        return True
+
+    def service(self, name: str, namespace: str | None, port: int, place: Location, used: str) -> Subject:
+        """The backend service for a port of a Service; `used` is what names it first."""
+        key = (namespace, name, port)
+        made, new = self.draft.service(key, name, namespace or "", str(port), place=place, comment=used)
+        if not new:
+            return made
+        listed = self.instances.get((namespace, name))
+        if listed:
+            for address, own, zone in listed:
+                host = f"[{address}]" if ":" in address else address
+                iri = self.draft.iri(f"{name}-{address}")
+                instance = Subject("ServiceInstance", iri, f"an address of {name}", place)
+                instance.say(AGW.address, f"{host}:{own or port}").say(AGW.zone, zone)
+                self.draft.others.append(instance)
+                made.say(AGW.hasInstance, Ref(iri))
+            return made
+        host = self.external.get((namespace, name)) or (f"{name}.{namespace}.svc" if namespace else name)
+        made.say(AGW.address, f"{host}:{port}")
+        return made
+
+
+def _label(body: Part, label: str) -> str | None:
+    """A label: metadata was read, and is opened once more."""
+    meta = body.part("metadata")
+    labels = meta.part("labels") if meta is not None else None
+    found = labels.text(label) if labels is not None else None
+    for part in (meta, labels):
+        if part is not None:
+            part.drop()
+    return found

@@ -1,0 +1,65 @@
+"""Whether two models do the same with requests: each route's own witnesses are put to both tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from api_gateway_service_mesh.model import Endpoint, Mesh, Route
+from api_gateway_service_mesh.routing import RoutingTable, compile_table
+from api_gateway_service_mesh.routing.witness import Witness, witnesses
+
+__all__ = ["differences", "outcome"]
+
+
+def outcome(mesh: Mesh, route: Route | None, fields: Collection[str]) -> dict[str, Any]:
+    """What becomes of a request that `route` takes, in words that no IRI is part of."""
+    if route is None:
+        return {"route": None}
+    ends = {u.iri: sorted((_place(e), e.tls) for e in u.endpoints if e.weight) for u in mesh.upstreams}
+    shares: dict[str, int] = {}
+    for iri, weight in [(s.upstream, s.weight) for s in route.splits] or [(route.upstream or "", 100)]:
+        shares[str(ends.get(iri, []))] = shares.get(str(ends.get(iri, [])), 0) + weight
+    change, to, limit, direct, retry = route.rewrite, route.redirect, route.timeout, route.direct, route.retry
+    told: dict[str, Any] = {
+        "targets": {end: weight for end, weight in shares.items() if weight},
+        "rewrite": change and (change.host, change.full_path, change.prefix, change.pattern, change.substitution),
+        "redirect": to and (to.status, to.scheme, to.host, to.port, to.full_path, to.prefix),
+        "mirrors": sorted((str(ends.get(m.upstream)), m.percent) for m in route.mirrors),
+        "timeout": limit and (limit.total_seconds, limit.per_attempt_seconds),
+        "direct": direct and (direct.status, direct.body),
+        "retry": retry and retry.attempts,
+        "faults": [(f.delay_seconds, f.delay_percent, f.abort_status, f.abort_percent) for f in route.faults],
+    }
+    return {name: told[name] for name in fields}
+
+
+def _place(endpoint: Endpoint) -> str:
+    """``name.namespace`` and ``name.namespace.svc`` are one Service."""
+    return endpoint.authority.replace(".svc.cluster.local:", ":").replace(".svc:", ":")
+
+
+def differences(old: Mesh, new: Mesh, fields: Collection[str], but: Collection[str] = ()) -> list[str]:
+    """Requests that the two treat otherwise. `but`: IRIs of routes of `old` that are known to."""
+    tables = compile_table(old), compile_table(new)
+    found: list[str] = []
+    for witness in dict.fromkeys(each for table in tables for each in _witnesses(table)):
+        taken = [_find(table, witness) for table in tables]
+        if taken[0] is not None and taken[0].iri in but:
+            continue
+        told = [outcome(mesh, route, fields) for mesh, route in zip((old, new), taken, strict=True)]
+        if told[0] != told[1]:
+            found.append(f"{witness}: {told[0]} became {told[1]}")
+    return found
+
+
+def _witnesses(table: RoutingTable) -> Iterator[Witness]:
+    for entry in table.entries:
+        for host in entry.hosts:
+            for method in entry.methods or ("GET", "POST"):
+                yield from witnesses(entry, host, method)
+
+
+def _find(table: RoutingTable, witness: Witness) -> Route | None:
+    found = table.find(witness.host, witness.method, witness.path, witness.query, dict(witness.headers))
+    return None if found is None else found.route
