@@ -90,6 +90,10 @@ ex:fine a agw:Certificate ; agw:certificateFile "fine.pem" ; agw:certificateExpi
     agw:renewalError "no answer" ; agw:renewalFailedTotal 3 .
 ex:web a agw:Listener ; agw:hasCertificate ex:fine .
 ex:gateway a agw:ApiGateway ; agw:configurationRevision "9f2c" ; agw:workerCount 2 .
+ex:products agw:hasLiveRate ex:minute , ex:five .
+ex:minute a agw:LiveRate ; agw:rateWindow "PT1M"^^xsd:dayTimeDuration ; agw:requestRate 1.5 ; agw:errorShare 0.25 ;
+    agw:latencyP50 0.01 ; agw:latencyP95 0.2 ; agw:latencyP99 0.4 .
+ex:five a agw:LiveRate ; agw:rateWindow "PT5M"^^xsd:dayTimeDuration ; agw:requestRate 0.5 ; agw:errorShare 0.05 .
 """
 )
 
@@ -148,6 +152,7 @@ SEEN = {
         ["urn:ex:calm", "1", "5000", None, None, None],
         ["urn:ex:tried", "0", "80", "20", "3", "0", "route"],
     ],
+    ("report", "live-rates"): [["urn:ex:products", "/products", "1.5", "0.25", "0.01", "0.2", "0.4"]],
     ("report", "refusals"): [["rate-limited", "18", "RL", "a rate limiter has no tokens left"]],
     ("report", "load"): [
         ["urn:ex:bearable", "12", "42", "7", None, None],

@@ -170,6 +170,14 @@ class AGW(metaclass=_Closed):
     shadowedTotal: Final = f"{NAMESPACE}shadowedTotal"
     evictedKeysTotal: Final = f"{NAMESPACE}evictedKeysTotal"
     fallbackTotal: Final = f"{NAMESPACE}fallbackTotal"
+    # live_rate
+    LiveRate: Final = f"{NAMESPACE}LiveRate"
+    hasLiveRate: Final = f"{NAMESPACE}hasLiveRate"
+    rateWindow: Final = f"{NAMESPACE}rateWindow"
+    requestRate: Final = f"{NAMESPACE}requestRate"
+    errorShare: Final = f"{NAMESPACE}errorShare"
+    latencyP50: Final = f"{NAMESPACE}latencyP50"
+    latencyP99: Final = f"{NAMESPACE}latencyP99"
     # refusal
     RefusalKind: Final = f"{NAMESPACE}RefusalKind"
     refusedTotal: Final = f"{NAMESPACE}refusedTotal"

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -46,6 +47,7 @@ EXCEPTIONS = LOGINS | dict.fromkeys(
 """Runtime terms that nothing below provokes, and why not."""
 
 EX = "http://example.org/"
+_RATE = f"urn:agw:rate:PT1M:{quote(EX, safe='')}"
 SECONDS = 1.0
 
 
@@ -263,6 +265,10 @@ def some(values: list[str]) -> bool:
     return bool(values)
 
 
+def above(values: list[str]) -> bool:
+    return len(values) == 1 and float(values[0]) > 0
+
+
 def none(values: list[str]) -> bool:
     return [float(value) for value in values] == [0.0]
 
@@ -368,12 +374,28 @@ EVENTS = (
     Event(
         "a request is served",
         _asks("/well"),
-        (("well", "requestTotal", least(1)), ("wellService", "attemptTotal", least(1))),
+        (
+            ("well", "requestTotal", least(1)),
+            ("wellService", "attemptTotal", least(1)),
+            ("well", "hasLiveRate", some),
+            ("wellService", "hasLiveRate", some),
+            ("gateway", "hasLiveRate", some),
+            (_RATE + "well", "rateWindow", is_("PT1M")),
+            (_RATE + "well", "requestRate", above),
+            (_RATE + "well", "latencyP50", above),
+            (_RATE + "well", "latencyP95", above),
+            (_RATE + "well", "latencyP99", above),
+        ),
     ),
     Event(
         "a backend fails",
         _asks("/broken"),
-        (("broken", "errorTotal", least(1)), ("brokenService", "attemptFailedTotal", least(1))),
+        (
+            ("broken", "errorTotal", least(1)),
+            ("brokenService", "attemptFailedTotal", least(1)),
+            (_RATE + "broken", "errorShare", above),
+            (_RATE + "brokenService", "errorShare", above),
+        ),
     ),
     Event(
         "requests are under way",
@@ -605,6 +627,6 @@ def test_every_runtime_term_is_provoked_or_excepted() -> None:
         graph.parse(file)
     role = URIRef(NAMESPACE + "termRole")
     terms = {str(term).rpartition("#")[2] for term in graph.subjects(role, Literal("runtime"))}
-    said = {term for event in EVENTS for _, term, _ in event.says} | {"RefusalKind", "CanaryDecision"}
+    said = {term for event in EVENTS for _, term, _ in event.says} | {"RefusalKind", "CanaryDecision", "LiveRate"}
     assert terms - said == EXCEPTIONS.keys()
     assert said - terms == {"type"}

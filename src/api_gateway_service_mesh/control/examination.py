@@ -28,6 +28,7 @@ from api_gateway_service_mesh.model import Endpoint, Mesh, Upstream, UpstreamTls
 from api_gateway_service_mesh.policies.counters import BUCKET_SECONDS
 from api_gateway_service_mesh.routing import RoutingTable
 from api_gateway_service_mesh.security.tls import client_context, server_name
+from api_gateway_service_mesh.telemetry.live_rate import quantile
 from api_gateway_service_mesh.vocabulary import AGW, XSD
 
 from .live import Live
@@ -85,24 +86,12 @@ def counted(live: Live, failures: Mapping[str, str]) -> Iterator[Fact]:
     """What the cells tell that the runtime graph does not; `failures`: why the last probe of an endpoint failed."""
     for route, totals in live.routes():
         if totals.requests:
-            yield route.iri, AGW.latencyP95, _decimal(_percentile(totals.buckets, 0.95))
+            yield route.iri, AGW.latencyP95, _decimal(quantile(BUCKET_SECONDS, totals.buckets, 0.95))
             limit = route.timeout.total_seconds if route.timeout is not None else None
             if limit is not None:
                 yield route.iri, AGW.slowTotal, _integer(sum(totals.buckets[bisect_right(BUCKET_SECONDS, limit) :]))
     for endpoint, why in failures.items():
         yield endpoint, AGW.probeFault, ox.Literal(why)
-
-
-def _percentile(buckets: tuple[int, ...], share: float) -> float:
-    """Seconds within which so many ended, evenly spread within a bucket."""
-    wanted, below = sum(buckets) * share, 0.0
-    for index, count in enumerate(buckets):
-        if count and below + count >= wanted:
-            upper = BUCKET_SECONDS[min(index, len(BUCKET_SECONDS) - 1)]
-            lower = BUCKET_SECONDS[index - 1] if index else 0.0
-            return lower + (upper - lower) * max(0.0, wanted - below) / count
-        below += count
-    return 0.0
 
 
 async def connected(mesh: Mesh) -> list[Fact]:

@@ -68,6 +68,7 @@ from api_gateway_service_mesh.policies.overload import read_overload
 from api_gateway_service_mesh.policies.redis import read_store_state
 from api_gateway_service_mesh.policies.refusal import read_refusals
 from api_gateway_service_mesh.proxy.refusals import NUMBERS
+from api_gateway_service_mesh.telemetry.live_rate import LiveRate
 
 from .audit import Audit
 from .inventory import Counted, Inventory
@@ -115,6 +116,8 @@ class Live:
     """Counts what is this revision with other discovered instances."""
     renewals: Mapping[str, RenewalStatus] = field(default_factory=dict)
     """Of certificates that an authority issues, by their IRI."""
+    rates: Callable[[], Mapping[tuple[str, str], Sequence[LiveRate]]] = dict
+    """Asks for the rates of the last seconds and minutes, by kind of subject (gateway, route, service) and IRI."""
     _files: FileFacts = field(default_factory=FileFacts, repr=False)
 
     @cached_property

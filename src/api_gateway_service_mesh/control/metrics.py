@@ -17,6 +17,7 @@ from api_gateway_service_mesh.telemetry import Family, Kind, Sample
 
 from .certificates import certificate_families
 from .live import Live
+from .live_rate import rate_families
 from .series import Series
 from .traffic import traffic_families
 
@@ -46,6 +47,7 @@ def metric_families(live: Live | None, counters: ControlCounters, series: Series
     if live is not None:
         yield from _routes(live, series)
         yield from _policies(live, series)
+        yield from rate_families(live)
         yield from traffic_families(live)
         yield from series.bulkheads(live)
         yield from _endpoints(live, series)

@@ -16,6 +16,7 @@ from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, 
 
 from .certificates import certificate_triples
 from .live import Live
+from .live_rate import rate_triples
 from .traffic import traffic_triples
 
 __all__ = ["runtime_ntriples"]
@@ -55,6 +56,7 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield limit.iri, AGW.evictedKeysTotal, _integer(live.evicted_keys(limit))
         if limit.store is not None:
             yield limit.iri, AGW.fallbackTotal, _integer(decisions.fallbacks)
+    yield from rate_triples(live)
     yield from traffic_triples(live)
     for breaker, status in live.breakers():
         yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'

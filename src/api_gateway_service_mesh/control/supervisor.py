@@ -19,7 +19,6 @@ from api_gateway_service_mesh.discovery import Discoveries
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Report
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.report import render_report
-from api_gateway_service_mesh.proxy.prober import HealthProber
 from api_gateway_service_mesh.vocabulary import GRAPH_RUNTIME, PREFIXES
 
 from .as_of import AsOf
@@ -41,7 +40,6 @@ from .metrics import ControlCounters
 from .options import ServeOptions
 from .placement import Placer
 from .plane import Plane
-from .rollout import Rollouts
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
 from .sparql.dataset import DEFAULT_GRAPHS
@@ -51,6 +49,7 @@ from .stores import open_store
 from .update import Edit, PreconditionFailed, matches, refusal
 from .used import watched_files
 from .warm import Keeper
+from .watch import Watch
 
 __all__ = ["Revision", "Supervisor"]
 
@@ -77,10 +76,6 @@ class Supervisor:
         self._say = say
         self._plane = plane
         self._pool = plane.pool
-        # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
-        self._prober = HealthProber(plane.cells, lock=plane.lock)
-        self.doctor = Doctor(self.sparql, self._prober.failures)
-        self._rollouts = Rollouts(plane.cells, self.workers, {}, say)
         self._ports = plane.ports(options.host, options.port)
         self._loading = asyncio.Lock()
         self._discovered = Discovered(Discoveries(self._rediscover))
@@ -89,6 +84,8 @@ class Supervisor:
         self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self._gate.policies)
         self._feed = Feed()
         self.audit = Audit(say)
+        self._watch = Watch(plane, say, self.audit, self.issuing.statuses, self._discovered)
+        self.doctor = Doctor(self.sparql, self._watch.prober.failures)
         plane.pool.on_audit = self.audit.decided
         self._placer = Placer(plane)
         self._collections = Collections(_LEAST_GROWTH)
@@ -153,7 +150,10 @@ class Supervisor:
             except AgwError:
                 self._ports.give_back(fresh)
                 raise
-            self.live, self._plane.slots = self._live(Snapshot(mesh, slots, self._number), datetime.now(UTC)), slots
+            self.live, self._plane.slots = (
+                self._watch.live(Snapshot(mesh, slots, self._number), datetime.now(UTC)),
+                slots,
+            )
         self._say(f"{len(mesh.routes)} routes are served as the last run compiled them; they are checked now")
 
     async def stop(self) -> None:
@@ -161,8 +161,7 @@ class Supervisor:
         self.draining = True
         await self._keeper.finish()
         await self._discovered.stop()
-        await self._prober.stop()
-        await self._rollouts.stop()
+        await self._watch.stop()
         await self.issuing.stop()
         await self._plane.stop(self.options.drain_seconds)
         await self.sparql.stop()
@@ -348,7 +347,7 @@ class Supervisor:
             self.refused = None
             await asyncio.to_thread(self.audit.adopt, mesh)
             self.issuing.update(mesh)
-            live = self._serve(self._live(snapshot, at))
+            live = self._serve(self._watch.live(snapshot, at))
         revision = replace(revision, seconds=time.perf_counter() - started)
         if restored:
             self.history.serve(made.source)
@@ -368,19 +367,11 @@ class Supervisor:
         self._collections.settle()
         return revision
 
-    def _live(self, served: Snapshot, at: datetime) -> Live:
-        """What tells of `served`, which went live `at`."""
-        live = Live(served.mesh, served.slots, self._plane.cells, self.workers, served.revision, at)
-        live.decisions, live.proxies, live.edition = self._rollouts.decisions, self._plane.proxies, served.edition
-        live.audit, live.renewals, live.discovered = self.audit, self.issuing.statuses, self._discovered
-        return live
-
     def _serve(self, live: Live) -> Live:
         """`live` is what is served from now on."""
         self.live = live
         self._plane.slots = live.slots
-        self._prober.update(live.mesh, live.slots)
-        self._rollouts.update(live.mesh, live.slots)
+        self._watch.update(live)
         return live
 
     async def _rediscover(self) -> None:

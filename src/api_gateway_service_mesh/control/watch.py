@@ -1,0 +1,60 @@
+"""What looks at the revision in force once in a while: health probes, canaries, live rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from api_gateway_service_mesh.discovery import Standing
+from api_gateway_service_mesh.model import Discovery
+from api_gateway_service_mesh.proxy.prober import HealthProber
+
+from .audit import Audit
+from .issuing import RenewalStatus
+from .live import Live
+from .live_rate import Rates
+from .plane import Plane
+from .rollout import Rollouts
+from .snapshot import Snapshot
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """See the module. Lives on one event loop. ``say`` takes what canaries decide."""
+
+    def __init__(
+        self,
+        plane: Plane,
+        say: Callable[[str], None],
+        audit: Audit,
+        renewals: Mapping[str, RenewalStatus],
+        discovered: Iterable[tuple[Discovery, Standing]],
+    ) -> None:
+        # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
+        self.prober = HealthProber(plane.cells, lock=plane.lock)
+        self._rollouts = Rollouts(plane.cells, plane.workers, {}, say)
+        self._rates = Rates(plane.cells, plane.workers)
+        self._plane = plane
+        self._audit, self._renewals, self._discovered = audit, renewals, discovered
+
+    def live(self, served: Snapshot, at: datetime) -> Live:
+        """What tells of `served`, which went live `at`."""
+        plane = self._plane
+        live = Live(served.mesh, served.slots, plane.cells, plane.workers, served.revision, at)
+        live.decisions, live.proxies, live.edition = self._rollouts.decisions, plane.proxies, served.edition
+        live.audit, live.renewals, live.discovered = self._audit, self._renewals, self._discovered
+        live.rates = self._rates.read
+        return live
+
+    def update(self, live: Live) -> None:
+        """`live` is what is served from now on."""
+        self.prober.update(live.mesh, live.slots)
+        self._rollouts.update(live.mesh, live.slots)
+        self._rates.update(live.mesh, live.slots)
+
+    async def stop(self) -> None:
+        """Look no more."""
+        await self.prober.stop()
+        await self._rollouts.stop()
+        await self._rates.stop()
