@@ -31,6 +31,7 @@ COMMANDS = {
     "explain": "Say which route takes a request, and why, down to the triple.",
     "effective": "List every policy that acts on a route, the way it came, and what it overrode.",
     "query": "Ask a configuration, or a running gateway, in SPARQL.",
+    "top": "Watch a running gateway: routes and services by rate, errors and latency, second by second.",
     "doctor": "Find what ails a gateway: breakers, handshakes, limiters, dead routes, ill endpoints, clocks.",
     "apply": "Change a running gateway: what the files describe becomes what they say.",
     "diff": "Say what changed between two configurations, or two revisions: in meaning, requests, triples.",

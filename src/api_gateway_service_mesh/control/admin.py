@@ -34,6 +34,7 @@ from .graph_store import graph_store
 from .history_http import revision_routes
 from .live import Live
 from .metrics import metric_families
+from .overview import overview_routes
 from .ports import port_holder
 from .principals import Principals, admin_tls, load_principals
 from .problems import problems
@@ -90,6 +91,7 @@ def admin_application(
             web.get("/queries", _questions),
             web.get("/queries/{name}", _question),
             web.get("/routes", _routes),
+            *overview_routes(lambda request: _served(request)[1]),
             *explain_routes(_served, lambda request: request.app[_SUPERVISOR].as_of),
             *doctor_routes(_served, lambda request: request.app[_SUPERVISOR].doctor),
             web.get("/config", _config),

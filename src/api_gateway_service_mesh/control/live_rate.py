@@ -23,7 +23,7 @@ from api_gateway_service_mesh.vocabulary import AGW, RDF_TYPE, XSD
 if TYPE_CHECKING:
     from .live import Live
 
-__all__ = ["Rates", "rate_families", "rate_triples"]
+__all__ = ["Rates", "rate_families", "rate_triples", "window_name"]
 
 LOOK_EVERY_SECONDS = 1.0
 _FRESH_SECONDS = 0.2
@@ -189,7 +189,7 @@ def rate_triples(live: Live) -> Iterator[tuple[str, str, str]]:
     """Subject, predicate, and the object as N-Triples has it: one agw:LiveRate a subject and window."""
     for (_, iri), rates in live.rates().items():
         for rate in rates:
-            window = _window(rate.seconds)
+            window = window_name(rate.seconds)
             node = f"urn:agw:rate:{window}:{quote(iri, safe='')}"
             yield iri, AGW.hasLiveRate, f"<{node}>"
             yield node, RDF_TYPE, f"<{AGW.LiveRate}>"
@@ -224,7 +224,8 @@ def rate_families(live: Live) -> Iterator[Family]:
     yield Family("agw_latency_seconds", "Quantiles of the last minute's latencies.", Kind.GAUGE, latencies)
 
 
-def _window(seconds: float) -> str:
+def window_name(seconds: float) -> str:
+    """A window as an xsd:dayTimeDuration."""
     return f"PT{seconds / 60:.0f}M" if seconds >= 60 else f"PT{seconds:.0f}S"
 
 
