@@ -85,6 +85,8 @@ HELD_BY = {
     "control/lock.py": "control/test_serve.py",
     "control/metrics.py": "control/test_admin.py",
     "control/options.py": "control/test_serve.py",
+    "control/overview.py": "cli/test_top.py",
+    "control/watch.py": "control/test_runtime_terms.py",
     "control/traffic.py": "control/test_rollout.py",
     "projection/direct.py": "projection/test_traffic.py",
     "projection/redirect.py": "projection/test_traffic.py",
