@@ -21,7 +21,7 @@ from pyoxigraph import Literal, NamedNode, RdfFormat, Triple, serialize
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.graph import InferredGraph, SourceGraph, ValidatedGraph, infer, validate
 from api_gateway_service_mesh.graph.change import Change, reinfer
-from api_gateway_service_mesh.graph.excerpt import Excerpts, secret_properties
+from api_gateway_service_mesh.graph.excerpt import Excerpts, hidden_values, masked, secret_properties
 from api_gateway_service_mesh.graph.guarantee import (
     AUTHENTICATION,
     AUTHORIZATION,
@@ -32,7 +32,7 @@ from api_gateway_service_mesh.graph.guarantee import (
 from api_gateway_service_mesh.graph.inheritance import Places
 from api_gateway_service_mesh.graph.results import ValidationResult
 from api_gateway_service_mesh.graph.revalidate import revalidate
-from api_gateway_service_mesh.graph.secrets import MASK, is_reference
+from api_gateway_service_mesh.graph.secrets import MASK
 from api_gateway_service_mesh.graph.shacl import shipped_shapes
 from api_gateway_service_mesh.graph.validate import InvalidGraph
 from api_gateway_service_mesh.model import Mesh
@@ -170,7 +170,7 @@ def build(
             packs=packs,
         )
     if found.validated is None or found.table is None or not found.report.conforms:
-        raise BuildRefused(found.report, found.results)
+        raise BuildRefused(found.report, _without_secrets(found))
     return Build(
         source,
         found.inferred,
@@ -346,10 +346,24 @@ def render_stage(made: Build | Inspection, stage: str) -> str:
     raise ValueError(f"there is no stage {stage}; there are {', '.join(STAGES)}")
 
 
+def _without_secrets(found: Inspection) -> tuple[ValidationResult, ...]:
+    """What the shapes said, for whoever asked: no value that may be a secret, wherever a shape came by it."""
+    hidden = hidden_values(found.inferred)
+    mask = Literal(MASK)
+    return tuple(
+        replace(
+            result,
+            focus=mask if result.focus in hidden else result.focus,
+            value=mask if result.value in hidden else result.value,
+        )
+        for result in found.results
+    )
+
+
 def _turtle(triples: Iterable[Triple], made: Build | Inspection) -> str:
     """Triples as Turtle, sorted, ``a`` first; what should be a reference to a secret and is none is masked."""
     secrets = secret_properties(made.inferred)
-    shown = sorted((_masked(triple, secrets) for triple in triples), key=_turtle_order)
+    shown = sorted((masked(triple, secrets) for triple in triples), key=_turtle_order)
     prefixes = {**PREFIXES, **made.source.prefixes}
     text = (serialize(shown, format=RdfFormat.TURTLE, prefixes=prefixes) or b"").decode()
     # The serialiser writes the prefixes in the order of a hash table, used or not.
@@ -363,10 +377,3 @@ def _turtle(triples: Iterable[Triple], made: Build | Inspection) -> str:
 def _turtle_order(triple: Triple) -> tuple[str, bool, str, str]:
     predicate = triple.predicate.value
     return str(triple.subject), predicate != RDF_TYPE, predicate, str(triple.object)
-
-
-def _masked(triple: Triple, secrets: frozenset[NamedNode]) -> Triple:
-    value = triple.object
-    if triple.predicate in secrets and isinstance(value, Literal) and not is_reference(value.value):
-        return Triple(triple.subject, triple.predicate, Literal(MASK))
-    return triple

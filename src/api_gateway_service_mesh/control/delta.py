@@ -5,12 +5,13 @@ Blank nodes that an update brings get names by the rule of `graph.skolem`, and n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import pyoxigraph as ox
 
 from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.graph.excerpt import masked
 from api_gateway_service_mesh.graph.skolem import rename, skolem_names
 from api_gateway_service_mesh.graph.terms import GENID, Row
 
@@ -26,6 +27,10 @@ class Delta:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
+
+    def masked(self, secrets: Collection[ox.NamedNode]) -> Delta:
+        """As it may be told: without values of the properties `secrets` that are no references."""
+        return Delta(tuple(masked(t, secrets) for t in self.added), tuple(masked(t, secrets) for t in self.removed))
 
     @property
     def reverse(self) -> Delta:

@@ -35,7 +35,7 @@ class Feed:
         told = revisions[-_REVISIONS:]
 
         def quads() -> bytes:
-            return dataset_quads(made.validated.store) + _nquads(_history(told))
+            return dataset_quads(made.validated.store) + _nquads(_history(told, secret_properties(made.inferred)))
 
         return quads, None if before is None else _Step(before, made, told[-1:])
 
@@ -51,7 +51,8 @@ class _Step:
     def __call__(self) -> tuple[bytes, bytes]:
         if self._builds is not None:
             gone, come = _difference(*self._builds)
-            self._made = (_nquads(gone), _nquads((*come, *_history(self._told))))
+            secrets = frozenset[ox.NamedNode]().union(*(secret_properties(each.inferred) for each in self._builds))
+            self._made = (_nquads(gone), _nquads((*come, *_history(self._told, secrets))))
             self._builds = None
         return self._made
 
@@ -89,8 +90,10 @@ def _is_shown(value: object) -> bool:
     return not isinstance(value, ox.Literal) or is_reference(value.value)
 
 
-def _history(revisions: Iterable[Revision]) -> Iterable[ox.Quad]:
-    return (ox.Quad(t.subject, t.predicate, t.object, _HISTORY) for item in revisions for t in revision_triples(item))
+def _history(revisions: Iterable[Revision], secrets: frozenset[ox.NamedNode]) -> Iterable[ox.Quad]:
+    for item in revisions:
+        for t in revision_triples(item, secrets=secrets):
+            yield ox.Quad(t.subject, t.predicate, t.object, _HISTORY)
 
 
 def _nquads(quads: Iterable[ox.Quad]) -> bytes:

@@ -15,6 +15,7 @@ import pyoxigraph as ox
 
 from api_gateway_service_mesh.errors import ClientError, Report
 from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.graph.excerpt import masked
 from api_gateway_service_mesh.vocabulary import RDF_TYPE, XSD
 
 from .delta import Delta, applied
@@ -224,11 +225,18 @@ def revision_iri(number: int) -> str:
     return f"urn:agw:revision:{number}"
 
 
-def revision_triples(item: Revision, name: str | None = None, before: str | None = None) -> list[ox.Triple]:
+def revision_triples(
+    item: Revision,
+    name: str | None = None,
+    before: str | None = None,
+    *,
+    secrets: frozenset[ox.NamedNode] = frozenset(),
+) -> list[ox.Triple]:
     """One revision as PROV-O: an entity, the activity that made it and the agent behind that; and as a change set (the
     vocabulary of that name) with the triples it added and removed, while they are few.
 
-    ``name`` and ``before`` are the IRIs of this revision and its parent, where they are not named by their numbers."""
+    ``name`` and ``before`` are the IRIs of this revision and its parent, where they are not named by their numbers.
+    Values of the properties ``secrets`` that are no references are masked."""
     assert item.number is not None
     entity = ox.NamedNode(name or revision_iri(item.number))
     parent = before if name else None if item.parent is None else revision_iri(item.parent)
@@ -266,7 +274,7 @@ def revision_triples(item: Revision, name: str | None = None, before: str | None
         say(activity, _DCTERMS + "source", ox.Literal(item.author.where))
     if item.delta is not None and item.added + item.removed <= _SHOWN_TRIPLES:
         for name, triples in (("addition", item.delta.added), ("removal", item.delta.removed)):
-            found += _statements(activity, name, triples)
+            found += _statements(activity, name, [masked(triple, secrets) for triple in triples])
     return found
 
 

@@ -12,6 +12,7 @@ import pyoxigraph as ox
 from aiohttp import web
 
 from api_gateway_service_mesh.errors import ClientError
+from api_gateway_service_mesh.graph.excerpt import masked, secret_properties
 from api_gateway_service_mesh.graph.report import report_json
 from api_gateway_service_mesh.model.codec import encode
 from api_gateway_service_mesh.vocabulary import PREFIXES
@@ -48,6 +49,7 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
         else:
             old = wanted_revision(since) if since is not None else item.parent or 0
             delta = await asyncio.to_thread(history.delta, old, item.number or 0)
+        delta = await asyncio.to_thread(_told, delta, supervisor_of(request))
         forms = (("json", "application/json"), ("update", "application/sparql-update"), ("update", "text/plain"))
         if choose(request.headers.get("Accept", "*/*"), forms) == "update":
             return web.Response(text=_as_update(delta), content_type="application/sparql-update")
@@ -76,7 +78,9 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
                 "it comes as Turtle, N-Triples, JSON-LD or RDF/XML", status=406, problem="not-acceptable"
             )
         prefixes = {**PREFIXES, **source.prefixes}
-        body = ox.serialize(source.triples, format=RDF_FORMATS[form], prefixes=prefixes)
+        secrets = await asyncio.to_thread(_secrets, supervisor_of(request))
+        triples = (masked(triple, secrets) for triple in source.triples)
+        body = ox.serialize(triples, format=RDF_FORMATS[form], prefixes=prefixes)
         media_type, charset = media_type_of("graph", form)
         return web.Response(body=body, content_type=media_type, charset=charset)
 
@@ -102,6 +106,16 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
 
 def _wanted(request: web.Request) -> int | datetime:
     return wanted_revision(request.match_info["revision"])
+
+
+def _told(delta: Delta, supervisor: Supervisor) -> Delta:
+    return delta.masked(_secrets(supervisor))
+
+
+def _secrets(supervisor: Supervisor) -> frozenset[ox.NamedNode]:
+    """The properties whose values are not told."""
+    made = supervisor.build
+    return frozenset() if made is None else secret_properties(made.inferred)
 
 
 def revision_json(item: Revision) -> dict[str, Any]:

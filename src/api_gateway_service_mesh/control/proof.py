@@ -17,6 +17,7 @@ from pyoxigraph import NamedNode, Triple
 
 from api_gateway_service_mesh.graph import infer
 from api_gateway_service_mesh.graph.change import reinfer
+from api_gateway_service_mesh.graph.excerpt import masked, secret_properties
 from api_gateway_service_mesh.graph.terms import RDF_TYPE, RDFS, Row, lexical
 from api_gateway_service_mesh.model import Mesh, Route, RouteMatch
 from api_gateway_service_mesh.projection import assemble, project
@@ -53,12 +54,12 @@ def proven(build: Build, found: Explanation) -> Explanation:
     tried = [triple for triple in _candidates(build, found, wanted) if _key(triple) not in cited][:_MOST]
     if not tried or _without(build, iri, None) != wanted:
         return found
-    more = []
+    more, secrets = [], secret_properties(build.inferred)
     for triple in tried:
         if time.monotonic() > end:
             break
         if _without(build, iri, triple) != wanted:
-            more.append(Citation(*_key(triple)))
+            more.append(Citation(*_key(masked(triple, secrets))))
     return replace(found, citations=tuple(dict.fromkeys((*found.citations, *more))))
 
 

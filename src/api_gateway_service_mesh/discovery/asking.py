@@ -10,7 +10,7 @@ from api_gateway_service_mesh.security.secret import read_secret
 
 from .source import SourceError
 
-__all__ = ["MOST_BYTES", "base_url", "excerpt", "limited", "token"]
+__all__ = ["MOST_BYTES", "base_url", "excerpt", "limited", "quoted", "token"]
 
 MOST_BYTES = 64 * 1024 * 1024
 """The longest answer that is read, unpacked."""
@@ -56,3 +56,8 @@ async def limited(answer: aiohttp.ClientResponse) -> bytes:
 async def excerpt(answer: aiohttp.ClientResponse) -> str:
     """How a refusal begins."""
     return (await answer.content.read(_EXCERPT)).decode("utf-8", "replace").strip()
+
+
+def quoted(registry: Registry, what: object) -> str:
+    """What came back from `registry`, for people; nothing where a token was sent, which it could repeat."""
+    return f": {what}" if registry.token_ref is None else ""

@@ -19,7 +19,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery
 
-from .asking import base_url, excerpt, limited, token
+from .asking import base_url, excerpt, limited, quoted, token
 from .source import Instance, Instances, SourceError
 
 __all__ = ["ConsulSource"]
@@ -65,14 +65,16 @@ class ConsulSource:
         try:
             async with session.get(url, params=query, headers=self._headers(), allow_redirects=False) as answer:
                 if answer.status != 200:
-                    raise SourceError(f"Consul answers {answer.status}: {await excerpt(answer)}")
+                    raise SourceError(f"Consul answers {answer.status}{quoted(wanted.registry, await excerpt(answer))}")
                 body = await limited(answer)
                 told = max(1, int(answer.headers["X-Consul-Index"]))
             return told, await asyncio.to_thread(self._read, body)
-        except aiohttp.ClientError as error:
+        except aiohttp.ClientConnectorError as error:
             raise SourceError(f"{type(error).__name__}: {error}") from error
+        except aiohttp.ClientError as error:
+            raise SourceError(f"{type(error).__name__}{quoted(wanted.registry, error)}") from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise SourceError(f"this is no answer of Consul: {type(error).__name__}: {error}") from error
+            raise SourceError(f"this is no answer of Consul: {type(error).__name__}{quoted(wanted.registry, error)}") from error
 
     def _headers(self) -> dict[str, str]:
         known = token(self._discovery.registry)

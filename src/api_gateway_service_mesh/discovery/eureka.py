@@ -25,7 +25,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery
 
-from .asking import base_url, excerpt, limited, token
+from .asking import base_url, excerpt, limited, quoted, token
 from .source import Instance, Instances, SourceError
 
 __all__ = ["EurekaSource"]
@@ -89,7 +89,8 @@ class EurekaSource:
 
     async def _ask(self, session: aiohttp.ClientSession, path: str) -> bytes | None:
         """A body; None where there is none."""
-        url = base_url(self._discovery.registry)
+        registry = self._discovery.registry
+        url = base_url(registry)
         if url.count("/") == 2:
             url += "/eureka"
         try:
@@ -97,10 +98,12 @@ class EurekaSource:
                 if answer.status in (204, 404) or (answer.status == 403 and path.endswith("delta")):
                     return None
                 if answer.status != 200:
-                    raise SourceError(f"Eureka answers {answer.status}: {await excerpt(answer)}")
+                    raise SourceError(f"Eureka answers {answer.status}{quoted(registry, await excerpt(answer))}")
                 return await limited(answer)
-        except aiohttp.ClientError as error:
+        except aiohttp.ClientConnectorError as error:
             raise SourceError(f"{type(error).__name__}: {error}") from error
+        except aiohttp.ClientError as error:
+            raise SourceError(f"{type(error).__name__}{quoted(registry, error)}") from error
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}
@@ -114,7 +117,8 @@ class EurekaSource:
         try:
             return await asyncio.to_thread(take, body)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise SourceError(f"this is no answer of Eureka: {type(error).__name__}: {error}") from error
+            what = quoted(self._discovery.registry, error)
+            raise SourceError(f"this is no answer of Eureka: {type(error).__name__}{what}") from error
 
     def _take_whole(self, body: bytes) -> str:
         told = json.loads(body)["applications"]

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
-from pyoxigraph import Literal, NamedNode
+from pyoxigraph import Literal, NamedNode, Triple
 
 from .infer import InferredGraph
 from .positions import Span, Spot
-from .secrets import blot, is_reference
+from .secrets import MASK, blot, is_reference
 from .terms import AGW, Term
 
-__all__ = ["Excerpts", "secret_properties"]
+__all__ = ["Excerpts", "hidden_values", "masked", "secret_properties"]
 
 
 def secret_properties(inferred: InferredGraph) -> frozenset[NamedNode]:
-    """``agw:secretRef`` and every property below it, the user's own included."""
+    """``agw:secretRef`` and every property below it, the user's own included, whether or not it is used."""
     secret = NamedNode(AGW + "secretRef")
-    below = (p for p in inferred.index.predicates() if secret in inferred.tbox.above(p))
+    below = (term for term in inferred.tbox.named() if secret in inferred.tbox.above(term))
     return frozenset((secret, *below))
+
+
+def masked(triple: Triple, secrets: Collection[NamedNode]) -> Triple:
+    """`triple` as it may be told: the value of one of the properties `secrets` that is no reference is masked."""
+    value = triple.object
+    if triple.predicate in secrets and isinstance(value, Literal) and not is_reference(value.value):
+        return Triple(triple.subject, triple.predicate, Literal(MASK))
+    return triple
+
+
+def hidden_values(inferred: InferredGraph) -> frozenset[Term]:
+    """The values in a graph that `masked` masks."""
+    stated = (value for name in secret_properties(inferred) for _, value in inferred.index.pairs(name))
+    return frozenset(value for value in stated if isinstance(value, Literal) and not is_reference(value.value))
 
 
 class Excerpts:

@@ -290,8 +290,10 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
 
 def _balancers(route: Route, upstreams: Mapping[str, Upstream], workers: int) -> Iterator[tuple[str, str, int]]:
     asked = route.external_authorization
-    others = (*(mirror.upstream for mirror in route.mirrors), *(() if asked is None else (asked.upstream,)))
-    for target, subset in (*route.targets, *((other, ()) for other in others)):
+    if asked is not None and asked.upstream in upstreams:
+        # What is asked is not balanced as the route is: its positions are those of a route without a balancer.
+        yield *balancer_key(replace(route, balancer=None), asked.upstream), BALANCER_CELLS * workers
+    for target, subset in (*route.targets, *((mirror.upstream, ()) for mirror in route.mirrors)):
         upstream = upstreams.get(target)
         if upstream is None:
             continue
