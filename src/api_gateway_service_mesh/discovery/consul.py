@@ -74,7 +74,9 @@ class ConsulSource:
         except aiohttp.ClientError as error:
             raise SourceError(f"{type(error).__name__}{quoted(wanted.registry, error)}") from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise SourceError(f"this is no answer of Consul: {type(error).__name__}{quoted(wanted.registry, error)}") from error
+            raise SourceError(
+                f"this is no answer of Consul: {type(error).__name__}{quoted(wanted.registry, error)}"
+            ) from error
 
     def _headers(self) -> dict[str, str]:
         known = token(self._discovery.registry)
