@@ -542,6 +542,18 @@ class AGW(metaclass=_Closed):
     stableRequests: Final = f"{NAMESPACE}stableRequests"
     stableErrorRate: Final = f"{NAMESPACE}stableErrorRate"
     stableLatency: Final = f"{NAMESPACE}stableLatency"
+    # cors
+    CorsPolicy: Final = f"{NAMESPACE}CorsPolicy"
+    hasCors: Final = f"{NAMESPACE}hasCors"
+    allowedOrigin: Final = f"{NAMESPACE}allowedOrigin"
+    allowedMethod: Final = f"{NAMESPACE}allowedMethod"
+    allowedHeader: Final = f"{NAMESPACE}allowedHeader"
+    exposedHeader: Final = f"{NAMESPACE}exposedHeader"
+    allowCredentials: Final = f"{NAMESPACE}allowCredentials"
+    preflightMaxAge: Final = f"{NAMESPACE}preflightMaxAge"
+    preflightAdmittedTotal: Final = f"{NAMESPACE}preflightAdmittedTotal"
+    preflightRefusedTotal: Final = f"{NAMESPACE}preflightRefusedTotal"
+    foreignOriginTotal: Final = f"{NAMESPACE}foreignOriginTotal"
     # redirect
     Redirect: Final = f"{NAMESPACE}Redirect"
     hasRedirect: Final = f"{NAMESPACE}hasRedirect"

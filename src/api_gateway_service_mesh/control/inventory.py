@@ -24,6 +24,7 @@ from api_gateway_service_mesh.model import (
     Mirror,
     OpenIdLogin,
     RateLimit,
+    Cors,
     Redirect,
     Retry,
     Rewrite,
@@ -44,6 +45,7 @@ Counted = (
     | TokenIntrospection
     | OpenIdLogin
     | Fault
+    | Cors
     | Redirect
     | DirectResponse
     | Rewrite
@@ -123,6 +125,7 @@ class Inventory:
                 *(route.authentication.logins if route.authentication is not None else ()),
                 route.client_certificate,
                 *route.faults,
+                route.cors,
                 route.redirect,
                 route.direct,
                 route.rewrite,

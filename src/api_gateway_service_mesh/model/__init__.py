@@ -20,6 +20,7 @@ from .claim import claim_says, claim_text, claim_values
 from .client_certificate import CertificateDetail, CertificateForwarding, ClientCertificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
+from .cors import Cors
 from .direct import DirectResponse
 from .discovery import Discovery, RecordType, Registry, RegistryType
 from .endpoint import Endpoint
@@ -79,6 +80,7 @@ __all__ = [
     "ClientCertificate",
     "ConditionSource",
     "ConnectionPool",
+    "Cors",
     "DeadlineTrust",
     "DirectResponse",
     "Discovery",

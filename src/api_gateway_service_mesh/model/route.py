@@ -11,6 +11,7 @@ from .balancer import Balancer
 from .breaker import Breaker
 from .client_certificate import ClientCertificate
 from .concurrency import AdaptiveConcurrency, RequestPriority
+from .cors import Cors
 from .direct import DirectResponse
 from .external_authorization import ExternalAuthorization
 from .fault import Fault
@@ -75,6 +76,7 @@ class Route:
     challenge: AcmeChallenge | None = None
     grpc_web: bool = False
     tracing: Tracing | None = None
+    cors: Cors | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

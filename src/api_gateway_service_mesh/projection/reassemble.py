@@ -53,6 +53,8 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "request_condition": (),
     "maintenance": ("maintenance",),
     "fault": ("fault",),
+    "cors": ("cors",),
+    "cors_value": (),
     "redirect": ("redirect",),
     "direct": ("direct",),
     "rewrite": ("rewrite",),

@@ -28,6 +28,7 @@ from .change_right import ChangeRightRow
 from .client_certificate import ClientCertificateRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
+from .cors import CorsRow, CorsValueRow
 from .direct import DirectRow
 from .discovery import DiscoveryRegistryRow, DiscoveryRow, DiscoveryTagRow
 from .endpoint import EndpointRow
@@ -118,6 +119,8 @@ class ProjectedRows:
     maintenance: tuple[MaintenanceRow, ...] = ()
     client_certificate: tuple[ClientCertificateRow, ...] = ()
     fault: tuple[FaultRow, ...] = ()
+    cors: tuple[CorsRow, ...] = ()
+    cors_value: tuple[CorsValueRow, ...] = ()
     redirect: tuple[RedirectRow, ...] = ()
     direct: tuple[DirectRow, ...] = ()
     rewrite: tuple[RewriteRow, ...] = ()

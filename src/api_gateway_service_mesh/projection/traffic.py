@@ -8,6 +8,7 @@ from dataclasses import replace
 from api_gateway_service_mesh.model import PeerNames, RequestCondition, Route, Upstream
 
 from .client_certificate import client_certificates
+from .cors import cors_policies
 from .direct import direct_responses
 from .external_authorization import external_authorizations
 from .fault import faults
@@ -29,16 +30,17 @@ def with_traffic(
     peers: Mapping[str, PeerNames],
     reading: Reading,
 ) -> tuple[Route, ...]:
-    """`served` with maintenance, client certificates, faults, redirect, direct response, rewrite and mirrors."""
+    """`served` with maintenance, client certificates, CORS, faults, redirect, direct response, rewrite and mirrors."""
     closed = maintenances(rows.maintenance, conditions, reading)
     shown = client_certificates(rows.client_certificate, peers, reading)
     harmed = faults(rows.fault, conditions, reading)
+    paged = cors_policies(rows.cors, rows.cors_value, reading)
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    if not (closed or shown or harmed or moved or answered or rewritten or copied or asked):
+    if not (closed or shown or harmed or moved or answered or rewritten or copied or asked or paged):
         return served
     return tuple(
         replace(
@@ -46,6 +48,7 @@ def with_traffic(
             maintenance=closed.get(route.iri),
             client_certificate=shown.get(route.iri),
             faults=harmed.get(route.iri, ()),
+            cors=paged.get(route.iri),
             redirect=moved.get(route.iri),
             direct=answered.get(route.iri),
             rewrite=rewritten.get(route.iri),

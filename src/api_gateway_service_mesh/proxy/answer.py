@@ -104,9 +104,14 @@ class AnswerHead:
         """Status line and ``block``, without the empty line."""
         return self.line.wire + self.block
 
-    def with_fields(self, fields: bytes) -> AnswerHead:
-        """The same head with more header lines (each with CR LF)."""
-        head = AnswerHead(self.line, self.block + fields, self.length, _NO_MARKS)
+    def with_fields(self, fields: bytes, drops: frozenset[bytes] = frozenset()) -> AnswerHead:
+        """The same head with more header lines (each with CR LF), and without those of the names in `drops` (in lower
+        case, none of the framing)."""
+        block = self.block
+        if drops:
+            lines = block.split(b"\r\n")
+            block = b"\r\n".join([line for line in lines if line.partition(b":")[0].lower() not in drops])
+        head = AnswerHead(self.line, block + fields, self.length, _NO_MARKS)
         head.chunked, head.keep_alive = self.chunked, self.keep_alive
         head.upgrade, head.dated = self.upgrade, self.dated
         return head

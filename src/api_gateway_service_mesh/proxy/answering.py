@@ -117,6 +117,8 @@ class Answering(Asker):
     shown: dict[str, bytes] | None = None
     """The keys that were shown, from the first asking of a gate to the second."""
     idle_ticks = 0
+    answer_drops: frozenset[bytes] = frozenset()
+    """Fields (names in lower case) that the answer loses before it gets ``answer_fields``, if it gets any."""
     takes_trailers = False
     """Whoever stands for the client takes trailers, whatever the client says."""
     unwrap: Callable[[bytes], bytes] | None = None
@@ -204,7 +206,7 @@ class Answering(Asker):
         if self.attempt_started:
             self._tell_attempt(status, None)
         if self.answer_fields:
-            self.down.respond(self, head.with_fields(self.answer_fields), payload, None)
+            self.down.respond(self, head.with_fields(self.answer_fields, self.answer_drops), payload, None)
         else:
             self.down.respond(self, head, payload, raw if head.unchanged else None)
         self._answer_over(connection)
@@ -219,7 +221,7 @@ class Answering(Asker):
             self._tell_breaker(head.status)
         if self.attempt_started or self.ticket:
             self.head_at = monotonic()
-        self.down.begin(self, head.with_fields(self.answer_fields) if self.answer_fields else head)
+        self.down.begin(self, head.with_fields(self.answer_fields, self.answer_drops) if self.answer_fields else head)
         return True
 
     def _retry_status(self, connection: BackendSide, head: AnswerHead, *, whole: bool) -> bool:
@@ -280,7 +282,9 @@ class Answering(Asker):
         connection.detach()
         connection.resume()
         tunnel = Tunnel(self, connection)
-        self.down.tunnel(head.with_fields(self.answer_fields) if self.answer_fields else head, tunnel)
+        self.down.tunnel(
+            head.with_fields(self.answer_fields, self.answer_drops) if self.answer_fields else head, tunnel
+        )
         if rest:
             tunnel.from_upstream(rest)
 
@@ -327,7 +331,7 @@ class Answering(Asker):
         self.reason = refusal.reason or (refusal.detail if refusal.failure else None)
         self.committed = True
         if self.answer_fields:
-            head = head.with_fields(self.answer_fields)
+            head = head.with_fields(self.answer_fields, self.answer_drops)
         if self.is_head:
             payload = b""
         self.bytes_out = len(payload)

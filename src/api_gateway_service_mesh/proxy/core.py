@@ -113,6 +113,7 @@ class Generation:
         "mesh",
         "needs_headers",
         "pools",
+        "preflights",
         "proxies",
         "refusals",
         "revision",
@@ -142,6 +143,8 @@ class Generation:
         self.behind_proxies = bool(mesh.trusted_proxies)
         self.handlers: list[RouteHandler | None] = [None] * table.width
         self.needs_headers = table.needs_headers
+        self.preflights = any(route.cors is not None for route in mesh.routes)
+        """Whether a preflight may be for another route than its own."""
         self.refusals: RefusalCounters | None = None
         """None for requests that nobody sent, such as copies: what becomes of them is no refusal."""
         self._unlogged: Generation | None = None

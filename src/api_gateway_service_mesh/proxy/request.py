@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from api_gateway_service_mesh.routing.cors import routed
+
 from .exchange import Exchange
 from .forwarded import Peer, client_address, request_id
 from .head import Block
@@ -35,7 +37,10 @@ def open_exchange(
     """The exchange for a request; its ``handler`` is None when no route takes it."""
     host = block.marks.host if authority is None else routing_host(authority)
     headers = block.headers if generation.needs_headers else _NO_HEADERS
-    entry = generation.table.find(host, method, path, query, headers)
+    if generation.preflights and method == "OPTIONS":
+        entry = routed(generation.table, host, method, path, query, block.headers)
+    else:
+        entry = generation.table.find(host, method, path, query, headers)
     handler = None
     if entry is not None:
         handler = generation.handlers[entry.index] or generation.handler(entry, core)

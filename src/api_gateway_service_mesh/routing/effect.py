@@ -26,6 +26,7 @@ from api_gateway_service_mesh.model import (
 from .authorization import authorization_parts, external_authorization_parts
 from .balance import balancer_part, health_parts, subset_part
 from .concurrency import concurrency_parts, overload_parts
+from .cors import cors_part
 from .decision import ExplainRequest
 from .oauth2 import introspection_part, login_part
 from .part import Citation, Part, number
@@ -51,6 +52,8 @@ def effects(
     parts: list[Part] = []
     if route.tracing is not None:
         parts.append(tracing_part(route, route.tracing))
+    if route.cors is not None:
+        parts.append(cors_part(route, route.cors, request))
     parts += overload_parts(mesh, route)
     if route.maintenance is not None:
         parts.append(maintenance_part(route.maintenance))

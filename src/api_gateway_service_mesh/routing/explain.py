@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .citation import match_citations
+from .cors import preflight_method, routed
 from .decision import ExplainRequest, Verdict, reason, rung, verdicts
 from .effect import Citation, Part, effects
 from .entry import RouteEntry
@@ -64,13 +65,16 @@ def explain(table: RoutingTable, request: ExplainRequest, weights: Mapping[str, 
     """Explain what `table` does with `request`. Looks at every route: for people, not for the hot path. `weights`: the
     shares of splits as they are now, per cent, by the split's IRI, where it is known."""
     host = request.host.lower()
-    winner = table.find(host, request.method, request.path, request.query, request.fields)
-    candidates, omitted = _candidates(table, request)
+    winner = routed(table, host, request.method, request.path, request.query, request.fields)
+    asked = preflight_method(request.method, request.fields.get)
+    preflight = asked is not None and winner is not None and winner.route.cors is not None
+    matched = replace(request, method=asked) if preflight and asked is not None else request
+    candidates, omitted = _candidates(table, matched)
     allow = () if winner is not None else table.allowed_methods(host, request.path)
     refused = request.method not in allow and bool(allow)
     parts = effects(table.mesh, winner.route, weights, request) if winner is not None else ()
     cited = (
-        *match_citations(table.entries, request, winner),
+        *match_citations(table.entries, matched, winner),
         *(citation for part in parts for citation in part.citations),
     )
     return Explanation(

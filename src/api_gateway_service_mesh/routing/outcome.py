@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from api_gateway_service_mesh.model import ConditionSource, Maintenance, RequestCondition, Route, Upstream
 
 from .condition import ValueTest
+from .cors import CorsRules, preflight_method, routed
 from .decision import ExplainRequest
 from .redirect import locator
 from .rewrite import path_change
@@ -45,12 +46,16 @@ def outcome(
 ) -> Outcome:
     """What `table` does with a request that comes from `client` (None: an address that nothing lets by)."""
     host = request.host.lower()
-    entry = table.find(host, request.method, request.path, request.query, request.fields)
+    entry = routed(table, host, request.method, request.path, request.query, request.fields)
     if entry is None:
         known = table.allowed_methods(host, request.path)
         refused = bool(known) and request.method not in known
         return Outcome(None, 405, "method-not-allowed") if refused else Outcome(None, 404, "no-route")
     route, iri, fields = entry.route, entry.route.iri, request.fields
+    if route.cors is not None and (asked := preflight_method(request.method, fields.get)) is not None:
+        rules = CorsRules(route.cors, route.match.methods)
+        refused = rules.objection(fields["origin"], asked, fields.get("access-control-request-headers", "")) is not None
+        return Outcome(iri, 403, "cors-refused") if refused else Outcome(iri, 204)
     mode = route.maintenance
     if mode is not None and mode.enabled and not _let_by(mode, fields, client):
         return Outcome(iri, 503, "maintenance")
