@@ -99,7 +99,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
@@ -179,6 +179,8 @@ ex:lost a agw:OAuth2 ; agw:introspectionEndpoint "http://127.0.0.1:@gone@/intros
     agw:clientSecretRef "env:AGW_TEST_CLIENT_SECRET" .
 ex:tried a agw:Route ; agw:routePath "/tried" ; agw:hasBackendService ex:wellService ; agw:hasAuthorization ex:trial .
 ex:trial a agw:AuthorizationPolicy ; agw:enforcement "audit" .
+ex:paged a agw:Route ; agw:routePath "/paged" ; agw:hasBackendService ex:wellService ; agw:hasCors ex:pages .
+ex:pages a agw:CorsPolicy ; agw:allowedOrigin "https://a.example" .
 ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
 ex:redirect a agw:Redirect ; agw:redirectHost "new.example" .
 ex:direct a agw:Route ; agw:routePath "/direct" ; agw:hasDirectResponse ex:answer .
@@ -275,6 +277,13 @@ def none(values: list[str]) -> bool:
 
 async def _nothing(_: Gateway) -> None:
     pass
+
+
+async def _pages(gateway: Gateway) -> None:
+    asks = "Access-Control-Request-Method: GET\r\n"
+    await gateway.get("/paged", f"Origin: https://a.example\r\n{asks}", method="OPTIONS")
+    await gateway.get("/paged", f"Origin: https://b.example\r\n{asks}", method="OPTIONS")
+    await gateway.get("/paged", "Origin: https://b.example\r\n")
 
 
 def _asks(*paths: str, fields: str = "") -> Callable[[Gateway], Awaitable[None]]:
@@ -523,6 +532,15 @@ EVENTS = (
     Event("somebody gets by", _asks("/closed", fields="X-Tester: yes\r\n"), (("works", "bypassedTotal", is_("1")),)),
     Event("a request is delayed", _asks("/slowed"), (("delay", "delayedTotal", is_("1")),)),
     Event("a request is aborted", _asks("/aborted"), (("abort", "abortedTotal", is_("1")),)),
+    Event(
+        "pages call",
+        _pages,
+        (
+            ("pages", "preflightAdmittedTotal", is_("1")),
+            ("pages", "preflightRefusedTotal", is_("1")),
+            ("pages", "foreignOriginTotal", is_("1")),
+        ),
+    ),
     Event("a request is redirected", _asks("/moved"), (("redirect", "redirectedTotal", is_("1")),)),
     Event("the gateway answers", _asks("/direct"), (("answer", "answeredTotal", is_("1")),)),
     Event("a request is rewritten", _asks("/rewritten"), (("rewrite", "rewrittenTotal", is_("1")),)),

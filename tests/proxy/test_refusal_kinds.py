@@ -22,6 +22,7 @@ from api_gateway_service_mesh.model import (
     Breaker,
     ClientCertificate,
     ConnectionPool,
+    Cors,
     ExternalAuthorization,
     FailureMode,
     Fault,
@@ -173,6 +174,14 @@ CASES: dict[str, Case] = {
     ),
     "authentication-unavailable": Case(
         503, request(fields=token()), jwt={"jwks_uri": "http://127.0.0.1:1/"}, policy=POLICY
+    ),
+    "cors-refused": Case(
+        403,
+        request(
+            line="OPTIONS / HTTP/1.1", fields="Origin: https://b.example\r\nAccess-Control-Request-Method: GET\r\n"
+        ),
+        route={"cors": Cors(POLICY, ("https://a.example",))},
+        policy=POLICY,
     ),
     "fault-injected": Case(503, route={"faults": (Fault(POLICY, abort_status=503),)}, policy=POLICY),
     "overloaded": Case(

@@ -44,6 +44,8 @@ _VALUES: dict[str, Any] = {
     "HealthCheck.headers": ("X-Check: yes",),
     "DirectResponse.status": 404,
     "DirectResponse.fields": ("X-Kind: none",),
+    "Cors.origins": ("https://shop.example.com",),
+    "Cors.methods": ("PUT",),
     "Fault.abort_status": 503,
     "Breaker.failure_statuses": (500, 503),
     "Retry.statuses": (429,),

@@ -282,9 +282,9 @@ class Answering(Asker):
         connection.detach()
         connection.resume()
         tunnel = Tunnel(self, connection)
-        self.down.tunnel(
-            head.with_fields(self.answer_fields, self.answer_drops) if self.answer_fields else head, tunnel
-        )
+        if self.answer_fields:
+            head = head.with_fields(self.answer_fields, self.answer_drops)
+        self.down.tunnel(head, tunnel)
         if rest:
             tunnel.from_upstream(rest)
 

@@ -13,6 +13,7 @@ from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
 from .certificates import CERTIFICATES
 from .change_right import CHANGE_RIGHT
+from .cors import CORS
 from .edge import EDGE
 from .expectation import EXPECTATION
 from .external_authorization import EXTERNAL_AUTHORIZATION
@@ -41,6 +42,7 @@ CASES: tuple[Case, ...] = (
     *LIMITS,
     *LOAD,
     *TRAFFIC,
+    *CORS,
     *INHERITANCE,
     *EXPECTATION,
 )
