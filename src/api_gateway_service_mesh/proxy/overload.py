@@ -96,8 +96,8 @@ class Guard:
 def overload_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """The outermost gate, where the gateway has a guard: 503 ``overloaded`` for what is shed."""
     guard = core.guard
-    if guard is None or generation.mesh.overload is None:
-        return []
+    if guard is None or generation.mesh.overload is None or handler.route.challenge is not None:
+        return []  # what is answered before this gate does not enter, so it must not be told to leave
     machine, random = guard.machine, core.random
     band = BANDS[handler.route.request_priority or RequestPriority.NORMAL]
     refusal = Refusal(
