@@ -1,7 +1,7 @@
 """CORS as a stage: preflights are answered here, and the answers of the others say who may read them.
 
-It comes before all that refuses but the overload guard, so that a page sees why it was refused, and before authentication, since browsers send
-no credentials with a preflight (Fetch standard, "CORS protocol and credentials").
+It comes before all that refuses but the overload guard, so that a page sees why it was refused; and before
+authentication, since browsers send no credentials with a preflight (Fetch standard, "CORS protocol and credentials").
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ The order, outermost first, and why it is so:
 
 1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
    *tracing*: right behind, so that spans show what the others refuse.
-2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request. *CORS*: before all else
-   that refuses, so that pages may read why; and before authentication, for preflights come without credentials.
+2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request. *CORS*: before all
+   else that refuses, so that pages may read why; before authentication, as preflights come without credentials.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
 5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove

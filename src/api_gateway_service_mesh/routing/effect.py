@@ -52,9 +52,9 @@ def effects(
     parts: list[Part] = []
     if route.tracing is not None:
         parts.append(tracing_part(route, route.tracing))
+    parts += overload_parts(mesh, route)
     if route.cors is not None:
         parts.append(cors_part(route, route.cors, request))
-    parts += overload_parts(mesh, route)
     if route.maintenance is not None:
         parts.append(maintenance_part(route.maintenance))
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
