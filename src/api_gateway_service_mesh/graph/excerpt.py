@@ -7,9 +7,10 @@ from collections.abc import Collection
 
 from pyoxigraph import Literal, NamedNode, Triple
 
+from .document import Document
 from .infer import InferredGraph
 from .positions import Span, Spot
-from .secrets import MASK, blot, is_reference
+from .secrets import MASK, blot, is_reference, masked_source
 from .terms import AGW, Term
 
 __all__ = ["Excerpts", "hidden_values", "masked", "secret_properties"]
@@ -43,6 +44,7 @@ class Excerpts:
         self._inferred = inferred
         self._secrets = secret_properties(inferred)
         self._blots: dict[str, list[Span]] | None = None
+        self._texts: dict[str, str] = {}
 
     def is_secret(self, predicate: NamedNode, value: Term) -> bool:
         """Whether a value may be a secret written by mistake, not to be shown."""
@@ -55,12 +57,19 @@ class Excerpts:
         text = spot.document.text
         start = spot.start - (spot.location.column - 1)
         end = text.find("\n", start)
-        line = text[start : end if end >= 0 else len(text)]
+        line = self._masked(spot.document)[start : end if end >= 0 else len(text)]
         for first, last in self._all_blots()[spot.document.name]:
             if first < start + len(line) and last > start:
                 one, two = max(first - start, 0), min(last - start, len(line))
                 line = line[:one] + blot(line[one:two]) + line[two:]
         return (("source", line.rstrip()), ("span", str(spot.length)))
+
+    def _masked(self, document: Document) -> str:
+        """Its text without what stands behind names that sound like secrets, known or not."""
+        found = self._texts.get(document.name)
+        if found is None:
+            found = self._texts[document.name] = masked_source(document.text)
+        return found
 
     def _all_blots(self) -> dict[str, list[Span]]:
         if self._blots is None:

@@ -45,12 +45,16 @@ def finding_of(result: ValidationResult, shape: Shape, inferred: InferredGraph, 
         targeted.value if targeted else None,
         _shown_value(result, path, inferred, excerpts),
         allowed_by(shape, inferred.source.prefixes) if result.path else None,
-        _suggestion(result, shape, inferred),
+        None if _is_secret(result, path, excerpts) else _suggestion(result, shape, inferred),
         inferred.ontology.definition(definition_of) if definition_of.startswith(AGW) else None,
         remedy,
         _related(result, inferred, path, spot),
         excerpts.details(spot),
     )
+
+
+def _is_secret(result: ValidationResult, path: NamedNode | None, excerpts: Excerpts) -> bool:
+    return path is not None and result.value is not None and excerpts.is_secret(path, result.value)
 
 
 def targeted_property(result: ValidationResult, shape: Shape, inferred: InferredGraph) -> NamedNode | None:

@@ -12,14 +12,20 @@ __all__ = ["MASK", "blot", "is_reference", "masked_source"]
 
 MASK = "•••"
 _REFERENCE = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+)\Z")
-_QUOTE = r'"""[^"]*(?:""")?|"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?'
-_STATED = re.compile(
-    r"(?P<name>\b(?:secretRef|privateKeyRef|keyHash|storePasswordRef|stickyCookieKeyRef|accountMacKeyRef|clientSecretRef"
-    r"|sessionKeyRef|formerSessionKeyRef|registryTokenRef)>?\s+)"
-    rf"(?P<values>(?:{_QUOTE})(?:\s*,\s*(?:{_QUOTE}))*)",
+# What takes a secret, and what people write in its place: agw:clientSecret, agw:password, agw:apiKey, ….
+_NAMED = re.compile(
+    r"(?:(?<=:)|(?<=#)|(?<=/))(?!has[A-Z])(?:"
+    r"\w*(?:[sS]ecret|[pP]assw(?:or)?d|[pP]assphrase|[cC]redential)\w*"
+    r"|\w*[kK]ey(?:Ref|Hash)|(?:\w*(?:Session|Cookie|Mac)|private|api|session|mac|signing|encryption)Key|key"
+    r"|\w*[tT]oken(?:Ref)?)>?(?=[\s\"'<(\[])"
+)
+_PIECE = re.compile(
+    r"(?P<quoted>"
+    r'"{3}(?:[^"\\]|\\.|"(?!""))*(?:"{3}|\Z)|\'{3}(?:[^\'\\]|\\.|\'(?!\'\'))*(?:\'{3}|\Z)'
+    r'|"(?:[^"\\]|\\.)*(?:"|\Z)|\'(?:[^\'\\]|\\.)*(?:\'|\Z))'
+    r"|(?P<end>[;\]}]|\.(?=\s|\Z))|\#[^\n]*|[^\s;\]}\"'\#.]+|\.|\s+",
     re.DOTALL,
 )
-_QUOTED = re.compile(_QUOTE, re.DOTALL)
 
 
 def is_reference(value: str) -> bool:
@@ -33,14 +39,24 @@ def blot(text: str) -> str:
 
 
 def masked_source(text: str) -> str:
-    """Source text in which values of ``secretRef`` and of the properties below it that are no references are blotted
-    out.
+    """Source text in which all is blotted out that may be a secret: what stands behind the name of a property for
+    secrets, or behind one that sounds like it, and is no reference, up to the end of the values.
 
-    Works on the text alone, for sources that no parser understood.
+    Works on the text alone, for sources that no parser understood. It stays as long as it was.
     """
-    return _STATED.sub(lambda found: found["name"] + _QUOTED.sub(_mask, found["values"]), text)
+    parts, place = [], 0
+    for found in _NAMED.finditer(text):
+        if found.start() < place:
+            continue
+        parts.append(text[place : found.end()])
+        place = found.end()
+        while (piece := _PIECE.match(text, place)) is not None and piece["end"] is None:
+            parts.append(_mask(piece.group(), quoted=piece["quoted"] is not None))
+            place = piece.end()
+    return "".join((*parts, text[place:]))
 
 
-def _mask(quoted: re.Match[str]) -> str:
-    text = quoted.group()
-    return text if is_reference(text.strip("\"'")) else blot(text)
+def _mask(piece: str, *, quoted: bool) -> str:
+    if piece in (",", "(", "[") or (quoted and is_reference(piece.strip("\"'"))):
+        return piece
+    return blot(piece)

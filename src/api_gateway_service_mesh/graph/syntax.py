@@ -33,6 +33,9 @@ _TOKEN = re.compile(
 )
 
 
+_WORD = re.compile(r"[^\s\"'<>;,.]{2,}")
+
+
 def syntax_findings(document: Document, errors: Iterable[SyntaxError], declared: Mapping[str, str]) -> list[Finding]:
     """One finding for each undeclared prefix and one for the first other error (later ones are mostly its echo)."""
     findings: list[Finding] = []
@@ -171,7 +174,15 @@ def _finding(
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
     line = text.count("\n", 0, start) + 1
-    source = masked_source(text[start : end if end >= 0 else len(text)].rstrip("\r"))
+    # A secret may begin on another line than its property.
+    masked = masked_source(text)
+    source = masked[start : end if end >= 0 else len(text)].rstrip("\r")
+    word = _WORD.match(text, offset)
+    if word and masked[word.start() : word.end()] != word.group():
+        said = " ".join(filter(None, (message, remedy, suggestion)))
+        if word.group() in said or word.group().partition(":")[0] in said:
+            message, suggestion = "what stands here cannot be understood, and is not repeated: it may be a secret", None
+            remedy = 'write where it is, in quotes: "file:PATH" or "env:NAME"'
     return Finding(
         "syntax",
         message,
