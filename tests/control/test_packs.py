@@ -351,16 +351,16 @@ def test_a_pack_that_is_edited_counts_from_then_on_if_what_is_served_keeps_it(fo
     gate = Gate(None, [str(pack), "owners"][:1])
     assert gate.files == (pack,)
 
-    def read() -> SourceGraph:
-        return SourceGraph.load([file])
+    def read(served: SourceGraph | None = None) -> SourceGraph:
+        return SourceGraph.load([file], served)
 
-    served = gate.compiled(read, None)
+    serving = gate.compiled(read, None)
     key = gate.policies
-    assert gate.reloaded(read, served) is None and gate.policies == key
+    assert gate.reloaded(read, serving) is None and gate.policies == key
     pack.write_text(head + rule % "hostname")
     with pytest.raises(ConfigError, match="It lacks something"):
-        gate.reloaded(read, served)
+        gate.reloaded(read, serving)
     assert gate.policies == key
     pack.write_text(head + rule % "hasBackendService")
-    assert gate.reloaded(read, served) is None
+    assert gate.reloaded(read, serving) is None
     assert gate.policies != key

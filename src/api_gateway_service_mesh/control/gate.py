@@ -43,16 +43,17 @@ class Gate:
         """See `compiled`, under the packs in force."""
         return compiled(source, self._gateway, previous, self._packs)
 
-    def reloaded(self, source: Callable[[], SourceGraph], previous: Build | None) -> Build | None:
+    def reloaded(self, source: Callable[[SourceGraph | None], SourceGraph], previous: Build | None) -> Build | None:
         """See `compiled`, under the packs as their files say now. They are in force from then on, if what is served
-        (or would be) keeps them; else it is refused, and those before stay.
+        (or would be) keeps them; else it is refused, and those before stay. `source` is told what is served.
 
         Raises:
             ConfigError: it is refused, or a pack cannot be read.
         """
         packs = load_packs(self._names) if previous is not None and self.files else self._packs
         fresh = (packs.key if packs is not None else "") != self.policies
-        made = compiled(source, self._gateway, previous, packs, again=fresh)
+        served = previous.source if previous is not None else None
+        made = compiled(lambda: source(served), self._gateway, previous, packs, again=fresh)
         self._packs = packs if fresh else self._packs
         return made
 

@@ -80,8 +80,8 @@ class ConfigStore(Protocol):
     def poll_seconds(self) -> float | None:
         """How often to read again unasked; None: never."""
 
-    def read(self) -> SourceGraph:
-        """What is kept now.
+    def read(self, served: SourceGraph | None = None) -> SourceGraph:
+        """What is kept now. It comes sooner where `served` is what was read before and little of it was edited.
 
         Raises:
             ConfigError, AgwError: it cannot be read.

@@ -89,13 +89,13 @@ class FileStore:
             "agw serve --writable writes updates back to them, agw serve --store DIR keeps them elsewhere"
         )
 
-    def read(self) -> SourceGraph:
+    def read(self, served: SourceGraph | None = None) -> SourceGraph:
         """See `ConfigStore`."""
         if self._load is not None:
             return self._load()
         if self._writable:
             self._finish()
-        return SourceGraph.load(list(self.watched))
+        return SourceGraph.load(list(self.watched), served)
 
     def propose(self, source: SourceGraph, delta: Delta) -> SourceGraph:
         """See `ConfigStore`."""

@@ -103,7 +103,7 @@ class JournalStore:
         """True when nothing was ever kept."""
         return not any(len(journal) for journal in self._journals)
 
-    def read(self) -> SourceGraph:
+    def read(self, served: SourceGraph | None = None) -> SourceGraph:
         """What is kept; the seed's files where nothing is yet.
 
         Raises:

@@ -82,7 +82,7 @@ class RemoteStore:
         self._fetched = (0.0, 0.0)
         self._last: tuple[SourceGraph, Revision] | None = None
 
-    def read(self) -> SourceGraph:
+    def read(self, served: SourceGraph | None = None) -> SourceGraph:
         """See `ConfigStore`."""
         state = self._probe()
         at, took = self._fetched

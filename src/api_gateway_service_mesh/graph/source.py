@@ -63,6 +63,8 @@ class SourceGraph:
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.identity = object()
         self.step: Step | None = None
+        self.stated_once = False
+        """Of texts: no triple is stated twice, so that what a statement says goes with it."""
         self._rows: tuple[Row, ...] | None = tuple(rows)
         self._triples: tuple[Triple, ...] | None = tuple(triples)
         self._subjects: dict[Resource, tuple[Row, ...]] | None = None
@@ -169,8 +171,9 @@ class SourceGraph:
         return made
 
     @classmethod
-    def load(cls, paths: Sequence[str | Path]) -> SourceGraph:
-        """Read and merge files. Nothing else is read: ``owl:imports`` is not followed.
+    def load(cls, paths: Sequence[str | Path], previous: SourceGraph | None = None) -> SourceGraph:
+        """Read and merge files. Nothing else is read: ``owl:imports`` is not followed. `previous` is what they gave
+        before: then the cost is that of what was edited since (`graph.reread`).
 
         Raises:
             ConfigError: with a finding for each file that cannot be read or parsed.
@@ -186,6 +189,10 @@ class SourceGraph:
             broken.append(
                 Finding("missing-file", "no configuration file was named", remedy="name at least one Turtle file")
             )
+        if previous is not None and not broken:
+            from .reread import reread
+
+            return reread(list(documents.values()), previous)
         return cls._of(list(documents.values()), broken)
 
     @classmethod
@@ -258,6 +265,7 @@ class SourceGraph:
             merged = dict(zip(rows, triples, strict=True))
         findings = tuple(finding for document in documents for finding in document.findings)
         source = cls(tuple(merged), tuple(merged.values()), tuple(documents), prefixes, findings)
+        source.stated_once = len(merged) == len(rows)
         imports = _imports(source)
         return source.restated(findings=(*findings, *imports)) if imports else source
 
