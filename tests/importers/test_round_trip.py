@@ -22,6 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 CASES = sorted(path.parent.name for path in GOLDEN.glob("*/model.json"))
 SAID = {
     "gateway-api": ("targets", "rewrite", "redirect", "mirrors", "timeout"),
+    "istio": ("targets", "rewrite", "redirect", "mirrors", "direct", "faults", "retry"),
 }
 # What of a report's notes requests can see: addresses, and services that have none.
 SEEN = ("#address", "#hasInstance", "#hasBackendService", "#hasTrafficSplit")

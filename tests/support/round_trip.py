@@ -21,6 +21,8 @@ def outcome(mesh: Mesh, route: Route | None, fields: Collection[str]) -> dict[st
     for iri, weight in [(s.upstream, s.weight) for s in route.splits] or [(route.upstream or "", 100)]:
         shares[str(ends.get(iri, []))] = shares.get(str(ends.get(iri, [])), 0) + weight
     change, to, limit, direct, retry = route.rewrite, route.redirect, route.timeout, route.direct, route.retry
+    if direct is not None and (direct.status, direct.body) == (503, ""):
+        direct = None  # as a route without a service answers
     told: dict[str, Any] = {
         "targets": {end: weight for end, weight in shares.items() if weight},
         "rewrite": change and (change.host, change.full_path, change.prefix, change.pattern, change.substitution),
@@ -35,8 +37,10 @@ def outcome(mesh: Mesh, route: Route | None, fields: Collection[str]) -> dict[st
 
 
 def _place(endpoint: Endpoint) -> str:
-    """``name.namespace`` and ``name.namespace.svc`` are one Service."""
-    return endpoint.authority.replace(".svc.cluster.local:", ":").replace(".svc:", ":")
+    """``name``, ``name.namespace`` and ``name.namespace.svc`` are one Service."""
+    labels = endpoint.host.removesuffix(".cluster.local").split(".")
+    service = len(labels) < 3 or (labels[2:] == ["svc"])
+    return f"{labels[0]}:{endpoint.port}" if service else endpoint.authority
 
 
 def differences(old: Mesh, new: Mesh, fields: Collection[str], but: Collection[str] = ()) -> list[str]:

@@ -15,6 +15,7 @@ from api_gateway_service_mesh.errors import AgwError, Origin, Report, Severity
 
 from .draft import Draft
 from .gateway_api import import_gateway_api
+from .istio import import_istio
 from .part import NOT_IMPORTED, Findings
 from .reading import Map, documents
 from .turtle import is_iri, write
@@ -24,7 +25,7 @@ __all__ = ["BASE", "NOT_IMPORTED", "SOURCES", "Imported", "UnknownSourceError", 
 #: What the IRIs of the Turtle begin with, unless told otherwise.
 BASE: Final = "https://example.org/imported#"
 
-SOURCES: Final[Mapping[str, Callable[..., None]]] = {"gateway-api": import_gateway_api}
+SOURCES: Final[Mapping[str, Callable[..., None]]] = {"gateway-api": import_gateway_api, "istio": import_istio}
 
 
 class UnknownSourceError(AgwError):

@@ -155,20 +155,23 @@ class Draft:
         return [gateway, *routes, *self.services.values(), *self.others]
 
     def _merged(self) -> list[RouteDraft]:
-        """One route for each that agw wrote under several hosts: they carry its IRI."""
+        """One route for each that agw wrote under several hosts: they carry its IRI. Where one of them stands there in
+        several forms they stay apart, as hosts that were joined would no longer rank one form before another."""
         known: dict[str, RouteDraft] = {}
+        apart = any(
+            route.iri is not None and not known.setdefault(route.iri, route).same(route) for route in self.routes
+        )
         kept: list[RouteDraft] = []
         for route in self.routes:
-            first = known.get(route.iri) if route.iri else None
-            if first is not None and first.same(route):
+            first = known.get(route.iri or "", route)
+            if first is route:
+                kept.append(route)
+            elif apart:
+                route.iri = None
+                kept.append(route)
+            else:
                 both = dict.fromkeys((*first.hosts, *route.hosts))
                 first.hosts = tuple(both) if first.hosts and route.hosts else ()
-                continue
-            if first is None and route.iri:
-                known[route.iri] = route
-            elif first is not None:
-                route.iri = None
-            kept.append(route)
         return kept
 
     def _route(self, route: RouteDraft) -> Subject:

@@ -14,6 +14,7 @@ from api_gateway_service_mesh.model import PathKind, PathMatch, ValueKind
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .draft import Draft, RouteDraft, Test
+from .host import shared
 from .kubernetes import Cluster, Thing, seconds, things
 from .listener import listener
 from .part import Part
@@ -153,7 +154,7 @@ def _prefixed(routes: Iterable[RouteDraft]) -> bool:
 
 def _hosts(made: _Import, thing: Thing, spec: Part) -> tuple[str, ...] | None:
     """The hosts that the route and its listeners share; none: any; None: they share nothing."""
-    own = [host.lower() for host in spec.texts("hostnames")]
+    own = spec.texts("hostnames")
     offered: list[str | None] = []
     for parent in spec.parts("parentRefs"):
         parent.ignore("group", "kind", "namespace")
@@ -163,23 +164,7 @@ def _hosts(made: _Import, thing: Thing, spec: Part) -> tuple[str, ...] | None:
             made.draft.findings.differs(parent.place, message, "state agw:hostname where that matters")
             parent.ignore("sectionName", "port")
         offered += made.hosts.get(name, [None])
-    if not offered or None in offered:
-        return tuple(dict.fromkeys(own))
-    wanted = own or ["*"]
-    shared = dict.fromkeys(
-        host for mine in wanted for theirs in offered if theirs and (host := _narrower(mine, theirs.lower()))
-    )
-    return tuple(shared) or None
-
-
-def _narrower(one: str, other: str) -> str | None:
-    if one == other or other == "*":
-        return one
-    if one == "*":
-        return other
-    if one.startswith("*.") and other.endswith(one[1:]):
-        return other
-    return one if other.startswith("*.") and one.endswith(other[1:]) else None
+    return shared(own, offered)
 
 
 def _matches(made: _Import, rule: Part, wanted: str) -> list[RouteDraft]:

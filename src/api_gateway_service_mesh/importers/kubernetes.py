@@ -93,16 +93,22 @@ class Cluster:
 
     draft: Draft
     external: dict[tuple[str | None, str], str] = field(default_factory=dict)
+    ports: dict[tuple[str | None, str], list[int]] = field(default_factory=dict)
     instances: dict[tuple[str | None, str], list[tuple[str, int | None, str | None]]] = field(default_factory=dict)
 
     def take(self, thing: Thing) -> bool:
         """Read a Service or an EndpointSlice; anything else is left to others."""
         if thing.group == "" and thing.kind == "Service":
             spec = thing.spec()
+            spec.drop()  # selectors and the like: who is behind it is the cluster's business
             name = spec.text("externalName")
             if spec.text("type") == "ExternalName" and name:
                 self.external[thing.namespace, thing.name] = name
-            spec.drop()
+            for port in spec.parts("ports"):
+                port.drop()
+                number = port.integer("port")
+                if number is not None:
+                    self.ports.setdefault((thing.namespace, thing.name), []).append(number)
             return True
         if thing.kind != "EndpointSlice":
             return False
