@@ -90,6 +90,11 @@ ex:fine a agw:Certificate ; agw:certificateFile "fine.pem" ; agw:certificateExpi
     agw:renewalError "no answer" ; agw:renewalFailedTotal 3 .
 ex:web a agw:Listener ; agw:hasCertificate ex:fine .
 ex:gateway a agw:ApiGateway ; agw:configurationRevision "9f2c" ; agw:workerCount 2 .
+ex:products agw:hasObjectiveStanding ex:ill .
+ex:orders agw:hasObjectiveStanding ex:well .
+ex:ill agw:ofObjective ex:slo ; agw:objectiveIndicator "availability" ; agw:objectiveState "FAST_BURN" ;
+    agw:burnRate5m 20.0 ; agw:burnRate1h 16.04 ; agw:burnRate6h 3.0 ; agw:budgetLastsSeconds 180000 .
+ex:well agw:ofObjective ex:slo ; agw:objectiveIndicator "latency" ; agw:objectiveState "MET" .
 ex:products agw:hasLiveRate ex:minute , ex:five .
 ex:minute a agw:LiveRate ; agw:rateWindow "PT1M"^^xsd:dayTimeDuration ; agw:requestRate 1.5 ; agw:errorShare 0.25 ;
     agw:latencyP50 0.01 ; agw:latencyP95 0.2 ; agw:latencyP99 0.4 .
@@ -151,6 +156,13 @@ SEEN = {
         ["urn:ex:limiter", "17", "50", None, None, None],
         ["urn:ex:calm", "1", "5000", None, None, None],
         ["urn:ex:tried", "0", "80", "20", "3", "0", "route"],
+    ],
+    ("report", "objectives"): [
+        ["urn:ex:products", "urn:ex:slo", "availability", "FAST_BURN", "20", "16.04", "3", "180000"],
+        ["urn:ex:orders", "urn:ex:slo", "latency", "MET", None, None, None, None],
+    ],
+    ("doctor", "objective-burning"): [
+        ["urn:ex:products", "availability", "urn:ex:slo", "FAST_BURN", "16", "50", "error"]
     ],
     ("report", "live-rates"): [["urn:ex:products", "/products", "1.5", "0.25", "0.01", "0.2", "0.4"]],
     ("report", "refusals"): [["rate-limited", "18", "RL", "a rate limiter has no tokens left"]],

@@ -47,6 +47,7 @@ EXCEPTIONS = LOGINS | dict.fromkeys(
 """Runtime terms that nothing below provokes, and why not."""
 
 EX = "http://example.org/"
+_STANDING = f"urn:agw:standing:availability:{quote(EX + 'slo', safe='')}:{quote(EX + 'broken', safe='')}"
 _RATE = f"urn:agw:rate:PT1M:{quote(EX, safe='')}"
 SECONDS = 1.0
 
@@ -181,6 +182,8 @@ ex:tried a agw:Route ; agw:routePath "/tried" ; agw:hasBackendService ex:wellSer
 ex:trial a agw:AuthorizationPolicy ; agw:enforcement "audit" .
 ex:paged a agw:Route ; agw:routePath "/paged" ; agw:hasBackendService ex:wellService ; agw:hasCors ex:pages .
 ex:pages a agw:CorsPolicy ; agw:allowedOrigin "https://a.example" .
+ex:broken agw:hasServiceLevelObjective ex:slo .
+ex:slo a agw:ServiceLevelObjective ; agw:availabilityTarget 0.99 .
 ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
 ex:redirect a agw:Redirect ; agw:redirectHost "new.example" .
 ex:direct a agw:Route ; agw:routePath "/direct" ; agw:hasDirectResponse ex:answer .
@@ -404,6 +407,15 @@ EVENTS = (
             ("brokenService", "attemptFailedTotal", least(1)),
             (_RATE + "broken", "errorShare", above),
             (_RATE + "brokenService", "errorShare", above),
+            ("broken", "hasObjectiveStanding", some),
+            (_STANDING, "ofObjective", is_(EX + "slo")),
+            (_STANDING, "objectiveIndicator", is_("availability")),
+            (_STANDING, "objectiveState", is_("MET")),  # one request is no news
+            (_STANDING, "burnRate5m", least(99.9)),
+            (_STANDING, "burnRate30m", least(99.9)),
+            (_STANDING, "burnRate1h", least(99.9)),
+            (_STANDING, "burnRate6h", least(99.9)),
+            (_STANDING, "budgetLastsSeconds", above),
         ),
     ),
     Event(
@@ -645,6 +657,11 @@ def test_every_runtime_term_is_provoked_or_excepted() -> None:
         graph.parse(file)
     role = URIRef(NAMESPACE + "termRole")
     terms = {str(term).rpartition("#")[2] for term in graph.subjects(role, Literal("runtime"))}
-    said = {term for event in EVENTS for _, term, _ in event.says} | {"RefusalKind", "CanaryDecision", "LiveRate"}
+    said = {term for event in EVENTS for _, term, _ in event.says} | {
+        "RefusalKind",
+        "CanaryDecision",
+        "LiveRate",
+        "ObjectiveStanding",
+    }
     assert terms - said == EXCEPTIONS.keys()
     assert said - terms == {"type"}

@@ -73,6 +73,7 @@ from api_gateway_service_mesh.telemetry.live_rate import LiveRate
 from .audit import Audit
 from .inventory import Counted, Inventory
 from .issuing import RenewalStatus
+from .objective import Standing as ObjectiveStanding
 from .plane import Proxy
 from .rollout import Decided, canary_machines
 from .snapshot import Snapshot
@@ -118,6 +119,8 @@ class Live:
     """Of certificates that an authority issues, by their IRI."""
     rates: Callable[[], Mapping[tuple[str, str], Sequence[LiveRate]]] = dict
     """Asks for the rates of the last seconds and minutes, by kind of subject (gateway, route, service) and IRI."""
+    objectives: Callable[[], Sequence[ObjectiveStanding]] = tuple
+    """Asks how routes and services stand to their objectives."""
     _files: FileFacts = field(default_factory=FileFacts, repr=False)
 
     @cached_property

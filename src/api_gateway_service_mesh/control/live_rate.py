@@ -121,6 +121,11 @@ class Rates:
                     found[subject] = known
             return found
 
+    def counted(self, subject: tuple[str, str]) -> Counts | None:
+        """Requests, errors and the latency histogram of a route or service since the start; None: nothing yet."""
+        with self._lock:
+            return self._counts.get(subject)
+
     def _look(self, now: float) -> None:
         before, self._looked = self._looked or now, now
         view, raw = self._cells.view, self._raw
@@ -226,6 +231,8 @@ def rate_families(live: Live) -> Iterator[Family]:
 
 def window_name(seconds: float) -> str:
     """A window as an xsd:dayTimeDuration."""
+    if seconds >= 3600:
+        return f"PT{seconds / 3600:.0f}H"
     return f"PT{seconds / 60:.0f}M" if seconds >= 60 else f"PT{seconds:.0f}S"
 
 

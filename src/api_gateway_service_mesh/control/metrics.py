@@ -18,6 +18,7 @@ from api_gateway_service_mesh.telemetry import Family, Kind, Sample
 from .certificates import certificate_families
 from .live import Live
 from .live_rate import rate_families
+from .objective import objective_families
 from .series import Series
 from .traffic import traffic_families
 
@@ -48,6 +49,7 @@ def metric_families(live: Live | None, counters: ControlCounters, series: Series
         yield from _routes(live, series)
         yield from _policies(live, series)
         yield from rate_families(live)
+        yield from objective_families(live)
         yield from traffic_families(live)
         yield from series.bulkheads(live)
         yield from _endpoints(live, series)

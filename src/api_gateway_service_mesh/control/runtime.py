@@ -17,6 +17,7 @@ from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, 
 from .certificates import certificate_triples
 from .live import Live
 from .live_rate import rate_triples
+from .objective import objective_triples
 from .traffic import traffic_triples
 
 __all__ = ["runtime_ntriples"]
@@ -57,6 +58,7 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         if limit.store is not None:
             yield limit.iri, AGW.fallbackTotal, _integer(decisions.fallbacks)
     yield from rate_triples(live)
+    yield from objective_triples(live)
     yield from traffic_triples(live)
     for breaker, status in live.breakers():
         yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'

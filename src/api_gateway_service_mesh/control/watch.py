@@ -1,4 +1,4 @@
-"""What looks at the revision in force once in a while: health probes, canaries, live rates."""
+"""What looks at the revision in force once in a while: health probes, canaries, live rates, objectives."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .audit import Audit
 from .issuing import RenewalStatus
 from .live import Live
 from .live_rate import Rates
+from .objective import Objectives
 from .plane import Plane
 from .rollout import Rollouts
 from .snapshot import Snapshot
@@ -35,6 +36,7 @@ class Watch:
         self.prober = HealthProber(plane.cells, lock=plane.lock)
         self._rollouts = Rollouts(plane.cells, plane.workers, {}, say)
         self._rates = Rates(plane.cells, plane.workers)
+        self._objectives = Objectives(self._rates)
         self._plane = plane
         self._audit, self._renewals, self._discovered = audit, renewals, discovered
 
@@ -44,7 +46,7 @@ class Watch:
         live = Live(served.mesh, served.slots, plane.cells, plane.workers, served.revision, at)
         live.decisions, live.proxies, live.edition = self._rollouts.decisions, plane.proxies, served.edition
         live.audit, live.renewals, live.discovered = self._audit, self._renewals, self._discovered
-        live.rates = self._rates.read
+        live.rates, live.objectives = self._rates.read, self._objectives.read
         return live
 
     def update(self, live: Live) -> None:
@@ -52,9 +54,11 @@ class Watch:
         self.prober.update(live.mesh, live.slots)
         self._rollouts.update(live.mesh, live.slots)
         self._rates.update(live.mesh, live.slots)
+        self._objectives.update(live.mesh)
 
     async def stop(self) -> None:
         """Look no more."""
         await self.prober.stop()
         await self._rollouts.stop()
         await self._rates.stop()
+        await self._objectives.stop()

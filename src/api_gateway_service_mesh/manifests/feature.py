@@ -34,6 +34,8 @@ IDENTITY: Final = frozenset(
         "iri", "name", "stated_by",
         "Mesh.exemptions", "Exemption.exempted", "Exemption.policies", "Exemption.reason", "Exemption.owner",
         "Exemption.valid_until",  # who may do without what: judged when the graph is read
+        "Mesh.objectives", "Objective.subjects", "Objective.availability", "Objective.latency",
+        "Objective.threshold_seconds", "Objective.window_seconds",  # watched; they decide nothing about a request
         "SplitTarget.active",  # its weight says it
         "RateLimit.quota",  # its period and algorithm say it
         "ApiKey.owner",

@@ -40,6 +40,7 @@ from .mesh import Mesh, MeshType, ServiceMesh
 from .mirror import Mirror
 from .mtls import MtlsMode, MutualTls, PeerNames
 from .oauth2 import ClientAuthentication, OAuthClient, TokenIntrospection
+from .objective import Objective
 from .outlier import OutlierDetection
 from .overload import OverloadGuard
 from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
@@ -110,6 +111,7 @@ __all__ = [
     "MtlsMode",
     "MutualTls",
     "OAuthClient",
+    "Objective",
     "OpenIdLogin",
     "OutlierDetection",
     "OverloadGuard",

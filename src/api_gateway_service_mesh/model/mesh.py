@@ -10,6 +10,7 @@ from .change_right import ChangeRight
 from .exemption import Exemption
 from .listener import Listener
 from .mtls import MutualTls
+from .objective import Objective
 from .overload import OverloadGuard
 from .route import Route
 from .upstream import Upstream
@@ -58,3 +59,4 @@ class Mesh:
     exemptions: tuple[Exemption, ...] = ()
     audit: AuditLog | None = None
     change_rights: tuple[ChangeRight, ...] = ()
+    objectives: tuple[Objective, ...] = ()

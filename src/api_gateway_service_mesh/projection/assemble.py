@@ -37,6 +37,7 @@ from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
 from .mtls import mtls_settings, peer_names
 from .oauth2 import introspections
+from .objective import objectives
 from .outlier import outlier_detections
 from .overload import overload_guards
 from .rate_limit import rate_limits, refuse_costs_above_limits
@@ -156,6 +157,7 @@ def assemble(
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
         overload=overload_guards(rows.overload, reading).get(chosen.gateway),
         exemptions=exemptions(rows.exemption, reading),
+        objectives=objectives(rows.objective, (*(route.iri for route in served), *used), reading),
         audit=audit_logs(rows.audit, reading).get(chosen.gateway),
         change_rights=change_rights(rows.change_right, reading),
     )

@@ -47,6 +47,7 @@ from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
 from .mirror import MirrorRow
 from .mtls import MtlsRow, PeerRow
 from .oauth2 import OAuth2Row, OAuth2ValueRow
+from .objective import ObjectiveRow
 from .outlier import OutlierRow
 from .overload import OverloadRow
 from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
@@ -137,6 +138,7 @@ class ProjectedRows:
     health_value: tuple[HealthValueRow, ...] = ()
     outlier: tuple[OutlierRow, ...] = ()
     exemption: tuple[ExemptionRow, ...] = ()
+    objective: tuple[ObjectiveRow, ...] = ()
     expectation: tuple[ExpectationRow, ...] = ()
     expectation_value: tuple[ExpectationValueRow, ...] = ()
     audit: tuple[AuditRow, ...] = ()

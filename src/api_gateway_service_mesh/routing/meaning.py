@@ -52,6 +52,7 @@ _PLURALS = {
     "steps": "step",
     "listeners": "listener",
     "exemptions": "exemption",
+    "objectives": "service level objective",
     "conditions": "condition",
     "algorithms": "algorithm",
 }

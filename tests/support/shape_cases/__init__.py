@@ -20,6 +20,7 @@ from .external_authorization import EXTERNAL_AUTHORIZATION
 from .inheritance import INHERITANCE
 from .limits import LIMITS
 from .load import LOAD
+from .objective import OBJECTIVE
 from .policies import POLICIES
 from .routes import ROUTES
 from .services import SERVICES
@@ -45,4 +46,5 @@ CASES: tuple[Case, ...] = (
     *CORS,
     *INHERITANCE,
     *EXPECTATION,
+    *OBJECTIVE,
 )
