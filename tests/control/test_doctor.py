@@ -60,7 +60,7 @@ BACKENDS = {"well": well, "late": late, "flaky": fifth_fails, "slow": slow, "ill
 
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasServiceMesh ex:mesh ; agw:hasRoute ex:well , ex:shadowed , ex:unused , ex:flaky ,
-    ex:slow , ex:gone , ex:ill , ex:turning , ex:tight , ex:crowded , ex:judged .
+    ex:slow , ex:gone , ex:ill , ex:turning , ex:tight , ex:crowded , ex:judged , ex:held .
 ex:well a agw:Route ; agw:routePath "/well" ; agw:hasBackendService ex:wellService .
 ex:shadowed a agw:Route ; agw:routePath "/well" ; agw:hasBackendService ex:wellService ; agw:priority -1 .
 ex:unused a agw:Route ; agw:routePath "/unused" ; agw:hasBackendService ex:wellService .
@@ -91,6 +91,8 @@ ex:judgedService a agw:BackendService ; agw:hasInstance ex:judgedOne , ex:judged
     agw:hasOutlierDetection [ a agw:OutlierDetection ; agw:consecutiveErrors 1 ; agw:maximumEjectionPercent 100 ] .
 ex:judgedOne a agw:ServiceInstance ; agw:address "127.0.0.1:@judged@" .
 ex:judgedTwo a agw:ServiceInstance ; agw:address "127.0.0.1:@judged@" .
+ex:held a agw:Route ; agw:routePath "/held" ; agw:hasBackendService ex:illService ; agw:hasServiceLevelObjective ex:slo .
+ex:slo a agw:ServiceLevelObjective ; agw:availabilityTarget 0.999 .
 ex:mesh a agw:ServiceMesh ; agw:meshType "istio" ; agw:sidecarPort @sidecar@ .
 ex:lateService agw:hasServiceMesh ex:mesh .
 ex:kept a agw:Route ; agw:routePath "/kept" ; agw:hasBackendService ex:keptService .
@@ -191,7 +193,7 @@ async def provoke(case: Case) -> None:
 
     for _ in range(100):
         await ask("/well")
-    for path, count in {"/fine": 12, "/fail": 2, "/slow": 2, "/gone": 3, "/ill": 2, "/tight": 30, "/crowded": 3, "/judged": 4}.items():  # fmt: skip
+    for path, count in {"/fine": 12, "/fail": 2, "/slow": 2, "/gone": 3, "/ill": 2, "/tight": 30, "/crowded": 3, "/judged": 4, "/held": 12}.items():  # fmt: skip
         for _ in range(count):
             await ask(path)
     turns = case.backends["turns"]
@@ -232,6 +234,7 @@ SEEN: dict[str, tuple[set[str], dict[str, str], str | None]] = {
     "limiter-per-client": ({"narrow"}, {"wanted": "client-address"}, 'agw:limitKey "client-address"'),
     "limiter-too-tight": ({"narrow"}, {"rate": "20"}, None),
     "mtls-nobody-carries": ({"keptService"}, {}, None),
+    "objective-burning": ({"held"}, {"indicator": "availability", "state": "FAST_BURN", "burn": "1000"}, None),
     "routes-dead": ({"shadowed"}, {"path": "/well"}, None),
     "routes-unused": ({"unused"}, {"path": "/unused"}, None),
     "sidecar-unreachable": ({"mesh"}, {"connection": "REFUSED"}, None),
