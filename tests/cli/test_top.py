@@ -23,7 +23,7 @@ from .conftest import Run
 
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasRoute ex:well , ex:broken .
-ex:well a agw:Route ; agw:routePath "/well" ; agw:hasBackendService ex:good ; agw:hasRateLimiter ex:tight .
+ex:well a agw:Route ; agw:routePath "/well/*" ; agw:hasBackendService ex:good ; agw:hasRateLimiter ex:tight .
 ex:tight a agw:RateLimiter ; agw:requestsPerSecond 1 ; agw:burstSize 3 ; agw:limitKey "route" .
 ex:broken a agw:Route ; agw:routePath "/broken" ; agw:hasBackendService ex:bad ; agw:hasCircuitBreaker ex:breaker .
 ex:breaker a agw:CircuitBreaker ; agw:failureThreshold 2 ; agw:timeoutSeconds 600 .
@@ -63,7 +63,7 @@ def _look(admin: str, agw: Run) -> None:
 
     once = agw("top", "--live", admin, "--once", "--window", "1m", "--sort", "errors")
     assert once.returncode == 0 and "\x1b" not in once.stdout
-    broken, well = once.stdout.index("broken /broken"), once.stdout.index("well /well")
+    broken, well = once.stdout.index("broken /broken"), once.stdout.index("well /well/*")
     assert broken < well  # by errors
     assert "breaker OPEN" in once.stdout and "1/1 up" in once.stdout and "limited " in once.stdout
     assert agw("top", "--live", admin).stdout.count("ROUTE") == 1  # no terminal: once
@@ -106,7 +106,7 @@ def _on_a_terminal(admin: str) -> int:
 
 @pytest.mark.parametrize("width", [30, 60, 200])
 def test_lines_keep_to_the_width_and_carry_no_orders(width: int) -> None:
-    route = {"iri": "urn:a", "name": "a\x1b[2J", "path": "/" + "x" * 90, "methods": ["GET"], "rates": {},
+    route = {"iri": "urn:a", "name": "a\x1b[2J", "path": "/" + "x" * 90, "path_kind": "exact", "methods": ["GET"], "rates": {},
              "breaker": "HALF_OPEN", "limiters": [], "concurrency": {"limit": 9, "in_use": 3, "refused": 1}}  # fmt: skip
     found = {"at": "2026-01-01T00:00:00Z", "revision": 3, "workers": 2, "routes_total": 5, "services_total": 0,
              "gateway": {"name": "g", "rates": {}, "overload": "SHEDDING"}, "routes": [route], "services": []}  # fmt: skip

@@ -161,7 +161,8 @@ def _name(subject: dict[str, Any]) -> str:
 
 def _route_name(route: dict[str, Any]) -> str:
     methods = ",".join(route["methods"])
-    return _clean(" ".join(part for part in (route["name"], methods, route["path"]) if part))
+    path = route["path"].rstrip("/") + "/*" if route["path_kind"] == "prefix" else route["path"]
+    return _clean(" ".join(part for part in (route["name"], methods, path) if part))
 
 
 def _route_state(route: dict[str, Any]) -> str:

@@ -80,6 +80,7 @@ def _routes(live: Live, routes: Sequence[Route], rates: Callable[[str], Any]) ->
                 "iri": route.iri,
                 "name": route.name,
                 "path": route.match.path.text,
+                "path_kind": str(route.match.path.kind),
                 "hosts": list(route.match.hosts),
                 "methods": list(route.match.methods),
                 "services": list(route.upstreams),
