@@ -106,7 +106,7 @@ def _on_a_terminal(admin: str) -> int:
 
 @pytest.mark.parametrize("width", [30, 60, 200])
 def test_lines_keep_to_the_width_and_carry_no_orders(width: int) -> None:
-    route = {"iri": "urn:a", "name": "a\x1b[2J", "path": "/" + "x" * 90, "path_kind": "exact", "methods": ["GET"], "rates": {},
+    route = {"iri": "urn:a", "name": "a\x1b[2J", "path": "/" + "x" * 90, "path_kind": "Exact", "methods": ["GET"], "rates": {},
              "breaker": "HALF_OPEN", "limiters": [], "concurrency": {"limit": 9, "in_use": 3, "refused": 1}}  # fmt: skip
     found = {"at": "2026-01-01T00:00:00Z", "revision": 3, "workers": 2, "routes_total": 5, "services_total": 0,
              "gateway": {"name": "g", "rates": {}, "overload": "SHEDDING"}, "routes": [route], "services": []}  # fmt: skip

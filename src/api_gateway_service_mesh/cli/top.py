@@ -161,7 +161,7 @@ def _name(subject: dict[str, Any]) -> str:
 
 def _route_name(route: dict[str, Any]) -> str:
     methods = ",".join(route["methods"])
-    path = route["path"].rstrip("/") + "/*" if route["path_kind"] == "prefix" else route["path"]
+    path = route["path"].rstrip("/") + "/*" if route["path_kind"] == "Prefix" else route["path"]
     return _clean(" ".join(part for part in (route["name"], methods, path) if part))
 
 
