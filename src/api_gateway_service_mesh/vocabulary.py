@@ -571,6 +571,16 @@ class AGW(metaclass=_Closed):
     preflightAdmittedTotal: Final = f"{NAMESPACE}preflightAdmittedTotal"
     preflightRefusedTotal: Final = f"{NAMESPACE}preflightRefusedTotal"
     foreignOriginTotal: Final = f"{NAMESPACE}foreignOriginTotal"
+    # security_headers
+    SecurityHeaders: Final = f"{NAMESPACE}SecurityHeaders"
+    hasSecurityHeaders: Final = f"{NAMESPACE}hasSecurityHeaders"
+    transportSecurityAge: Final = f"{NAMESPACE}transportSecurityAge"
+    includesSubdomains: Final = f"{NAMESPACE}includesSubdomains"
+    contentSecurityPolicy: Final = f"{NAMESPACE}contentSecurityPolicy"
+    referrerPolicy: Final = f"{NAMESPACE}referrerPolicy"
+    frameOptions: Final = f"{NAMESPACE}frameOptions"
+    setsField: Final = f"{NAMESPACE}setsField"
+    removesField: Final = f"{NAMESPACE}removesField"
     # redirect
     Redirect: Final = f"{NAMESPACE}Redirect"
     hasRedirect: Final = f"{NAMESPACE}hasRedirect"

@@ -46,6 +46,7 @@ _VALUES: dict[str, Any] = {
     "DirectResponse.fields": ("X-Kind: none",),
     "Cors.origins": ("https://shop.example.com",),
     "Cors.methods": ("PUT",),
+    "SecurityHeaders.sets": ("Cache-Control: no-store",),
     "Fault.abort_status": 503,
     "Breaker.failure_statuses": (500, 503),
     "Retry.statuses": (429,),

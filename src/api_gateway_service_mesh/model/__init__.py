@@ -48,6 +48,7 @@ from .redirect import Redirect
 from .retry import Retry, RetryCondition
 from .rewrite import Rewrite
 from .route import Route
+from .security_headers import SecurityHeaders
 from .split import SplitTarget
 from .timeout import DeadlineTrust, Timeout
 from .tracing import Propagation, TraceFormat, Tracing
@@ -137,6 +138,7 @@ __all__ = [
     "RouteMatch",
     "RuleAction",
     "SameSite",
+    "SecurityHeaders",
     "ServiceMesh",
     "SplitTarget",
     "StickyCookie",

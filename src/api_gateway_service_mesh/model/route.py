@@ -24,6 +24,7 @@ from .rate_limit import RateLimit
 from .redirect import Redirect
 from .retry import Retry
 from .rewrite import Rewrite
+from .security_headers import SecurityHeaders
 from .split import SplitTarget
 from .timeout import Timeout
 from .tracing import Tracing
@@ -77,6 +78,7 @@ class Route:
     grpc_web: bool = False
     tracing: Tracing | None = None
     cors: Cors | None = None
+    security_headers: SecurityHeaders | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -55,6 +55,8 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "fault": ("fault",),
     "cors": ("cors",),
     "cors_value": (),
+    "security_headers": ("headers",),
+    "security_headers_field": (),
     "redirect": ("redirect",),
     "direct": ("direct",),
     "rewrite": ("rewrite",),

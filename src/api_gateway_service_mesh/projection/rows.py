@@ -56,6 +56,7 @@ from .redis import RedisRow
 from .retry import RetryConditionRow, RetryRow, RetryStatusRow
 from .rewrite import RewriteRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
+from .security_headers import SecurityHeadersFieldRow, SecurityHeadersRow
 from .split import SplitChoiceRow, SplitRow
 from .subset import InstanceLabelRow, SubsetRow
 from .timeout import TimeoutRow
@@ -122,6 +123,8 @@ class ProjectedRows:
     fault: tuple[FaultRow, ...] = ()
     cors: tuple[CorsRow, ...] = ()
     cors_value: tuple[CorsValueRow, ...] = ()
+    security_headers: tuple[SecurityHeadersRow, ...] = ()
+    security_headers_field: tuple[SecurityHeadersFieldRow, ...] = ()
     redirect: tuple[RedirectRow, ...] = ()
     direct: tuple[DirectRow, ...] = ()
     rewrite: tuple[RewriteRow, ...] = ()

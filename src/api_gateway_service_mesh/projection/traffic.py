@@ -18,6 +18,7 @@ from .reading import Reading
 from .redirect import redirects
 from .rewrite import rewrites
 from .rows import ProjectedRows
+from .security_headers import security_headers
 
 __all__ = ["with_traffic"]
 
@@ -35,12 +36,13 @@ def with_traffic(
     shown = client_certificates(rows.client_certificate, peers, reading)
     harmed = faults(rows.fault, conditions, reading)
     paged = cors_policies(rows.cors, rows.cors_value, reading)
+    careful = security_headers(rows.security_headers, rows.security_headers_field, reading)
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    if not (closed or shown or harmed or moved or answered or rewritten or copied or asked or paged):
+    if not (closed or shown or harmed or moved or answered or rewritten or copied or asked or paged or careful):
         return served
     return tuple(
         replace(
@@ -49,6 +51,7 @@ def with_traffic(
             client_certificate=shown.get(route.iri),
             faults=harmed.get(route.iri, ()),
             cors=paged.get(route.iri),
+            security_headers=careful.get(route.iri),
             redirect=moved.get(route.iri),
             direct=answered.get(route.iri),
             rewrite=rewritten.get(route.iri),

@@ -18,7 +18,16 @@ from api_gateway_service_mesh.security.peer import PeerCertificate, peer_certifi
 
 from .head import Block, Marks
 
-__all__ = ["Peer", "TrustedProxies", "around", "client_address", "peer_of", "request_id", "upstream_fields"]
+__all__ = [
+    "Peer",
+    "TrustedProxies",
+    "around",
+    "came_over_tls",
+    "client_address",
+    "peer_of",
+    "request_id",
+    "upstream_fields",
+]
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 #: By the version that was received (RFC 9110 §7.6.3): HTTP/1.0, HTTP/1.1, HTTP/2.
@@ -142,3 +151,9 @@ def around(
         b"%bX-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nForwarded: %b\r\nVia: %b\r\n"
     ) % (hop, x_for, x_proto, x_host, forwarded, via)
     return b"Host: %b\r\n" % host, after
+
+
+def came_over_tls(fields: bytes) -> bool:
+    """Whether the client did, by what backends are told of it, which trusted proxies may have told."""
+    _, found, rest = fields.partition(b"\r\nX-Forwarded-Proto: ")
+    return bool(found) and rest[:7] == b"https\r\n"

@@ -4,8 +4,9 @@ The order, outermost first, and why it is so:
 
 1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
    *tracing*: right behind, so that spans show what the others refuse.
-2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request. *CORS*: before all
-   else that refuses, so that pages may read why; before authentication, as preflights come without credentials.
+2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request. *Security headers*:
+   all answers get them. *CORS*: before all else that refuses, so that pages may read why; before authentication, as
+   preflights come without credentials.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
 5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
@@ -59,6 +60,7 @@ from .rate_limit import address_limits, rate_limit_fields, rate_limits
 from .redirect import redirect_gates
 from .retry import retry_gates
 from .rewrite import rewrite_gates
+from .security_headers import security_headers_gates
 from .split import upstream_gates
 from .target import Target
 from .tracing import tracing_ends, tracing_gates
@@ -140,6 +142,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     tracing_gates,
     acme_gates,
     overload_gates,
+    security_headers_gates,
     cors_gates,
     maintenance_gates,
     address_limits,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.policies import EventCounters
 from api_gateway_service_mesh.routing import locator
 
+from .forwarded import came_over_tls
 from .problem import Direct, Refusal
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from .pipeline import Gate, RouteHandler
 
 __all__ = ["redirect_gates"]
-
-_PROTO = b"\r\nX-Forwarded-Proto: "
 
 
 def redirect_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
@@ -34,7 +33,7 @@ def redirect_gates(handler: RouteHandler, generation: Generation, core: Core) ->
         authority = exchange.authority or exchange.block.marks.authority
         if authority is None or not path.startswith("/"):
             return None
-        place = locate(_scheme(exchange.fields), authority.decode("ascii"), path, query)
+        place = locate("https" if came_over_tls(exchange.fields) else "http", authority.decode("ascii"), path, query)
         if place is None:
             return None
         counters.count(0)
@@ -43,9 +42,3 @@ def redirect_gates(handler: RouteHandler, generation: Generation, core: Core) ->
         return Direct(status, "redirect", "", fields, iri, body=body, content_type=b"text/plain; charset=utf-8")
 
     return [send]
-
-
-def _scheme(fields: bytes) -> str:
-    """What the client used, which trusted proxies may have told."""
-    _, found, rest = fields.partition(_PROTO)
-    return "https" if found and rest[:7] == b"https\r\n" else "http"

@@ -35,6 +35,7 @@ from .part import unless_default as _unless_default
 from .rate_limit import rate_limit_part
 from .redirect import redirect_part
 from .rewrite import rewrite_part
+from .security_headers import security_headers_part
 from .split import split_part
 from .tracing import tracing_part
 from .traffic import client_certificate_part, direct_part, fault_part, maintenance_part, mirror_part
@@ -53,6 +54,8 @@ def effects(
     if route.tracing is not None:
         parts.append(tracing_part(route, route.tracing))
     parts += overload_parts(mesh, route)
+    if route.security_headers is not None:
+        parts.append(security_headers_part(route, route.security_headers))
     if route.cors is not None:
         parts.append(cors_part(route, route.cors, request))
     if route.maintenance is not None:

@@ -23,6 +23,7 @@ from .load import LOAD
 from .objective import OBJECTIVE
 from .policies import POLICIES
 from .routes import ROUTES
+from .security_headers import SECURITY_HEADERS
 from .services import SERVICES
 from .traffic import TRAFFIC
 
@@ -44,6 +45,7 @@ CASES: tuple[Case, ...] = (
     *LOAD,
     *TRAFFIC,
     *CORS,
+    *SECURITY_HEADERS,
     *INHERITANCE,
     *EXPECTATION,
     *OBJECTIVE,
