@@ -81,3 +81,36 @@ async def test_decisions_and_changes_in_one_chain(tmp_path: Path) -> None:
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-2]))
     result = CliRunner().invoke(command, ["verify", str(file), "--format", "json"], standalone_mode=False)
     assert result.return_value == 1 and "cut off" in result.output
+
+
+async def test_who_is_refused_at_the_admin_port_stands_in_it(tmp_path: Path) -> None:
+    (tmp_path / "gateway.ttl").write_text(turtle(CONFIGURATION))
+    tokens = {
+        "AGW_ADMIN_TOKEN": "an-admin-token-of-27-characters",
+        "AGW_ADMIN_READ_TOKEN": "a-reader-token-of-28-characters",
+    }
+    update = {"Content-Type": "application/sparql-update"}
+    with serve_process(tmp_path / "gateway.ttl", "--writable", "--workers", "1", environment=tokens) as serving:
+        async with aiohttp.ClientSession() as session:
+            asked = (
+                ("GET", "/config?token=hidden", {}, 401),
+                ("GET", "/config", {"Authorization": "Bearer wrong-and-secret"}, 401),
+                ("GET", "/config", {"Authorization": f"Bearer {tokens['AGW_ADMIN_READ_TOKEN']}"}, 200),
+                ("POST", "/sparql", {"Authorization": f"Bearer {tokens['AGW_ADMIN_READ_TOKEN']}", **update}, 403),
+                ("GET", "/livez", {}, 200),
+            )
+            for method, path, fields, status in asked:
+                data = "CLEAR DEFAULT" if method == "POST" else None
+                async with session.request(method, serving.admin + path, headers=fields, data=data) as answer:
+                    assert answer.status == status, await answer.text()
+        file = tmp_path / "audit" / "gateway.jsonl"
+        records = await until(file, lambda found: sum(each.get("port") == "admin" for each in found) == 3)
+    told = [each for each in records if each.get("port") == "admin"]
+    assert [(each["kind"], each["outcome"], each["reason"], each["path"], each.get("who")) for each in told] == [
+        ("authentication", "denied", "no-credential", "/config", None),
+        ("authentication", "denied", "unauthorized", "/config", None),
+        ("authorization", "denied", "read-only-token", "/sparql", "reader"),
+    ]
+    assert all(each["where"] == "127.0.0.1" for each in told)
+    assert not any(secret in file.read_text() for secret in ("wrong-and-secret", "hidden", *tokens.values()))
+    assert verify([file]).faults == ()

@@ -20,12 +20,25 @@ from typing import Any
 from aiohttp import web
 
 from api_gateway_service_mesh.errors import AgwError, ClientError, Origin
+from api_gateway_service_mesh.model import AuditedKind
 
+from .audit import Audit
 from .principals import Principal, Principals
 
-__all__ = ["AccessRefused", "Principal", "admin_token", "guard", "is_loopback", "principal", "read_token", "writer"]
+__all__ = [
+    "AccessRefused",
+    "Principal",
+    "admin_token",
+    "guard",
+    "is_loopback",
+    "principal",
+    "read_token",
+    "recorded",
+    "writer",
+]
 
 _PRINCIPAL = "agw.principal"
+_KINDS = {401: AuditedKind.AUTHENTICATION, 403: AuditedKind.AUTHORIZATION, 421: AuditedKind.AUTHENTICATION}
 _OPEN = frozenset({"/livez", "/readyz", "/startupz"})
 
 
@@ -161,6 +174,32 @@ def guard(
         return response  # noqa: RET504 - its type is told above
 
     return check
+
+
+def recorded(audit: Audit) -> Any:
+    """The middleware, outside of `guard`, that has `audit` keep who was refused, and why: never what they showed."""
+
+    @web.middleware
+    async def record(request: web.Request, handler: Any) -> web.StreamResponse:
+        try:
+            response: web.StreamResponse = await handler(request)
+        except AccessRefused as refused:
+            kind = _KINDS.get(refused.status)
+            if kind is not None:
+                shown = refused.problem != "unauthorized" or "Authorization" in request.headers
+                who: Principal | None = request.get(_PRINCIPAL)
+                audit.turned_away(
+                    kind,
+                    refused.problem if shown else "no-credential",
+                    method=request.method,
+                    path=request.path,
+                    who=who.name if who is not None else None,
+                    where=request.remote,
+                )
+            raise
+        return response
+
+    return record
 
 
 def _secured(request: web.Request) -> ssl.SSLObject | None:

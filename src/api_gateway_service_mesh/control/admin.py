@@ -22,7 +22,7 @@ from api_gateway_service_mesh.telemetry import render_metrics
 from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETHEUS_TYPE
 from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
 
-from .access import AccessRefused, admin_token, guard, is_loopback, read_token, writer
+from .access import AccessRefused, admin_token, guard, is_loopback, read_token, recorded, writer
 from .as_of import refuse_past, wanted_revision
 from .build import Build
 from .certificates_http import certificate_routes
@@ -72,7 +72,11 @@ def admin_application(
 ) -> web.Application:
     """The application; `token` None restricts it to requests for loopback names."""
     app = web.Application(
-        middlewares=[problems, guard(token, read_token(), CONSOLE_PATHS | reference_paths(), principals)],
+        middlewares=[
+            problems,
+            recorded(supervisor.audit),
+            guard(token, read_token(), CONSOLE_PATHS | reference_paths(), principals),
+        ],
         client_max_size=_BODY_BYTES,
     )
     app[_SUPERVISOR] = supervisor

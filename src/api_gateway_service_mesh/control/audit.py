@@ -18,6 +18,12 @@ from .history import Author, Revision
 
 __all__ = ["Audit"]
 
+_MOST_PATH = 500
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
 
 class Audit:
     """See the module. ``config`` is the log in force, ``writer`` what writes it."""
@@ -76,13 +82,22 @@ class Audit:
         """Somebody wanted to change what is not theirs to change."""
         self._change({"outcome": "denied", "reason": why, "needed": right}, author)
 
+    def turned_away(
+        self, kind: AuditedKind, reason: str, *, method: str, path: str, who: str | None, where: str | None
+    ) -> None:
+        """The admin port let somebody not in (``kind`` authentication), or not do something (authorization)."""
+        if self.writer is None or self.config is None or kind not in self.config.kinds:
+            return
+        told = {name: value for name, value in (("who", who), ("where", where)) if value is not None}
+        record = {"at": _now(), "kind": kind.value, "outcome": "denied", "port": "admin", "reason": reason}
+        self.writer.put([{**record, "method": method[:32], "path": path[:_MOST_PATH], **told}])
+
     def _change(self, record: dict[str, Any], author: Author) -> None:
         if self.writer is None or self.config is None or AuditedKind.CHANGE not in self.config.kinds:
             return
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         said = {"who": author.who, "why": author.why, "where": author.where}
         told = {name: value for name, value in said.items() if value is not None}
-        self.writer.put([{"at": at, "kind": AuditedKind.CHANGE.value, **record, **told}], sync=True)
+        self.writer.put([{"at": _now(), "kind": AuditedKind.CHANGE.value, **record, **told}], sync=True)
 
     def close(self) -> None:
         """Write what is left, and end. May wait for a disk."""
