@@ -39,6 +39,16 @@ def test_a_token_is_read_anew(tmp_path: Path) -> None:
     assert asking.token(Registry("urn:x", RegistryType.CONSUL, "a")) is None
 
 
+async def test_who_answers_is_verified(tmp_path: Path) -> None:
+    assert await asking.secured(Registry("urn:x", RegistryType.CONSUL, "a")) is True
+    file = tmp_path / "ca.pem"
+    for text in (None, "no certificate"):
+        if text is not None:
+            file.write_text(text)
+        with pytest.raises(SourceError, match="cannot be read"):
+            await asking.secured(Registry("urn:x", RegistryType.CONSUL, "a", trust_file=str(file)))
+
+
 async def test_a_body_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     async def long(request: web.Request) -> web.StreamResponse:
         return web.Response(text="x" * 5000)

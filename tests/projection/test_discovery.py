@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from api_gateway_service_mesh.control.build import build
@@ -48,6 +50,24 @@ def test_how_often_eureka_is_asked() -> None:
     assert mesh.upstreams[0].discovery == Discovery(X + "d", registry, "users")
 
 
+def test_kubernetes_needs_no_address(tmp_path: Path) -> None:
+    registry = Registry(X + "c", RegistryType.KUBERNETES)
+    text = 'ex:c a agw:ServiceRegistry ; agw:registryType "kubernetes" .'
+    assert _mesh(text).upstreams[0].discovery == Discovery(X + "d", registry, "users")
+    (tmp_path / "ca.pem").write_text("-")
+    file = tmp_path / "gateway.ttl"
+    file.write_text(
+        HEAD
+        + """ex:c a agw:ServiceRegistry ; agw:registryType "kubernetes" ; agw:registryAddress "https://a:6443" ;
+            agw:registryTrustFile "ca.pem" .
+        ex:d agw:discoveryNamespace "shop" ; agw:instancePortName "web" ."""
+    )
+    registry = Registry(X + "c", RegistryType.KUBERNETES, "https://a:6443", trust_file=str(tmp_path / "ca.pem"))
+    made = build(SourceGraph.load([file]))
+    wanted = Discovery(X + "d", registry, "users", namespace="shop", port_name="web")
+    assert made.mesh.upstreams[0].discovery == wanted
+
+
 def test_name_servers_of_the_system_need_no_address() -> None:
     mesh = _mesh('ex:c a agw:ServiceRegistry ; agw:registryType "dns" . ex:d agw:recordType "SRV" .')
     assert mesh.upstreams[0].discovery == Discovery(
@@ -61,6 +81,10 @@ def test_name_servers_of_the_system_need_no_address() -> None:
         ('ex:c a agw:ServiceRegistry ; agw:registryType "dns" .', "discovery-port"),
         ('ex:c a agw:ServiceRegistry ; agw:registryType "consul" .', "registry-address"),
         ('ex:c a agw:ServiceRegistry ; agw:registryType "eureka" .', "registry-address"),
+        (
+            'ex:c a agw:ServiceRegistry ; agw:registryType "kubernetes" ; agw:registryTrustFile "missing.pem" .',
+            "certificate-file",
+        ),
     ],
 )
 def test_what_is_missing_is_said(text: str, code: str) -> None:

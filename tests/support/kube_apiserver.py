@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 PROGRAMS = {name: shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("kube-apiserver", "etcd")}
 missing = [name for name, path in PROGRAMS.items() if path is None]
 needs_kubernetes = pytest.mark.skipif(bool(missing), reason=f"no {', '.join(missing)}: see .ci/servers")
-_TOKEN = "for-the-tests"
+TOKEN = "for-the-tests"
 
 
 class ApiServer:
@@ -39,7 +39,7 @@ class ApiServer:
     def ask(self, method: str, path: str, body: object = None, kind: str = "application/json") -> tuple[int, Any]:
         """Status and JSON of an answer."""
         data = None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
-        headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": kind}
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30, context=self.context) as answer:
@@ -97,7 +97,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
     )
-    (folder / "tokens.csv").write_text(f'{_TOKEN},tester,1,"system:masters"\n')
+    (folder / "tokens.csv").write_text(f'{TOKEN},tester,1,"system:masters"\n')
     etcd = [
         PROGRAMS["etcd"], f"--data-dir={folder / 'etcd'}", f"--listen-client-urls=http://127.0.0.1:{store}",
         f"--advertise-client-urls=http://127.0.0.1:{store}", f"--listen-peer-urls=http://127.0.0.1:{peer}",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+
 import aiohttp
 
 from api_gateway_service_mesh.errors import AgwError
@@ -10,7 +13,7 @@ from api_gateway_service_mesh.security.secret import read_secret
 
 from .source import SourceError
 
-__all__ = ["MOST_BYTES", "base_url", "excerpt", "limited", "quoted", "token"]
+__all__ = ["MOST_BYTES", "base_url", "excerpt", "limited", "quoted", "secured", "token"]
 
 MOST_BYTES = 64 * 1024 * 1024
 """The longest answer that is read, unpacked."""
@@ -35,6 +38,20 @@ def token(registry: Registry) -> str | None:
         return read_secret(registry.token_ref)
     except AgwError as error:
         raise SourceError(error.message) from error
+
+
+async def secured(registry: Registry) -> ssl.SSLContext | bool:
+    """How aiohttp verifies who answers: by the authorities of `registry`'s file, read anew, or by the system's.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    if registry.trust_file is None:
+        return True
+    try:
+        return await asyncio.to_thread(ssl.create_default_context, cafile=registry.trust_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise SourceError(f"the authorities in {registry.trust_file} cannot be read: {error}") from error
 
 
 async def limited(answer: aiohttp.ClientResponse) -> bytes:

@@ -19,7 +19,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery
 
-from .asking import base_url, excerpt, limited, quoted, token
+from .asking import base_url, excerpt, limited, quoted, secured, token
 from .source import Instance, Instances, SourceError
 
 __all__ = ["ConsulSource"]
@@ -46,7 +46,8 @@ class ConsulSource:
         index = 0
         timeout = aiohttp.ClientTimeout(total=self._wait * 17 / 16 + _GRACE_SECONDS, connect=_GRACE_SECONDS)
         loop = asyncio.get_running_loop()
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        connector = aiohttp.TCPConnector(ssl=await secured(self._discovery.registry))
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             while True:
                 began = loop.time()
                 told, found = await self._ask(session, index)

@@ -25,7 +25,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery
 
-from .asking import base_url, excerpt, limited, quoted, token
+from .asking import base_url, excerpt, limited, quoted, secured, token
 from .source import Instance, Instances, SourceError
 
 __all__ = ["EurekaSource"]
@@ -60,7 +60,8 @@ class EurekaSource:
         interval = max(_SHORTEST_SECONDS, self._discovery.registry.interval_seconds)
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS)
         loop = asyncio.get_running_loop()
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        connector = aiohttp.TCPConnector(ssl=await secured(self._discovery.registry))
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             mark = await self._whole(session)
             whole = loop.time()
             while True:

@@ -19,6 +19,10 @@ def source_of(discovery: Discovery) -> Source:
         from .eureka import EurekaSource
 
         return EurekaSource(discovery)
+    if discovery.registry.type is RegistryType.KUBERNETES:
+        from .kubernetes import KubernetesSource
+
+        return KubernetesSource(discovery)
     from .dns import DnsSource
 
     return DnsSource(discovery)

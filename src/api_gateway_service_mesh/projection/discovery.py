@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from api_gateway_service_mesh.model import Discovery, RecordType, Registry, RegistryType
 from api_gateway_service_mesh.vocabulary import AGW
 
+from .file import named_file
 from .reading import Reading, name_of
 from .secret import secret_reference
 
@@ -31,6 +32,8 @@ class DiscoveryRow:
     min_ttl: str | None
     max_ttl: str | None
     empty_after: str | None
+    namespace: str | None
+    port_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class DiscoveryRegistryRow:
     token_ref: str | None
     datacenter: str | None
     interval: str | None
+    trust_file: str | None
 
 
 def registries(rows: Iterable[DiscoveryRegistryRow], reading: Reading) -> dict[str, Registry]:
@@ -67,6 +71,9 @@ def registries(rows: Iterable[DiscoveryRegistryRow], reading: Reading) -> dict[s
             secret_reference(iri, AGW.registryTokenRef, row.token_ref, reading, noun="token"),
             row.datacenter,
             reading.seconds(iri, AGW.fetchInterval, row.interval, _DEFAULTS.registry.interval_seconds),
+            named_file(iri, AGW.registryTrustFile, row.trust_file, reading, code="certificate-file")
+            if row.trust_file is not None
+            else None,
         )
     return found
 
@@ -97,6 +104,8 @@ def discoveries(
             reading.seconds(iri, AGW.minimumTtl, row.min_ttl, _DEFAULTS.min_ttl_seconds),
             reading.seconds(iri, AGW.maximumTtl, row.max_ttl, _DEFAULTS.max_ttl_seconds),
             reading.seconds(iri, AGW.emptyAfter, row.empty_after, _DEFAULTS.empty_after_seconds),
+            row.namespace,
+            row.port_name,
         )
         _check(made, reading)
         found[iri] = made
@@ -123,7 +132,7 @@ def _check(made: Discovery, reading: Reading) -> None:
                 AGW.hasServiceRegistry,
                 remedy="pip install 'api-gateway-service-mesh[dns]', or state the host name as agw:address",
             )
-    elif made.registry.address is None:
+    elif made.registry.address is None and kind is not RegistryType.KUBERNETES:
         reading.note(
             "registry-address",
             f"{name_of(made.registry.iri)} does not say where it is",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .authorities import texts
 from .case import duration, integer, reference, right, warned, wrong
 from .subjects import CHECK, INSTANCE, MESH, OUTLIER, POOL
 
@@ -57,6 +58,9 @@ SERVICES = [
         ("ex:service agw:hasServiceDiscovery ex:bare . ex:bare a agw:ServiceDiscovery .", "what it looks up, or where"),
         ('ex:route agw:discoveryName "users" .', "belong to an agw:ServiceDiscovery"),
         ('ex:route agw:registryType "dns" .', "belong to an agw:ServiceRegistry"),
+        ('ex:route agw:registryTrustFile "ca.pem" .', "belong to an agw:ServiceRegistry"),
+        ('ex:route agw:instancePortName "http" .', "belong to an agw:ServiceDiscovery"),
+        ('ex:route agw:discoveryNamespace "shop" .', "belong to an agw:ServiceDiscovery"),
         ('ex:route agw:fetchInterval "PT1S"^^xsd:dayTimeDuration .', "belong to an agw:ServiceRegistry"),
     ),
     *right(
@@ -66,6 +70,7 @@ SERVICES = [
         'agw:registryTokenRef "env:TOKEN" .',
         'ex:names a agw:ServiceRegistry ; agw:registryType "dns" ; agw:registryAddress "[::1]:53" .',
         'ex:eureka a agw:ServiceRegistry ; agw:registryType "eureka" ; agw:registryAddress "http://eureka:8761/eureka" .',
+        'ex:cluster a agw:ServiceRegistry ; agw:registryType "kubernetes" .',
     ),
     *wrong(
         "discovery",
@@ -88,6 +93,9 @@ SERVICES = [
     *duration("maximumTtl", LOOKUP),
     *duration("emptyAfter", LOOKUP),
     *duration("fetchInterval", REGISTRY),
+    *texts("registryTrustFile", REGISTRY, ("tls/ca.pem",), ("https://a/ca.pem",), "one PEM file"),
+    *texts("discoveryNamespace", LOOKUP, ("shop", "a-1"), ("My Shop", "-a", ""), "Kubernetes namespace"),
+    *texts("instancePortName", LOOKUP, ("http", "web-1"), ("8080/tcp", "Web", ""), "name of one port"),
     *reference("hasHealthCheck", "ex:service", "HealthCheck", "No such HealthCheck"),
     *reference("hasMutualTLS", "ex:service", "MutualTLS", "one MutualTLS"),
     *reference("hasServiceMesh", "ex:service", "ServiceMesh", "a ServiceMesh that is defined"),
