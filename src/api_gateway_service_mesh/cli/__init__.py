@@ -41,7 +41,7 @@ COMMANDS = {
     "load": "Put ontology, shapes and configuration into a triple store.",
     "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",
     "manifests": "Write manifests for Istio, Kubernetes or Envoy.",
-    "import": "Write what others configured (Gateway API, Istio) as Turtle.",
+    "import": "Write what others configured (Gateway API, Ingress, Istio) as Turtle.",
     "xds": "Configure a fleet of Envoys from a graph.",
     "cert": "A small certificate authority for mutual TLS.",
     "audit": "Check the chain of an audit log: nothing changed, taken out, moved or cut off.",

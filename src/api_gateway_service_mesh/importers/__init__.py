@@ -15,6 +15,7 @@ from api_gateway_service_mesh.errors import AgwError, Origin, Report, Severity
 
 from .draft import Draft
 from .gateway_api import import_gateway_api
+from .ingress import import_ingress
 from .istio import import_istio
 from .part import NOT_IMPORTED, Findings
 from .reading import Map, documents
@@ -25,7 +26,11 @@ __all__ = ["BASE", "NOT_IMPORTED", "SOURCES", "Imported", "UnknownSourceError", 
 #: What the IRIs of the Turtle begin with, unless told otherwise.
 BASE: Final = "https://example.org/imported#"
 
-SOURCES: Final[Mapping[str, Callable[..., None]]] = {"gateway-api": import_gateway_api, "istio": import_istio}
+SOURCES: Final[Mapping[str, Callable[..., None]]] = {
+    "gateway-api": import_gateway_api,
+    "ingress": import_ingress,
+    "istio": import_istio,
+}
 
 
 class UnknownSourceError(AgwError):

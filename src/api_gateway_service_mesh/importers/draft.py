@@ -41,7 +41,8 @@ class Test:
 
 @dataclass(slots=True)
 class RouteDraft:
-    """A route in the making. Empty `hosts` or `methods`: any. `iri`: the one that it had when agw wrote it."""
+    """A route in the making. Empty `hosts` or `methods`: any. `iri`: the one that it had when agw wrote it.
+    `rewritten`: the expression whose groups a rewrite speaks of."""
 
     wanted: str
     place: Location
@@ -54,6 +55,7 @@ class RouteDraft:
     query: tuple[Test, ...] = ()
     stated: list[Stated] = field(default_factory=list)
     priority: int = 0
+    rewritten: str = ""
 
     def say(self, predicate: str, *values: Object | None) -> None:
         """State a policy."""

@@ -45,6 +45,8 @@ class Thing:
     namespace: str | None
     annotations: dict[str, str]
     body: Part
+    places: dict[str, Location] = field(default_factory=dict)
+    """Where each annotation stands."""
 
     @property
     def place(self) -> Location:
@@ -80,10 +82,11 @@ def things(findings: Findings, documents: Iterable[Map]) -> list[Thing]:
         name, namespace = meta.text("name") or kind.lower(), meta.text("namespace")
         stated = meta.part("annotations")
         annotations = {key: stated.text(key) or "" for key in stated.keys()} if stated is not None else {}  # noqa: SIM118
+        places = {key: stated.at(key) for key in annotations} if stated is not None else {}
         meta.drop()
         body.ignore("status")
         body.name = f"{kind} {name}"
-        found.append(Thing(kind, version.rpartition("/")[0], name, namespace, annotations, body))
+        found.append(Thing(kind, version.rpartition("/")[0], name, namespace, annotations, body, places))
     return found
 
 
@@ -94,6 +97,7 @@ class Cluster:
     draft: Draft
     external: dict[tuple[str | None, str], str] = field(default_factory=dict)
     ports: dict[tuple[str | None, str], list[int]] = field(default_factory=dict)
+    named: dict[tuple[str | None, str, str], int] = field(default_factory=dict)
     instances: dict[tuple[str | None, str], list[tuple[str, int | None, str | None]]] = field(default_factory=dict)
 
     def take(self, thing: Thing) -> bool:
@@ -109,6 +113,7 @@ class Cluster:
                 number = port.integer("port")
                 if number is not None:
                     self.ports.setdefault((thing.namespace, thing.name), []).append(number)
+                    self.named[thing.namespace, thing.name, port.text("name") or ""] = number
             return True
         if thing.kind != "EndpointSlice":
             return False
