@@ -174,6 +174,7 @@ def test_every_published_class_may_stand_alone() -> None:
         "QueryParameterMatch",
         "Exemption",
         "ExternalAuthorization",
+        "ServiceLevelObjective",
         "ChangeRight",
         "Expectation",
         "RedisStore",
