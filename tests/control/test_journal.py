@@ -62,6 +62,11 @@ class Failing(Disk):
             raise OSError(self.number, os.strerror(self.number))
         super().replace(source, target)
 
+    def remove(self, path: Path) -> None:
+        if self._count():
+            raise OSError(self.number, os.strerror(self.number))
+        super().remove(path)
+
 
 def held(path: Path) -> list[bytes]:
     journal = Journal(path)
@@ -210,6 +215,63 @@ def test_a_store_is_what_was_committed(tmp_path: Path, monkeypatch: pytest.Monke
     last.close()
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A store that begins a new file often, and keeps few revisions."""
+    monkeypatch.setattr("api_gateway_service_mesh.control.store_journal._LEAST", 1500)
+    monkeypatch.setattr("api_gateway_service_mesh.control.store_journal.KEPT_REVISIONS", 8)
+    return 8
+
+
+def test_old_history_goes(tmp_path: Path, short: int) -> None:
+    store = JournalStore(tmp_path / "s")
+    old: SourceGraph | None = None
+    sizes = []
+    for number in range(1, 121):
+        new = graph(number)
+        store.commit(revision(store, number, old, new), new)
+        old = new
+        sizes.append(sum(file.stat().st_size for file in (tmp_path / "s").glob("journal-*.agw")))
+    assert max(sizes[60:]) <= 1.5 * max(sizes[:60]), "it grows"
+    assert store.delta(1) is None
+    store.close()
+    again = JournalStore(tmp_path / "s")
+    assert again.read().digest == graph(120).digest
+    assert [item.number for item in again.restored()] == list(range(121 - short, 121))
+    for number in range(121 - short, 121):
+        assert again.delta(number) == between(graph(number - 1), graph(number))
+    again.close()
+
+
+def test_whatever_fails_while_old_history_goes_what_was_acknowledged_is_there(tmp_path: Path, short: int) -> None:
+    """Each operation of the disk fails once, and once for good, as if the process had been killed there."""
+    for at in range(1, 170, 3):
+        for stays in (False, True):
+            folder = tmp_path / f"{at}{stays}"
+            store = JournalStore(folder, disk=Failing(at, stays=stays))
+            old: SourceGraph | None = None
+            number = 0
+            for _ in range(40):
+                new = graph(number + 1)
+                try:
+                    store.commit(revision(store, number + 1, old, new), new)
+                except StoreUnavailable:
+                    continue
+                old, number = new, number + 1
+            store.close()
+            again = JournalStore(folder)
+            found = [item.number for item in again.restored()]
+            if old is not None:
+                last = found[-1]
+                assert last is not None and last - number in ((0, 1) if stays else (0,))
+                assert again.read().digest == graph(last).digest
+                assert found == list(range(last - len(found) + 1, last + 1))
+                assert len(found) >= min(last, short)
+                for kept in found[1:]:
+                    assert kept is not None and again.delta(kept) == between(graph(kept - 1), graph(kept))
+            again.close()
+
+
 def test_one_gateway_a_folder(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "s")
     with pytest.raises(AgwError, match="another gateway has the store"):
@@ -221,7 +283,9 @@ def test_one_gateway_a_folder(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
+from api_gateway_service_mesh.control import store_journal
 from tests.control.test_journal import JournalStore, graph, revision
+store_journal._LEAST, store_journal.KEPT_REVISIONS = 1500, 8
 store = JournalStore(Path(sys.argv[1]))
 old = None if store.empty else store.read()
 number = store.restored()[-1].number if not store.empty else 0

@@ -88,6 +88,7 @@ def documents(texts: Sequence[str]) -> list[Document]:
     return [text_document(text, f"f{number}.ttl") for number, text in enumerate(texts)]
 
 
+@pytest.mark.timeout(120 + EDITS // 4)
 @pytest.mark.parametrize("files", [1, 3])
 def test_the_graph_is_that_of_reading_everything(files: int) -> None:
     rng = random.Random(files)

@@ -54,6 +54,11 @@ class Disk:
         """`source` takes the place of `target` in one step."""
         source.replace(target)
 
+    def remove(self, path: Path) -> None:
+        """`path` is gone for good when this returns."""
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent, self)
+
 
 class Journal:
     """One file of records. Not for several processes at once: whoever owns the folder holds its lock."""
@@ -205,8 +210,17 @@ def write_durably(path: Path, data: bytes, disk: Disk | None = None, mode: int =
     except OSError:
         beside.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_folder(path.parent, disk)
+
+
+def sync_folder(folder: Path, disk: Disk) -> None:
+    """What was made, renamed or removed in `folder` is so on disk when this returns.
+
+    Raises:
+        OSError: it may not be.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        disk.sync(folder)
+        disk.sync(fd)
     finally:
-        os.close(folder)
+        os.close(fd)

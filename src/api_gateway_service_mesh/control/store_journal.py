@@ -1,12 +1,14 @@
 """The configuration in a folder of its own: a journal of what changed, revision by revision (``--store DIR``).
 
 ``journal-N.agw`` begins at revision N: with the whole graph (but the very first), then one record a revision. A new
-file is begun when the differences outweigh the graph, so that starting stays quick; the old ones are the history, and
-stay.
+file is begun when the differences outweigh the graph, so that starting stays quick; the old ones are the history. They
+go, oldest first, once those behind them hold `KEPT_REVISIONS`: each begins with a whole graph, so whatever is left can
+be read by itself, and a crash between two removals leaves a shorter history and nothing else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -25,10 +27,11 @@ from .history import Author, Revision
 from .journal import Disk, Journal, write_durably
 from .reload import Fingerprint
 
-__all__ = ["JournalStore"]
+__all__ = ["KEPT_REVISIONS", "JournalStore"]
 
 _LEAST = 4 * 1024 * 1024
-_RESTORED = 10_000
+KEPT_REVISIONS = 10_000
+"""Of so many revisions, the latest, all is kept that they changed; of earlier ones what shares a file with them."""
 
 
 class JournalStore:
@@ -156,6 +159,25 @@ class JournalStore:
         self._before = (old, self._number)
         self._source = source.restated(documents=(self._document,))
         self._number = revision.number or 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Remove the oldest files that nothing needs any more. What is not to be removed now will be later."""
+        revisions = sum(map(self._revisions, self._journals))
+        while len(self._journals) > 1 and revisions - self._revisions(self._journals[0]) >= KEPT_REVISIONS:
+            oldest = self._journals[0]
+            try:
+                self._disk.remove(oldest.path)
+            except OSError:
+                return
+            revisions -= self._revisions(oldest)
+            del self._journals[0]
+            oldest.close()
+
+    def _revisions(self, journal: Journal) -> int:
+        """How many there are in a file: all of its records, but for the graph that all files but the very first begin
+        with."""
+        return len(journal) - (journal.path != self._path(0))
 
     def _begin_anew(self, source: SourceGraph) -> None:
         """A new file that starts with the whole graph. That it cannot be written is no reason to refuse a change."""
@@ -172,7 +194,9 @@ class JournalStore:
             self._journals.append(Journal(path, self._disk))
             self._base = len(text)
         except (OSError, AgwError):
-            pass
+            # It must not stand there while the one before is written on: what is read is the last file.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
         finally:
             made.unlink(missing_ok=True)
 
@@ -182,12 +206,12 @@ class JournalStore:
         self._source, self._number = self._before
 
     def restored(self) -> Sequence[Revision]:
-        """See `ConfigStore`: the last ten thousand, without their triples."""
+        """See `ConfigStore`: the last `KEPT_REVISIONS`, without their triples."""
         found: list[Revision] = []
         for journal in reversed(self._journals):
             for index in reversed(range(len(journal))):
                 head = json.loads(journal.first_line(index))
-                if head["kind"] == "revision" and len(found) < _RESTORED:
+                if head["kind"] == "revision" and len(found) < KEPT_REVISIONS:
                     found.append(_revision(head))
         found.reverse()
         return found
