@@ -57,11 +57,14 @@ def test_on_the_way() -> None:
         faults=(Fault("urn:f", 0.5, 5, 503, 1), Fault("urn:g", 1.0), Fault("urn:x", 1.0, triggered_by=(ON,))),
         mirrors=(Mirror("urn:m", "urn:test:next", 10),),
     )
-    assert http["rewrite"] == {"authority": "internal", "uri": "/b"}
+    assert http["rewrite"] == {"authority": "internal", "uriRegexRewrite": {"match": "^/a", "rewrite": "/b"}}
     assert http["fault"]["abort"] == {"httpStatus": 503, "percentage": {"value": 1}}
     assert http["fault"]["delay"]["percentage"] == {"value": 5}
     assert http["mirrors"][0]["percentage"] == {"value": 10}
     assert {"hasFaultInjection", "triggeredBy", "hasTrafficMirroring"} <= gaps
+    assert rendered(rewrite=Rewrite("urn:w", prefix="/"))[0]["rewrite"] == {
+        "uriRegexRewrite": {"match": "^/a/*", "rewrite": "/"}
+    }
     assert rendered(rewrite=Rewrite("urn:w", pattern="^/a", substitution="/b"))[0]["rewrite"] == {
         "uriRegexRewrite": {"match": "^/a", "rewrite": "/b"}
     }

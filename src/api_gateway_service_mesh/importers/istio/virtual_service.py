@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -239,7 +240,12 @@ def _rewrite(part: Part, match: Match, route: RouteDraft) -> None:
     uri, pattern = part.text("uri"), part.part("uriRegexRewrite")
     if pattern is not None:
         found, new = pattern.text("match") or "", pattern.text("rewrite") or ""
-        if found in _WHOLE and "\\" not in new:
+        prefix = f"^{re.escape(match.path.text)}" if match.path.kind is PathKind.PREFIX else None
+        if (prefix is not None and (found, new) == (f"{prefix}/*", "/")) or (
+            found == prefix and new.startswith("/") and "\\" not in new
+        ):
+            made.say(AGW.replacePrefixMatch, new)
+        elif found in _WHOLE and "\\" not in new:
             made.say(AGW.replaceFullPath, new)
         else:
             made.say(AGW.rewritePattern, found).say(AGW.rewriteSubstitution, new)

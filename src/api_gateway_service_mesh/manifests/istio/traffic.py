@@ -6,6 +6,7 @@ Names after ``HTTPRedirect``, ``HTTPRewrite``, ``HTTPDirectResponse``, ``HTTPFau
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from api_gateway_service_mesh.errors import Finding
@@ -48,7 +49,7 @@ def answered(route: Route) -> dict[str, Any]:
 def on_the_way(context: Context, route: Route) -> dict[str, Any]:
     """What happens to requests that have a destination."""
     made: dict[str, Any] = {}
-    rewrite = _rewrite(route.rewrite) if route.rewrite is not None else {}
+    rewrite = _rewrite(route, route.rewrite) if route.rewrite is not None else {}
     if rewrite:
         made["rewrite"] = rewrite
     for fault in route.faults[:1]:
@@ -65,14 +66,19 @@ def on_the_way(context: Context, route: Route) -> dict[str, Any]:
     return made
 
 
-def _rewrite(rewrite: Rewrite) -> dict[str, Any]:
+def _rewrite(route: Route, rewrite: Rewrite) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if rewrite.host is not None:
         made["authority"] = rewrite.host
     if rewrite.pattern is not None:
         made["uriRegexRewrite"] = {"match": rewrite.pattern, "rewrite": rewrite.substitution}
     elif rewrite.prefix is not None:
-        made["uri"] = rewrite.prefix
+        # Not `uri`: Istio would put it in the place of what matched, `/a/` with its slash, and send /a/b to /xb.
+        if "{" not in route.match.path.text:
+            old, new = re.escape(route.match.path.text.rstrip("/")), rewrite.prefix.rstrip("/").replace("\\", "\\\\")
+            made["uriRegexRewrite"] = (
+                {"match": f"^{old}", "rewrite": new} if new else {"match": f"^{old}/*", "rewrite": "/"}
+            )
     elif rewrite.full_path is not None and "{" not in rewrite.full_path:
         made["uriRegexRewrite"] = {"match": "^.*$", "rewrite": rewrite.full_path}
     return made
@@ -117,6 +123,9 @@ def traffic_gaps(route: Route) -> list[Finding]:
     if rewrite is not None and rewrite.full_path is not None and "{" in rewrite.full_path:
         message = f"{name}: Istio does not fill in segments of a template; the path stays as it is"
         found.append(lost(rewrite.iri, AGW.replaceFullPath, message, "write agw:rewritePattern"))
+    if rewrite is not None and rewrite.prefix is not None and "{" in route.match.path.text:
+        message = f"{name}: Istio cannot replace a prefix with parameters; the path stays as it is"
+        found.append(lost(rewrite.iri, AGW.replacePrefixMatch, message, "write agw:rewritePattern"))
     if route.mirrors:
         message = f"{name}: Istio marks copies by -shadow at the Host, not by X-Agw-Shadow, and does not bound them"
         found.append(differs(route.iri, AGW.hasTrafficMirroring, message))
