@@ -196,8 +196,10 @@ async def test_over_http_by_token_and_by_client_certificate(tmp_path: Path) -> N
                 assert answer.status in (403, 404), await answer.text()
     records = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_bytes().splitlines()]
     denied = [each for each in records if each.get("outcome") == "denied"]
-    assert {each["who"] for each in denied} == {"team", "bot"}
-    assert all("agw:ChangeRight" in each["needed"] for each in denied)
+    stopped, turned_away = [[each for each in denied if ("needed" in each) is by_right] for by_right in (True, False)]
+    assert {each["who"] for each in stopped} == {"team", "bot"}
+    assert all("agw:ChangeRight" in each["needed"] for each in stopped)
+    assert [each["reason"] for each in turned_away] == ["no-credential"]
     await asyncio.sleep(0)
 
 
