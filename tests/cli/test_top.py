@@ -53,8 +53,13 @@ async def test_what_goes_on_is_seen(tmp_path: Path, agw: Run) -> None:
 
 
 def _look(admin: str, agw: Run) -> None:
-    told = json.loads(agw("top", "--live", admin, "--json").stdout)
-    routes = {route["name"]: route for route in told["routes"]}
+    deadline = time.monotonic() + 30
+    while True:  # a rate takes two looks, a second apart
+        told = json.loads(agw("top", "--live", admin, "--json").stdout)
+        routes = {route["name"]: route for route in told["routes"]}
+        if all("PT10S" in routes[name]["rates"] for name in ("broken", "well")):
+            break
+        assert time.monotonic() < deadline
     assert routes["broken"]["breaker"] == "OPEN"
     assert routes["broken"]["rates"]["PT1M"]["error_share"] == 1.0
     assert routes["well"]["limiters"][0]["rejected"] >= 1
