@@ -131,6 +131,7 @@ HELD_BY = {
     "graph/excerpt.py": "graph/test_report.py",
     "proxy/answer_writer.py": "proxy/test_forwarding.py",
     "proxy/answering.py": "proxy/test_failures.py",
+    "proxy/exchange_state.py": "proxy/test_failures.py",
     "proxy/backend_side.py": "proxy/test_failures.py",
     "proxy/http2/backend_stream.py": "proxy/http2/test_backend.py",
     "proxy/http2/connection.py": "proxy/http2/test_client.py",

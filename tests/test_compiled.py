@@ -49,6 +49,7 @@ HOT = [
     "counters",
     "downstream",
     "exchange",
+    "exchange_state",
     "forwarded",
     "head",
     "lines",

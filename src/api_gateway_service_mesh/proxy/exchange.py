@@ -17,8 +17,9 @@ from api_gateway_service_mesh.policies import IDEMPOTENT_METHODS, Failure, Overf
 from api_gateway_service_mesh.policies.retry import GRPC_STATUS
 
 from .answer import AnswerHead
-from .answering import REPLAY_BYTES, Answering
+from .answering import Answering
 from .bulkhead import overflow
+from .exchange_state import REPLAY_BYTES
 from .problem import WAIT, Refusal
 from .retry import retry_delay
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .pool import EndpointPool
     from .target import Target
 
-__all__ = ["REPLAY_BYTES", "Exchange"]
+__all__ = ["Exchange"]
 
 _WAITING_BYTES = 64 * 1024
 

@@ -36,7 +36,6 @@ from api_gateway_service_mesh.model import Route
 from api_gateway_service_mesh.policies import RetryPolicy, RouteCounters
 
 from .acme import acme_gates
-from .answering import REPLAY_BYTES
 from .attempt import OnEnd
 from .audit import audit_gates
 from .authentication import authentication_gate
@@ -47,6 +46,7 @@ from .concurrency import concurrency_gates
 from .cors import cors_gates
 from .deadline import deadline_gates
 from .direct import direct_gates
+from .exchange_state import REPLAY_BYTES
 from .external_authorization import external_authorization_gates
 from .fault import fault_gates
 from .grpc_web import grpc_web_gates
