@@ -622,6 +622,7 @@ class AGW(metaclass=_Closed):
     issuerKind: Final = f"{NAMESPACE}issuerKind"
     issuerFolder: Final = f"{NAMESPACE}issuerFolder"
     directoryUrl: Final = f"{NAMESPACE}directoryUrl"
+    challengeType: Final = f"{NAMESPACE}challengeType"
     accountContact: Final = f"{NAMESPACE}accountContact"
     termsOfServiceAgreed: Final = f"{NAMESPACE}termsOfServiceAgreed"
     acmeTrustBundleFile: Final = f"{NAMESPACE}acmeTrustBundleFile"

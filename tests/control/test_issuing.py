@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,53 @@ def test_agws_own_authority_issues_before_the_port_opens_and_rotates_without_a_d
         assert x509.load_pem_x509_certificates(kept.read_bytes())[0] == shown(gateway.port), "found again"
 
 
+def test_a_certificate_is_renewed_before_it_ends_and_kept_when_that_fails(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.ttl"
+    lasting = 'ex:site agw:certificateLifetime "PT15S"^^<http://www.w3.org/2001/XMLSchema#dayTimeDuration> .'
+    file.write_text(turtle(CONFIGURATION.format(names='"localhost"', more="") + lasting))
+    with serve_process(file) as gateway:
+        roots = tmp_path / "certs" / "ca.pem"
+
+        async def story() -> list[x509.Certificate]:
+            seen: dict[int, x509.Certificate] = {}
+            async with open_connection(gateway.port, roots) as (reader, writer):
+                while len(seen) < 3:
+                    certificate = await asyncio.to_thread(shown, gateway.port)
+                    assert datetime.now(UTC) < certificate.not_valid_after_utc, "what is shown has not ended"
+                    seen.setdefault(certificate.serial_number, certificate)
+                    told = await asyncio.to_thread(runtime, gateway)
+                    assert told["renewalDue"] < told["certificateExpiry"]
+                    await asks(reader, writer)  # one connection lives on through all of them
+                    async with open_connection(gateway.port, roots) as fresh:
+                        await asks(*fresh)
+                    await asyncio.sleep(0.2)
+            return list(seen.values())
+
+        renewed = asyncio.run(story())
+        for one, next_one in itertools.pairwise(renewed):
+            age = (next_one.not_valid_before_utc - one.not_valid_before_utc).total_seconds()
+            assert 4 <= age <= 12, (
+                "after nine to ten seconds of fifteen, whole seconds being what certificates count in"
+            )
+        assert int(runtime(gateway)["renewedTotal"][0]) < 20
+        key = tmp_path / "certs" / "ca-key.pem"
+        whole = key.read_bytes()
+        key.write_text("spoilt")
+        told = until(lambda: (found := runtime(gateway)).get("renewalState") == ["FAILING"] and found, "failing", 60)
+        assert told["renewalError"] and "spoilt" not in told["renewalError"][0]
+        kept = shown(gateway.port)
+        metrics = urllib.request.urlopen(gateway.admin + "/metrics", timeout=20).read().decode()
+        assert f'agw_certificate_renewal_failing{{certificate="{SITE}"}} 1' in metrics
+        gateway.said("is not renewed, what there is stays in use")
+        doctor = urllib.request.urlopen(gateway.admin + "/doctor", timeout=20).read().decode()
+        assert "certificates-failing" in doctor
+        until(lambda: runtime(gateway)["renewalFailedTotal"] >= ["2"], "tried again", 60)
+        assert shown(gateway.port) == kept, "the old one is shown still"
+        key.write_bytes(whole)
+        until(lambda: runtime(gateway).get("renewalState") == ["CURRENT"], "renewed again", 60)
+        assert shown(gateway.port) != kept
+
+
 def free_ports(count: int) -> list[int]:
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in held]
@@ -144,8 +193,8 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def pebble(folder: Path, port: int, management: int, http_port: int, *, refuses: bool = False) -> Iterator[Path]:
-    """Pebble before the gateway's `http_port`; the file of the roots that it issues under, written when it is up."""
+def pebble(folder: Path, port: int, management: int, *, http_port: int = 1, tls_port: int = 1) -> Iterator[Path]:
+    """Pebble before the gateway's `http_port` or `tls_port`; the file of the roots that it issues under, written when it is up."""
     authority = new_authority(folder, "pebble")
     server = authority.issue("acme", names=("localhost", "127.0.0.1"))
     (folder / "pebble.json").write_text(
@@ -157,9 +206,9 @@ def pebble(folder: Path, port: int, management: int, http_port: int, *, refuses:
                     "certificate": str(server.certificate_file),
                     "privateKey": str(server.key_file),
                     "httpPort": http_port,
-                    "tlsPort": 1,
+                    "tlsPort": tls_port,
                     "ocspResponderURL": "",
-                    "externalAccountBindingRequired": refuses,
+                    "externalAccountBindingRequired": False,
                     "domainBlocklist": [],
                     "retryAfter": {"authz": 1, "order": 1},
                     "profiles": {"default": {"description": "what there is", "validityPeriod": 7776000}},
@@ -208,7 +257,7 @@ def test_an_acme_server_issues_once_it_is_there_and_what_it_issued_is_kept_when_
         failing = agw("cert", "status", "--live", gateway.admin)
         assert failing.returncode == 1
         assert "FAILING" in failing.stdout
-        with pebble(tmp_path, port, management, gateway.port) as roots:
+        with pebble(tmp_path, port, management, http_port=gateway.port) as roots:
             assert agw("cert", "rotate", "--live", gateway.admin, SITE).returncode == 0
             until(lambda: runtime(gateway).get("renewalState") == ["CURRENT"], "issued", 90)
             context = ssl.create_default_context(cafile=str(roots))
@@ -233,6 +282,55 @@ def test_an_acme_server_issues_once_it_is_there_and_what_it_issued_is_kept_when_
                 urllib.request.urlopen(questions + path, timeout=20)
             assert refused.value.code in (400, 404)
         assert "PRIVATE" not in "\n".join(gateway.lines)
+
+
+@pytest.mark.skipif(shutil.which("pebble") is None, reason="Pebble is not installed (.ci/servers/pebble)")
+def test_an_acme_server_is_answered_in_tls_while_connections_live_on(tmp_path: Path) -> None:
+    port, management = free_ports(2)
+    new_authority(tmp_path, "pebble")
+    more = (
+        f'; agw:issuerKind "ACME" ; agw:directoryUrl "https://127.0.0.1:{port}/dir" ; agw:termsOfServiceAgreed true ; '
+        'agw:challengeType "TLS_ALPN_01" ; agw:acmeTrustBundleFile "pebble-ca.pem"'
+    )
+    file = tmp_path / "gateway.ttl"
+    # Only TLS on this port, and clients must show certificates: the server's question is answered all the same.
+    strict = CONFIGURATION.replace('"PERMISSIVE"', '"STRICT" ; agw:hasCertificate ex:clients')
+    authority = new_authority(tmp_path, "clients")
+    client = authority.issue("client")
+    clients = 'ex:clients a agw:Certificate ; agw:trustBundleFile "clients-ca.pem" .'
+    file.write_text(turtle(strict.format(names='"127.0.0.1" , "localhost"', more=more) + clients))
+    with serve_process(file) as gateway:
+        with pebble(tmp_path, port, management, tls_port=gateway.port) as roots:
+            assert agw("cert", "rotate", "--live", gateway.admin, SITE).returncode == 0
+            until(lambda: runtime(gateway).get("renewalState") == ["CURRENT"], "issued", 90)
+            context = ssl.create_default_context(cafile=str(roots))
+            context.load_cert_chain(client.certificate_file, client.key_file)
+            before = next((tmp_path / "certs").glob("site-????????.pem")).read_bytes()
+
+            async def story() -> None:
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", gateway.port, ssl=context, server_hostname="localhost"
+                )
+                await asks(reader, writer)
+                assert agw("cert", "rotate", "--live", gateway.admin, SITE).returncode == 0
+                kept = next((tmp_path / "certs").glob("site-????????.pem"))
+                await asyncio.to_thread(until, lambda: kept.read_bytes() != before, "renewed", 90)
+                await asks(reader, writer)
+                writer.close()
+
+            asyncio.run(story())
+            assert list((tmp_path / "certs" / ".challenges").iterdir()) == [], "questions are closed"
+        told = runtime(gateway)
+        assert set(told["certificateAltName"]) == {"localhost", "127.0.0.1"}
+        # Nothing is asked any more: who offers the protocol then sees what everybody sees, and no answer.
+        asking = ssl.create_default_context(cafile=str(roots))
+        asking.load_cert_chain(client.certificate_file, client.key_file)
+        asking.set_alpn_protocols(["acme-tls/1"])
+        with (
+            socket.create_connection(("127.0.0.1", gateway.port)) as plain,
+            asking.wrap_socket(plain, server_hostname="localhost") as secured,
+        ):
+            assert secured.selected_alpn_protocol() is None
 
 
 def test_files_that_others_renew_are_taken_with_no_dropped_connection(tmp_path: Path) -> None:

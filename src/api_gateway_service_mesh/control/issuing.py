@@ -76,6 +76,7 @@ class Issuing:
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._tasks: dict[Certificate, asyncio.Task[None]] = {}
         self._pushes: dict[str, asyncio.Event] = {}
+        self._came: dict[str, tuple[str, datetime]] = {}
         self.statuses: dict[str, RenewalStatus] = {}
 
     async def prepare(self, mesh: Mesh) -> None:
@@ -96,6 +97,7 @@ class Issuing:
         for iri in [iri for iri in self.statuses if iri not in wanted]:
             del self.statuses[iri]
             self._pushes.pop(iri, None)
+            self._came.pop(iri, None)
         for iri, certificate in wanted.items():
             if certificate not in self._tasks:
                 self._pushes[iri] = asyncio.Event()
@@ -137,19 +139,25 @@ class Issuing:
         from api_gateway_service_mesh.security.issued import IssuingBusy, current
         from api_gateway_service_mesh.security.rotation import renewal_due, retry_delay
 
-        draw, failures, seen = self._random.random(), 0, ""
+        draw, failures, seen, begins = self._random.random(), 0, "", 0.0
         wake = self._pushes[certificate.iri]
         while True:
             facts = await asyncio.to_thread(current, certificate)
             now = datetime.now(UTC)
             if facts is not None and facts.fingerprint != seen:
+                # What came just now is young, whatever it says: its validity begins minutes earlier, for
+                # clocks that are slow, and a period shorter than that would have it renewed without a pause.
+                first, came = not seen, self._came.get(certificate.iri)
+                if came is not None and came[0] == facts.fingerprint:
+                    begins = came[1].timestamp()
+                else:
+                    begins = (facts.not_before if first else now).timestamp()
                 draw, seen, failures = self._random.random(), facts.fingerprint, 0
                 status.state = RenewalState.CURRENT
             if failures == 0:
                 due = now.timestamp()
                 if facts is not None:
-                    begins, ends = facts.not_before.timestamp(), facts.not_after.timestamp()
-                    due = renewal_due(begins, ends, certificate.rotation_seconds, draw)
+                    due = renewal_due(begins, facts.not_after.timestamp(), certificate.rotation_seconds, draw)
                 status.due = datetime.fromtimestamp(due, UTC)
             left = (status.due - now).total_seconds() if status.due is not None else 0.0
             if left > 0 and not wake.is_set():
@@ -197,6 +205,7 @@ class Issuing:
 
                 pair = await obtain(authority, certificate.names)
             kept = await asyncio.to_thread(keep, certificate, pair)
+            self._came[certificate.iri] = kept.fingerprint, datetime.now(UTC)
         self._kept(certificate, status, kept.not_after)
         if not only_missing:
             await self._renewed()

@@ -8,7 +8,7 @@ Defaults here are the defaults of the ontology (each property's comment states i
 from .api_key import ApiKey
 from .audit import AuditedKind, AuditLog
 from .authentication import Authentication
-from .authority import AcmeChallenge, CertificateAuthority, IssuerKind
+from .authority import AcmeChallenge, CertificateAuthority, ChallengeType, IssuerKind
 from .authorization import Authorization, AuthorizationPolicy, AuthorizationRule, Enforcement, RuleAction, TimeWindow
 from .balancer import Algorithm, Balancer, HashAlgorithm, SameSite, StickyCookie
 from .breaker import Breaker, BreakerScope
@@ -76,6 +76,7 @@ __all__ = [
     "CertificateAuthority",
     "CertificateDetail",
     "CertificateForwarding",
+    "ChallengeType",
     "ChangeRight",
     "CheckProtocol",
     "ClientAuthentication",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["AcmeChallenge", "CertificateAuthority", "IssuerKind"]
+__all__ = ["AcmeChallenge", "CertificateAuthority", "ChallengeType", "IssuerKind"]
 
 
 class IssuerKind(StrEnum):
@@ -14,9 +14,18 @@ class IssuerKind(StrEnum):
     BUILT_IN = "BUILT_IN"
     """agw's own authority in a folder, as ``agw cert ca`` makes it."""
     ACME = "ACME"
-    """An ACME server (RFC 8555); names are proved by HTTP-01 on a listener of the gateway."""
+    """An ACME server (RFC 8555); names are proved on a listener of the gateway."""
     SPIFFE = "SPIFFE"
     """The SPIFFE Workload API of an agent on this machine."""
+
+
+class ChallengeType(StrEnum):
+    """``agw:challengeType``: how an ACME server finds that a name is the gateway's."""
+
+    HTTP_01 = "HTTP_01"
+    """A file over plain HTTP (RFC 8555 §8.3)."""
+    TLS_ALPN_01 = "TLS_ALPN_01"
+    """A certificate in a TLS handshake made for nothing else (RFC 8737)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class CertificateAuthority:
     folder: str
     kind: IssuerKind = IssuerKind.BUILT_IN
     directory_url: str | None = None
+    challenge: ChallengeType = ChallengeType.HTTP_01
     contacts: tuple[str, ...] = ()
     terms_agreed: bool = False
     server_trust_file: str | None = None

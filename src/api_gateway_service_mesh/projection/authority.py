@@ -13,6 +13,7 @@ from api_gateway_service_mesh.model import (
     AcmeChallenge,
     Certificate,
     CertificateAuthority,
+    ChallengeType,
     IssuerKind,
     Listener,
     PathKind,
@@ -40,6 +41,7 @@ class AuthorityRow:
     kind: str | None
     folder: str | None
     directory_url: str | None
+    challenge: str | None
     contact: str | None
     terms_agreed: str | None
     server_trust_file: str | None
@@ -70,6 +72,7 @@ def authorities(rows: Iterable[AuthorityRow], reading: Reading) -> dict[str, Cer
                 written_file(iri, AGW.issuerFolder, row.folder or "certs", reading),
                 reading.choice(iri, AGW.issuerKind, row.kind, IssuerKind, _STANDARD.kind),
                 row.directory_url,
+                reading.choice(iri, AGW.challengeType, row.challenge, ChallengeType, _STANDARD.challenge),
                 terms_agreed=reading.boolean(iri, AGW.termsOfServiceAgreed, row.terms_agreed),
                 server_trust_file=named_file(
                     iri, AGW.acmeTrustBundleFile, row.server_trust_file, reading, code="certificate-file"
@@ -144,7 +147,7 @@ def with_authority(
         if wild and authority.kind is IssuerKind.ACME:
             reading.note(
                 "wildcard-by-http",
-                f"{name_of(certificate.iri)}: an ACME server gives no certificate for {wild[0]} by HTTP-01",
+                f"{name_of(certificate.iri)}: an ACME server proves no {wild[0]} by HTTP-01 or TLS-ALPN-01",
                 certificate.iri,
                 AGW.certificateName,
                 wild[0],
@@ -154,13 +157,15 @@ def with_authority(
 
 
 def challenge_route(listeners: Iterable[Listener], upstreams: Iterable[Upstream]) -> tuple[Route, ...]:
-    """The route that answers ACME's questions; none when no certificate in use comes from an ACME server."""
+    """The route that answers ACME's questions over HTTP; none when no certificate in use is proved so."""
     used = [certificate for listener in listeners for certificate in listener.certificates]
     used += [each.tls.certificate for each in upstreams if each.tls is not None and each.tls.certificate is not None]
     folders = {
         each.authority.folder: None
         for each in used
-        if each.authority is not None and each.authority.kind is IssuerKind.ACME
+        if each.authority is not None
+        and each.authority.kind is IssuerKind.ACME
+        and each.authority.challenge is ChallengeType.HTTP_01
     }
     if not folders:
         return ()

@@ -26,6 +26,7 @@ from api_gateway_service_mesh.errors import AgwError, Origin
 from api_gateway_service_mesh.model import Listener, MtlsMode
 from api_gateway_service_mesh.security.tls import server_context
 
+from .acme_tls import Done, Questions
 from .tls_reader import TlsReader, make_room
 
 __all__ = ["OpenListener", "bind", "open_listener"]
@@ -122,6 +123,7 @@ class OpenListener:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._context = context
+        self._questions = Questions(listener)
         self._protocol_factory = protocol_factory
         self._room = make_room()
         self._open: set[socket.socket] = set()
@@ -153,6 +155,7 @@ class OpenListener:
             ConfigError: the new certificates do not serve; nothing changed then.
         """
         self._context = server_context(listener)
+        self._questions = Questions(listener)
         self._listener = listener
 
     def cover(self, siblings: Iterable[socket.socket]) -> None:
@@ -267,7 +270,7 @@ class OpenListener:
 
     def _looked(self, sock: socket.socket) -> None:
         try:
-            first = sock.recv(1, socket.MSG_PEEK)
+            first = sock.recv(self._questions.peek_bytes, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -275,10 +278,17 @@ class OpenListener:
         if not first:
             self._drop(sock)
             return
+        secured = first[:1] == _TLS_HANDSHAKE
+        if secured and self._questions.waits(sock, first):
+            return
         self._loop.remove_reader(sock.fileno())
         self._looking.pop(sock).cancel()
-        if first == _TLS_HANDSHAKE:
-            self._start(sock, self._protocol_factory, self._context)
+        if secured:
+            answer = self._questions.answer(first)
+            if answer is None:
+                self._start(sock, self._protocol_factory, self._context)
+            else:
+                self._start(sock, Done, answer)
         elif self._context is None or self._listener.mtls_mode is MtlsMode.PERMISSIVE:
             self._start(sock, self._protocol_factory, None)
         else:

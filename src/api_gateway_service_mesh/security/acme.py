@@ -1,8 +1,13 @@
-"""ACME (RFC 8555): certificates from a public authority or one of the house, names proved by HTTP-01.
+"""ACME (RFC 8555): certificates from a public authority or one of the house, names proved by HTTP-01
+or TLS-ALPN-01.
 
 A client of its own because the protocol is small: signed JSON over HTTPS, asked by the control process's loop. The
 account key (EC P-256) lies in the authority's folder, readable by its owner only. Answers to the server's questions
-are files under ``.challenges``, which every worker of every gateway that shares the folder serves (`proxy.acme`).
+are files under ``.challenges``, which every worker of every gateway that shares the folder serves (`proxy.acme`,
+`acme_tls`).
+
+DNS-01 is left out on purpose: it takes a credential that may rewrite a zone, towards an interface that each provider
+of names has of its own. Who needs a wildcard has cert-manager or the like keep that credential, and names the files.
 """
 
 from __future__ import annotations
@@ -26,8 +31,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import CertificateAuthority
+from api_gateway_service_mesh.model import CertificateAuthority, ChallengeType
 
+from .acme_tls import answer_name, answer_pem
 from .issued import IssuedPair, is_address, new_request, write_whole
 from .secret import read_secret
 
@@ -132,22 +138,27 @@ class _Client:
         self._account = (await self._post(url, account)).fields["Location"]
 
     async def _prove(self, url: str) -> None:
-        """Put the answer to the question about one name where the server looks for it (RFC 8555 §8.3)."""
+        """Put the answer to the question about one name where the server looks for it (RFC 8555 §7.5.1)."""
         authorization = (await self._post(url, None)).json
         if authorization["status"] == "valid":
             return
         name = str(authorization["identifier"]["value"])
-        challenge = next((each for each in authorization["challenges"] if each["type"] == "http-01"), None)
+        kind = self._authority.challenge.value.replace("_", "-")
+        challenge = next((each for each in authorization["challenges"] if each["type"] == kind.lower()), None)
         if challenge is None:
-            raise AcmeRefused(f"the ACME server offers no HTTP-01 for {name}")
+            raise AcmeRefused(f"the ACME server offers no {kind} for {name}")
         token = str(challenge["token"])
         if not TOKEN.fullmatch(token):
             raise AgwError("the ACME server's token is none")
         folder = Path(self._authority.folder) / CHALLENGES
         text = f"{token}.{_base64(hashlib.sha256(_canonical(self._jwk)).digest())}"
+        if self._authority.challenge is ChallengeType.TLS_ALPN_01:
+            place, answer = folder / answer_name(name), await asyncio.to_thread(answer_pem, name, text)
+        else:
+            place, answer = folder / token, text.encode("ascii")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(folder / token, text.encode("ascii"), 0o600)
+            write_whole(place, answer, 0o600)
         except OSError as fault:
             raise AgwError(f"{folder} cannot be written: {fault.strerror}") from fault
         try:
@@ -155,7 +166,7 @@ class _Client:
             settled = await self._settled(url, ("pending", "processing"))
         finally:
             with suppress(OSError):
-                (folder / token).unlink()
+                place.unlink()
         if settled["status"] != "valid":
             faults = [each.get("error") for each in settled["challenges"] if each.get("error")]
             said = _problem(faults[0] if faults else None)

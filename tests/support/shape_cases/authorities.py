@@ -33,6 +33,7 @@ AUTHORITIES = [
         ("http://acme.example.com/dir", "acme.example.com", "https://user@acme.example.com/", "ftp://a/b"),
         "must be one https: URL",
     ),
+    *texts("challengeType", ACME, ("HTTP_01", "TLS_ALPN_01"), ("http-01", "DNS_01"), "must be one of"),
     *texts("accountContact", ACME, ("mailto:ops@example.com",), ("ops@example.com", "tel:1"), "mailto: URI"),
     *right("termsOfServiceAgreed", f"{ACME} ; agw:termsOfServiceAgreed true ."),
     *wrong(
