@@ -584,6 +584,16 @@ class AGW(metaclass=_Closed):
     frameOptions: Final = f"{NAMESPACE}frameOptions"
     setsField: Final = f"{NAMESPACE}setsField"
     removesField: Final = f"{NAMESPACE}removesField"
+    # compression
+    Compression: Final = f"{NAMESPACE}Compression"
+    hasCompression: Final = f"{NAMESPACE}hasCompression"
+    offersCoding: Final = f"{NAMESPACE}offersCoding"
+    compressesType: Final = f"{NAMESPACE}compressesType"
+    minimumBytes: Final = f"{NAMESPACE}minimumBytes"
+    compressionEffort: Final = f"{NAMESPACE}compressionEffort"
+    compressedTotal: Final = f"{NAMESPACE}compressedTotal"
+    compressionInputBytes: Final = f"{NAMESPACE}compressionInputBytes"
+    compressionOutputBytes: Final = f"{NAMESPACE}compressionOutputBytes"
     # redirect
     Redirect: Final = f"{NAMESPACE}Redirect"
     hasRedirect: Final = f"{NAMESPACE}hasRedirect"

@@ -100,7 +100,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
@@ -182,6 +182,9 @@ ex:tried a agw:Route ; agw:routePath "/tried" ; agw:hasBackendService ex:wellSer
 ex:trial a agw:AuthorizationPolicy ; agw:enforcement "audit" .
 ex:paged a agw:Route ; agw:routePath "/paged" ; agw:hasBackendService ex:wellService ; agw:hasCors ex:pages .
 ex:pages a agw:CorsPolicy ; agw:allowedOrigin "https://a.example" .
+ex:packed a agw:Route ; agw:routePath "/packed" ; agw:hasDirectResponse [ a agw:DirectResponse ; agw:responseBody "aaaaaaaaaaaaaaaaaaaaaaaa" ] ;
+    agw:hasCompression ex:packing .
+ex:packing a agw:Compression ; agw:minimumBytes 24 .
 ex:broken agw:hasServiceLevelObjective ex:slo .
 ex:slo a agw:ServiceLevelObjective ; agw:availabilityTarget 0.99 .
 ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
@@ -551,6 +554,15 @@ EVENTS = (
             ("pages", "preflightAdmittedTotal", is_("1")),
             ("pages", "preflightRefusedTotal", is_("1")),
             ("pages", "foreignOriginTotal", is_("1")),
+        ),
+    ),
+    Event(
+        "an answer is compressed",
+        _asks("/packed", fields="Accept-Encoding: gzip\r\n"),
+        (
+            ("packing", "compressedTotal", is_("1")),
+            ("packing", "compressionInputBytes", is_("24")),
+            ("packing", "compressionOutputBytes", least(1)),
         ),
     ),
     Event("a request is redirected", _asks("/moved"), (("redirect", "redirectedTotal", is_("1")),)),

@@ -15,6 +15,7 @@ from api_gateway_service_mesh.model import (
     AuthorizationRule,
     Breaker,
     ClientCertificate,
+    Compression,
     Cors,
     DirectResponse,
     Endpoint,
@@ -46,6 +47,7 @@ Counted = (
     | OpenIdLogin
     | Fault
     | Cors
+    | Compression
     | Redirect
     | DirectResponse
     | Rewrite
@@ -126,6 +128,7 @@ class Inventory:
                 route.client_certificate,
                 *route.faults,
                 route.cors,
+                route.compression,
                 route.redirect,
                 route.direct,
                 route.rewrite,

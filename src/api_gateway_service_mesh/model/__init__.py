@@ -18,6 +18,7 @@ from .certificate import Certificate
 from .change_right import ChangeRight
 from .claim import claim_says, claim_text, claim_values
 from .client_certificate import CertificateDetail, CertificateForwarding, ClientCertificate
+from .compression import CODINGS, Compression, CompressionEffort
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
 from .cors import Cors
@@ -55,6 +56,7 @@ from .tracing import Propagation, TraceFormat, Tracing
 from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
 
 __all__ = [
+    "CODINGS",
     "AcmeChallenge",
     "AdaptiveConcurrency",
     "Algorithm",
@@ -81,6 +83,8 @@ __all__ = [
     "CheckProtocol",
     "ClientAuthentication",
     "ClientCertificate",
+    "Compression",
+    "CompressionEffort",
     "ConditionSource",
     "ConnectionPool",
     "Cors",

@@ -10,6 +10,7 @@ from .authorization import Authorization
 from .balancer import Balancer
 from .breaker import Breaker
 from .client_certificate import ClientCertificate
+from .compression import Compression
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .cors import Cors
 from .direct import DirectResponse
@@ -79,6 +80,7 @@ class Route:
     tracing: Tracing | None = None
     cors: Cors | None = None
     security_headers: SecurityHeaders | None = None
+    compression: Compression | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

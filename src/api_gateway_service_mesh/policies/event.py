@@ -21,6 +21,10 @@ class EventCounters:
         """One more of this kind."""
         self._view[self._column + kind] += 1.0
 
+    def add(self, kind: int, amount: int) -> None:
+        """So many more of this kind."""
+        self._view[self._column + kind] += amount
+
 
 def read_events(view: memoryview[float], base: int, workers: int) -> tuple[int, ...]:
     """The counts of every kind, over all workers."""

@@ -57,6 +57,8 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "cors_value": (),
     "security_headers": ("headers",),
     "security_headers_field": (),
+    "compression": ("compression",),
+    "compression_value": (),
     "redirect": ("redirect",),
     "direct": ("direct",),
     "rewrite": ("rewrite",),

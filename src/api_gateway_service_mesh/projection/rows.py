@@ -26,6 +26,7 @@ from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
 from .change_right import ChangeRightRow
 from .client_certificate import ClientCertificateRow
+from .compression import CompressionRow, CompressionValueRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
 from .cors import CorsRow, CorsValueRow
@@ -125,6 +126,8 @@ class ProjectedRows:
     cors_value: tuple[CorsValueRow, ...] = ()
     security_headers: tuple[SecurityHeadersRow, ...] = ()
     security_headers_field: tuple[SecurityHeadersFieldRow, ...] = ()
+    compression: tuple[CompressionRow, ...] = ()
+    compression_value: tuple[CompressionValueRow, ...] = ()
     redirect: tuple[RedirectRow, ...] = ()
     direct: tuple[DirectRow, ...] = ()
     rewrite: tuple[RewriteRow, ...] = ()

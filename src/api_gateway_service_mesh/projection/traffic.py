@@ -8,6 +8,7 @@ from dataclasses import replace
 from api_gateway_service_mesh.model import PeerNames, RequestCondition, Route, Upstream
 
 from .client_certificate import client_certificates
+from .compression import compressions
 from .cors import cors_policies
 from .direct import direct_responses
 from .external_authorization import external_authorizations
@@ -31,18 +32,20 @@ def with_traffic(
     peers: Mapping[str, PeerNames],
     reading: Reading,
 ) -> tuple[Route, ...]:
-    """`served` with maintenance, client certificates, CORS, faults, redirect, direct response, rewrite and mirrors."""
+    """`served` with what happens to their requests and answers on the way."""
     closed = maintenances(rows.maintenance, conditions, reading)
     shown = client_certificates(rows.client_certificate, peers, reading)
     harmed = faults(rows.fault, conditions, reading)
     paged = cors_policies(rows.cors, rows.cors_value, reading)
     careful = security_headers(rows.security_headers, rows.security_headers_field, reading)
+    packed = compressions(rows.compression, rows.compression_value, reading)
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    if not (closed or shown or harmed or moved or answered or rewritten or copied or asked or paged or careful):
+    stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed)
+    if not any(stated):
         return served
     return tuple(
         replace(
@@ -52,6 +55,7 @@ def with_traffic(
             faults=harmed.get(route.iri, ()),
             cors=paged.get(route.iri),
             security_headers=careful.get(route.iri),
+            compression=packed.get(route.iri),
             redirect=moved.get(route.iri),
             direct=answered.get(route.iri),
             rewrite=rewritten.get(route.iri),

@@ -6,7 +6,7 @@ The order, outermost first, and why it is so:
    *tracing*: right behind, so that spans show what the others refuse.
 2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request. *Security headers*:
    all answers get them. *CORS*: before all else that refuses, so that pages may read why; before authentication, as
-   preflights come without credentials.
+   preflights come without credentials. *Compression*: stands before the client from here on, whoever answers.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
 5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
@@ -42,6 +42,7 @@ from .authentication import authentication_gate
 from .authorization import authorization_gates
 from .breaker import breaker_gates
 from .client_certificate import client_certificate_gates
+from .compression import compression_gates
 from .concurrency import concurrency_gates
 from .cors import cors_gates
 from .deadline import deadline_gates
@@ -144,6 +145,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     overload_gates,
     security_headers_gates,
     cors_gates,
+    compression_gates,
     maintenance_gates,
     address_limits,
     client_certificate_gates,

@@ -25,6 +25,7 @@ from api_gateway_service_mesh.model import (
 
 from .authorization import authorization_parts, external_authorization_parts
 from .balance import balancer_part, health_parts, subset_part
+from .compression import compression_part
 from .concurrency import concurrency_parts, overload_parts
 from .cors import cors_part
 from .decision import ExplainRequest
@@ -58,6 +59,8 @@ def effects(
         parts.append(security_headers_part(route, route.security_headers))
     if route.cors is not None:
         parts.append(cors_part(route, route.cors, request))
+    if route.compression is not None:
+        parts.append(compression_part(route, route.compression, request))
     if route.maintenance is not None:
         parts.append(maintenance_part(route.maintenance))
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]

@@ -13,6 +13,7 @@ from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
 from .certificates import CERTIFICATES
 from .change_right import CHANGE_RIGHT
+from .compression import COMPRESSION
 from .cors import CORS
 from .edge import EDGE
 from .expectation import EXPECTATION
@@ -45,6 +46,7 @@ CASES: tuple[Case, ...] = (
     *LOAD,
     *TRAFFIC,
     *CORS,
+    *COMPRESSION,
     *SECURITY_HEADERS,
     *INHERITANCE,
     *EXPECTATION,
