@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something about the machine; what it does is what the tests are about.
+settings.register_profile("agw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("agw")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

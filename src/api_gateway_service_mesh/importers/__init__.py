@@ -17,6 +17,7 @@ from .draft import Draft
 from .gateway_api import import_gateway_api
 from .ingress import import_ingress
 from .istio import import_istio
+from .openapi import import_openapi
 from .part import NOT_IMPORTED, Findings
 from .reading import Map, documents
 from .turtle import is_iri, write
@@ -30,6 +31,7 @@ SOURCES: Final[Mapping[str, Callable[..., None]]] = {
     "gateway-api": import_gateway_api,
     "ingress": import_ingress,
     "istio": import_istio,
+    "openapi": import_openapi,
 }
 
 

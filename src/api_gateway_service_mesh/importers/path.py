@@ -8,7 +8,7 @@ from typing import Final
 from api_gateway_service_mesh.model import PathKind, PathMatch
 from api_gateway_service_mesh.routing.pattern import syntax_error
 
-__all__ = ["UnsayableError", "exact", "expression", "prefix", "stated"]
+__all__ = ["UnsayableError", "exact", "expression", "literal", "prefix", "stated"]
 
 _SENT: Final = re.compile(r"/(?:[!$&-;=@A-Z_a-z~{}]|%[0-9A-Fa-f]{2})*")
 #: Braces and stars as shapes let them stand where the path is not RE2.
@@ -30,7 +30,7 @@ def exact(text: str) -> PathMatch:
     _sendable(text)
     if _STATABLE.fullmatch(text):
         return PathMatch(PathKind.EXACT, text)
-    return PathMatch(PathKind.REGULAR_EXPRESSION, _escaped(text))
+    return PathMatch(PathKind.REGULAR_EXPRESSION, literal(text))
 
 
 def prefix(text: str) -> PathMatch:
@@ -45,7 +45,7 @@ def prefix(text: str) -> PathMatch:
     elif not text.startswith("/"):
         raise UnsayableError(f"the prefix {text!r} does not begin with a slash")
     if "{" in stem or "}" in stem or "*" in stem:
-        return PathMatch(PathKind.REGULAR_EXPRESSION, f"{_escaped(stem)}(/.*)?")
+        return PathMatch(PathKind.REGULAR_EXPRESSION, f"{literal(stem)}(/.*)?")
     return PathMatch(PathKind.PREFIX, stem)
 
 
@@ -81,7 +81,8 @@ def _sendable(text: str) -> None:
         raise UnsayableError(f"agw refuses requests with the path {text!r}: empty or dot segments")
 
 
-def _escaped(text: str) -> str:
+def literal(text: str) -> str:
+    """An expression for that very text."""
     return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
@@ -98,10 +99,10 @@ def _template(text: str) -> PathMatch | None:
             number += 1
             made.append(f"{{p{number}}}")
             continue
-        literal = _literal(segment)
-        if not literal or literal in (".", "..") or _SENT.fullmatch(f"/{literal}") is None or set(literal) & set("{}*"):
+        plain = _literal(segment)
+        if not plain or plain in (".", "..") or _SENT.fullmatch(f"/{plain}") is None or set(plain) & set("{}*"):
             return None
-        made.append(literal)
+        made.append(plain)
     stem = "".join(f"/{segment}" for segment in made)
     return PathMatch(PathKind.TEMPLATE, stem + ("/*" if body != text else ""))
 
