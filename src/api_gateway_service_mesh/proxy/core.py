@@ -26,7 +26,6 @@ from .http2.fields import Translations
 from .parser import BlockJudge
 from .redis import SharedStores
 from .refusals import NUMBERS
-from .tls_reader import make_room
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -203,7 +202,6 @@ class Core:
         self.heads = HeadReader(BlockJudge(loop))
         self.answers = AnswerReader()
         self.translations = Translations(self.answers)
-        self.room = make_room()
         self.deadlines = Deadlines(loop)
         self.authenticators = Authenticators(loop)
         self.stores = SharedStores(loop, self.random, self._store_state)

@@ -36,7 +36,6 @@ from .request_line import (
     refused_method,
     routing_host,
 )
-from .tls_reader import TlsReader
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -108,11 +107,7 @@ class ClientConnection(AnswerWriter):
         self._core.connections.discard(self)
         self._closing = True
         other = Http2Client(self._core, self._limits, self._peer)
-        protocol = cast(asyncio.Protocol, other)
-        if self._peer.scheme == "https":
-            self._transport.set_protocol(TlsReader(protocol, self._core.room))
-        else:
-            self._transport.set_protocol(protocol)
+        self._transport.set_protocol(cast(asyncio.Protocol, other))
         other.connection_made(self._transport)
         other.begin(data)
 

@@ -178,7 +178,7 @@ class Engine:
             if pool is not None and pool.serves(upstream):
                 pool.adopt(upstream)
             else:
-                pool = UpstreamPool(upstream, core.answers, core.room, core)
+                pool = UpstreamPool(upstream, core.answers, core)
             pools[upstream.iri] = pool
         if stale is None or stale.shared:
             core.authenticators.adopt(mesh.routes)

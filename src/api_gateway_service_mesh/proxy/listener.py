@@ -27,7 +27,7 @@ from api_gateway_service_mesh.model import Listener, MtlsMode
 from api_gateway_service_mesh.security.tls import server_context
 
 from .acme_tls import Done, Questions
-from .tls_reader import TlsReader, make_room
+from .tls_side import TlsSide
 
 __all__ = ["OpenListener", "bind", "open_listener"]
 
@@ -125,7 +125,6 @@ class OpenListener:
         self._context = context
         self._questions = Questions(listener)
         self._protocol_factory = protocol_factory
-        self._room = make_room()
         self._open: set[socket.socket] = set()
         self._looking: dict[socket.socket, asyncio.TimerHandle] = {}
         self._starting: set[asyncio.Task[None]] = set()
@@ -322,15 +321,10 @@ class OpenListener:
             if context is None:
                 await self._loop.connect_accepted_socket(lambda: protocol, sock)
             else:
-                timeout = self._listener.limits.header_timeout_seconds
-                reader = TlsReader(protocol, self._room)
-                await self._loop.connect_accepted_socket(
-                    lambda: reader,
-                    sock,
-                    ssl=context,
-                    ssl_handshake_timeout=timeout,
-                    ssl_shutdown_timeout=_LINGER_SECONDS,
-                )
+                side = TlsSide(protocol, context, self._loop, server_side=True)
+                await self._loop.connect_accepted_socket(lambda: cast(asyncio.Protocol, side), sock)
+                async with asyncio.timeout(self._listener.limits.header_timeout_seconds):
+                    await side.shaken()
         except (OSError, EOFError) as fault:  # ssl.SSLError and timeouts are OSErrors
             if context is not None:
                 self.handshake_failures += 1

@@ -30,7 +30,7 @@ from api_gateway_service_mesh.security.tls import server_name
 from .answer import AnswerReader
 from .client_tls import ClientTls
 from .resolver import Address, Addresses
-from .tls_reader import TlsReader
+from .tls_side import TlsSide
 from .upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -61,11 +61,9 @@ class Opened(Protocol):
 class UpstreamPool:
     """The connections of one upstream. Survives a reload as long as the upstream's TLS and pool settings do."""
 
-    def __init__(self, upstream: Upstream, reader: AnswerReader, room: memoryview, core: Core) -> None:
+    def __init__(self, upstream: Upstream, reader: AnswerReader, core: Core) -> None:
         self.upstream = upstream
         self.core = core
-        self.room = room
-        """Where TLS connections are read into (`tls_reader`)."""
         self.bounds = upstream.pool
         self.tls = ClientTls(upstream.tls or UpstreamTls(), _ALPN[upstream.protocol])
         self.reader = reader
@@ -262,20 +260,22 @@ class EndpointPool:
             name = server_name(endpoint, tls)
 
         connection = self.fresh()
-        protocol: asyncio.BaseProtocol = cast(asyncio.Protocol, connection)
+        protocol = cast(asyncio.Protocol, connection)
+        side: TlsSide | None = None
         if context is not None:
-            protocol = TlsReader(cast(asyncio.Protocol, connection), self.parent.room)
+            side = TlsSide(protocol, context, loop, server_hostname=name)
+            protocol = cast(asyncio.Protocol, side)
         if self.addresses is None:
-            await loop.create_connection(
-                lambda: protocol, endpoint.host, endpoint.port, ssl=context, server_hostname=name
-            )
-            return connection
-        sock = await self._reach(self.addresses)
-        try:
-            await loop.create_connection(lambda: protocol, sock=sock, ssl=context, server_hostname=name)
-        except BaseException:
-            sock.close()
-            raise
+            await loop.create_connection(lambda: protocol, endpoint.host, endpoint.port)
+        else:
+            sock = await self._reach(self.addresses)
+            try:
+                await loop.create_connection(lambda: protocol, sock=sock)
+            except BaseException:
+                sock.close()
+                raise
+        if side is not None:
+            await side.shaken()
         return connection
 
     async def _reach(self, addresses: Addresses) -> socket.socket:

@@ -16,7 +16,6 @@ from api_gateway_service_mesh.policies import EndpointCounters
 
 from ..backend_side import BackendSide
 from ..pool import EndpointPool, Opened
-from ..tls_reader import TlsReader
 from ..upstream import UpstreamConnection
 from .backend import Http2Backend
 from .backend_stream import BackendStream
@@ -136,11 +135,7 @@ class _Chooser:
         else:
             self.plain = UpstreamConnection(pool, parent.reader)
             protocol = cast(asyncio.Protocol, self.plain)
-        if secured is not None:
-            reader = TlsReader(protocol, parent.room)
-            connection.set_protocol(reader)
-        else:
-            connection.set_protocol(protocol)
+        connection.set_protocol(protocol)
         if self.backend is not None:
             self.backend.connection_made(transport)
             self.backend.begin()
