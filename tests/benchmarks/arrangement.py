@@ -37,7 +37,8 @@ class RouteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoutePattern:
-    """A route's path. A template's parameters are ``{name}``; a prefix has no star and no slash at its end."""
+    """A route's path. A template's parameters are ``{name}``; a prefix has no star and no slash at its end (and is empty
+    when everything is meant)."""
 
     kind: RouteKind
     path: str
@@ -95,6 +96,8 @@ class Arrangement:
     workers: int = 1
     interactive: bool = False
     """Small pieces of a body must not wait for more."""
+    hostile: bool = False
+    """Clients mean harm: each program is set up as its guide advises for the edge of a network."""
 
     @property
     def scheme(self) -> str:

@@ -92,6 +92,8 @@ class CaseResult:
     series: list[Series] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    details: dict[str, list[str]] = field(default_factory=dict)
+    """What is too long for a report, by program."""
 
     def one(self, variant: str, program: str) -> Series | None:
         """The series of that variant and program."""

@@ -163,4 +163,5 @@ def as_json(result: CaseResult) -> dict[str, Any]:
             for one in result.verdicts
         ],
         "notes": result.notes,
+        "details": result.details,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 __all__ = ["Answer", "SeenRequest", "StrictBackend", "read_answer"]
@@ -40,8 +41,13 @@ class SeenRequest:
 
 @dataclass
 class StrictBackend:
-    """Answers 200 with ``METHOD TARGET LENGTH`` as body; `/ws` takes upgrades and echoes."""
+    """Answers 200 with ``METHOD TARGET LENGTH`` as body; `/ws` takes upgrades and echoes.
 
+    `head_fault` says what is wrong with a head, None when nothing is; without one, what agw promises its backends is
+    held against it.
+    """
+
+    head_fault: Callable[[bytes], str | None] = field(default=lambda head: _head_fault(head))
     requests: list[SeenRequest] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     port: int = 0
@@ -78,7 +84,7 @@ class StrictBackend:
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
-        fault = _head_fault(head)
+        fault = self.head_fault(head)
         if fault is not None:
             self.faults.append(f"{fault}: {head[:300]!r}")
             return False

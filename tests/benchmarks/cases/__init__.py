@@ -6,5 +6,5 @@ __all__ = ["NAMES"]
 
 NAMES = (
     "plain", "chain", "tls", "routes", "latency", "bodies", "stream", "idle", "http2", "websocket", "events",
-    "decisions", "workers",
+    "decisions", "workers", "hostile",
 )  # fmt: skip

@@ -55,6 +55,14 @@ def configuration(arrangement: Arrangement, port: int, log: Path) -> Tree:
             ]
         },
     }
+    if arrangement.hostile:
+        # Its edge guide: docs/root/configuration/best_practices/edge.rst
+        manager |= {
+            "normalize_path": True,
+            "merge_slashes": True,
+            "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+            "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        }
     if Layer.ACCESS_LOG in layers:
         # Its default format, which is text: cheaper than a JSON line.
         typed = {"@type": f"{_TYPE}extensions.access_loggers.file.v3.FileAccessLog", "path": str(log)}
@@ -110,7 +118,7 @@ def _route(pattern: RoutePattern, layers: frozenset[Layer]) -> Tree:
         case RouteKind.EXACT:
             where: Tree = {"path": pattern.path}
         case RouteKind.PREFIX:
-            where = {"path_separated_prefix": pattern.path}
+            where = {"path_separated_prefix": pattern.path} if pattern.path else {"prefix": "/"}
         case RouteKind.TEMPLATE:
             typed = {
                 "@type": f"{_TYPE}extensions.path.match.uri_template.v3.UriTemplateMatchConfig",

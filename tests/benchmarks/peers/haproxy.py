@@ -54,7 +54,9 @@ def _text(arrangement: Arrangement, port: int) -> str:
             "  http-request track-sc0 src",
             "  http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000 }",
         ]
-    for route in arrangement.routes:
+    if not arrangement.routes[0].path:
+        text.append("  default_backend service")
+    for route in (one for one in arrangement.routes if one.path):
         kind = "path" if route.kind is RouteKind.EXACT else "path_dir"
         text.append(f"  use_backend service if {{ {kind} {route.path} }}")
     server = f"  server one 127.0.0.1:{arrangement.backend} pool-max-conn -1"

@@ -67,8 +67,10 @@ def _http(arrangement: Arrangement, port: int, log: Path) -> str:
         "proxy_http_version 1.1; proxy_set_header Connection $connection_upgrade; proxy_set_header Upgrade $http_upgrade;\n"
         "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;"
         " proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Request-Id $request_id;\n"
-        "proxy_request_buffering off; proxy_max_temp_file_size 0;"
+        "proxy_max_temp_file_size 0;"
     )
+    if not arrangement.hostile:  # against hostile clients its default is better: a request is had whole, then sent
+        text.append("proxy_request_buffering off;")
     if arrangement.upstream is not Tls.NONE:
         files = arrangement.tls
         text.append(
