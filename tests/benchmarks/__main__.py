@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--case", nargs="+", choices=NAMES, default=list(NAMES), metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=5, help="alternations of each case (default: 5)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one run (default: 3)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one run (default: 2)")
     parser.add_argument("--peer", nargs="+", choices=list(PEERS), default=[], help="programs beside agw (default: all)")
     parser.add_argument("--json", type=Path, help="write every sample there")
     parser.add_argument("--svg", type=Path, help="draw the rates there")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 __all__ = [
     "PLAIN_ROUTE",
+    "SAMPLED",
     "Arrangement",
     "Certificates",
     "Layer",
@@ -27,6 +28,7 @@ class Layer(StrEnum):
     RETRY = "retry"
     TIMEOUT = "timeout"
     ACCESS_LOG = "access log"
+    TRACING = "tracing"
 
 
 class RouteKind(StrEnum):
@@ -43,6 +45,9 @@ class RoutePattern:
     kind: RouteKind
     path: str
 
+
+SAMPLED = 0.01
+"""The share of requests that `Layer.TRACING` traces, drawn by the gateway itself: callers say nothing of traces."""
 
 PLAIN_ROUTE = RoutePattern(RouteKind.PREFIX, "/api")
 
@@ -93,6 +98,8 @@ class Arrangement:
     certificates: Certificates | None = None
     key_set: Path | None = field(default=None)
     """The issuer's public keys (JWKS), for `Layer.JWT`."""
+    collector: str | None = None
+    """Where spans go (OTLP over HTTP, see `sink`), for `Layer.TRACING`; of one request in a hundred."""
     workers: int = 1
     interactive: bool = False
     """Small pieces of a body must not wait for more."""

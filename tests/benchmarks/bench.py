@@ -16,13 +16,16 @@ from . import wrk
 from .arrangement import Arrangement, Certificates, Tls
 from .client import WrongAnswer, client_tls, expect, request, until_ready
 from .figures import Sample, Series
-from .machine import LOAD_CORE, find, free_port
+from .machine import LOAD_CORE, PROGRAM_CORE, find, free_port
 from .peers import PEERS, Peer
 from .program import Program, started
 
 __all__ = ["Bench", "Contestant", "Target"]
 
 _UP_SECONDS = 90.0
+_FEW = 2
+_BYSTANDERS = frozenset({"haproxy", "caddy"})
+"""Programs that are there for comparison: no goal is about them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Contestant:
     variant: str
     target: Target
     sample: Callable[[Target, float], Sample]
+    judged: bool = True
+    """Whether a goal is about it; what none is about has `_FEW` rounds at most."""
 
 
 @dataclass
@@ -59,7 +64,7 @@ class Bench:
     """Options of the run, and the folder that all files go to."""
 
     rounds: int = 5
-    seconds: float = 3.0
+    seconds: float = 2.0
     only: frozenset[str] = frozenset()
     """Programs to compare; empty: all that are there."""
     folder: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
@@ -103,6 +108,15 @@ class Bench:
             yield port
 
     @contextlib.contextmanager
+    def sink(self, folder: Path) -> Iterator[int]:
+        """A collector of spans on the load's core; its port."""
+        port = free_port()
+        command = [sys.executable, "-m", f"{__package__}.sink", str(port)]
+        with started("sink", command, folder / "sink.log", core=LOAD_CORE) as program:
+            _until_listening(port, program)
+            yield port
+
+    @contextlib.contextmanager
     def up(
         self,
         peer: Peer,
@@ -111,8 +125,10 @@ class Bench:
         path: str = plain_backend.BODY_PATH,
         label: str = "",
         fields: dict[str, str] | None = None,
+        first: int = PROGRAM_CORE,
     ) -> Iterator[Target]:
-        """Start a peer and wait until it answers `path`.
+        """Start a peer and wait until it answers `path`. Where its workers alone belong on the program's core, the
+        first of them gets core `first`.
 
         Raises:
             WrongAnswer: it does not come up; with the end of its log.
@@ -125,7 +141,7 @@ class Bench:
                 until_ready(port, path, client_tls(arrangement), _UP_SECONDS, fields or {}, lambda: program.running)
             except WrongAnswer as error:
                 raise WrongAnswer(f"{peer.name}: {error}\n{program.last_words()}") from None
-            if peer.worker_marker is not None and not program.pin(peer.worker_marker):
+            if peer.worker_marker is not None and not program.pin(peer.worker_marker, first):
                 raise WrongAnswer(f"{peer.name} has no workers")
             yield Target(peer.name, port, arrangement, program, peer.access_log(arrangement, stem))
 
@@ -138,7 +154,8 @@ class Bench:
         for turn in range((rounds or self.rounds) + bool(warm)):
             # Every other round backwards, so that nobody always comes after the same neighbour.
             for one, found in pairs if turn % 2 else reversed(pairs):
-                if found.failed:
+                few = not one.judged or one.target.peer in _BYSTANDERS
+                if found.failed or (few and len(found.samples) >= _FEW):
                     continue
                 try:
                     sample = one.sample(one.target, self.seconds if turn or not warm else warm)

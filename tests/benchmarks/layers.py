@@ -40,6 +40,7 @@ from api_gateway_service_mesh.model import (
     Route,
     RouteMatch,
     Timeout,
+    Tracing,
     Upstream,
 )
 from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for
@@ -49,6 +50,7 @@ from api_gateway_service_mesh.proxy.upstream import UpstreamConnection
 from api_gateway_service_mesh.routing import compile_table
 from api_gateway_service_mesh.telemetry import AccessLog
 
+from .arrangement import SAMPLED
 from .tokens import make_tokens
 
 BODY = b"hello from the backend, sixty bytes of text for the reader.\n"
@@ -63,7 +65,7 @@ BROWSER = (
 )
 CHAIN = (
     b"GET /api/v1/products HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: benchmark/1.0 (a client of its own)\r\n"
-    b"Accept: application/json\r\ntraceparent: 00-%032x-00f067aa0ba902b7-01\r\nAuthorization: Bearer %b\r\n\r\n"
+    b"Accept: application/json\r\nX-Correlation-Id: %032x-00f067aa0ba902b7\r\nAuthorization: Bearer %b\r\n\r\n"
 )
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Tue, 02 Jun 2026 10:00:00 GMT\r\nContent-Type: text/plain\r\n"
@@ -179,7 +181,8 @@ def layers() -> list[tuple[str, Route, bool]]:
     breaker, retry, timeout = Breaker("urn:b:breaker"), Retry("urn:b:retry"), Timeout("urn:b:timeout", 5.0)
     jwt = JwtAuthentication("urn:b:jwt", "https://issuer.example/", ("benchmark",), f"file:{_issuer()[0]}")
     token = Authentication("urn:b:gateway", (jwt,))
-    full = replace(bare, rate_limits=(keyed,), breaker=breaker, retry=retry, timeout=timeout)
+    tracing = Tracing("urn:b:tracing", sampling_rate=SAMPLED)  # without a collector: sending is a thread's own matter
+    full = replace(bare, rate_limits=(keyed,), breaker=breaker, retry=retry, timeout=timeout, tracing=tracing)
     return [
         ("plain route", bare, False),
         ("+ rate limit", replace(bare, rate_limits=(limit,)), False),
@@ -187,6 +190,7 @@ def layers() -> list[tuple[str, Route, bool]]:
         ("+ circuit breaker", replace(bare, breaker=breaker), False),
         ("+ retry policy", replace(bare, retry=retry), False),
         ("+ timeout", replace(bare, timeout=timeout), False),
+        ("+ tracing, 1 %", replace(bare, tracing=tracing), False),
         ("+ access log", bare, True),
         ("all of them", full, True),
         ("chain heads, no policy", bare, False),

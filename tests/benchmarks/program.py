@@ -50,30 +50,27 @@ class Program:
 
     def usage(self) -> Usage:
         """Processor time until now (``/proc/PID/task/*/schedstat``, in nanoseconds there)."""
-        cpu = waited = 0
-        kernel = 0.0
-        for process in self.tree():
-            with contextlib.suppress(psutil.Error):
-                kernel += process.cpu_times().system
-            for task in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
-                with contextlib.suppress(OSError):  # a thread that ended meanwhile
-                    spent, queued, _ = task.read_text().split()
-                    cpu += int(spent)
-                    waited += int(queued)
-        return Usage(cpu / 1e9, waited / 1e9, kernel)
+        return _usage(self.tree())
+
+    def usage_of(self, marker: str) -> list[Usage]:
+        """The same of each child whose command line has `marker`, in the order in which they were given their cores."""
+        return [_usage([process]) for process in self._marked(marker)]
 
     def resident(self) -> int:
         """Bytes of memory that are resident."""
         return sum(process.memory_info().rss for process in self.tree())
 
-    def pin(self, marker: str) -> int:
-        """Give each child whose command line has `marker` a core of its own, from the program's core on; how many
-        there were. For a program whose control process belongs with the load."""
-        chosen = sorted(
-            (one for one in self.tree() if any(marker in word for word in one.cmdline())), key=lambda p: p.pid
-        )
+    def _marked(self, marker: str) -> list[psutil.Process]:
+        found = (one for one in self.tree() if any(marker in word for word in one.cmdline()))
+        return sorted(found, key=lambda process: process.pid)
+
+    def pin(self, marker: str, first: int = PROGRAM_CORE) -> int:
+        """Give each child whose command line has `marker` a core of its own, from `first` on; how many there were. For a
+        program whose control process belongs with the load."""
+        chosen = self._marked(marker)
+        cores = (PROGRAM_CORE, LOAD_CORE) if first == PROGRAM_CORE else (LOAD_CORE, PROGRAM_CORE)
         for number, process in enumerate(chosen):
-            core = (PROGRAM_CORE, LOAD_CORE)[number % 2]
+            core = cores[number % 2]
             for thread in process.threads():
                 with contextlib.suppress(ProcessLookupError):
                     os.sched_setaffinity(thread.id, {core})
@@ -95,6 +92,20 @@ class Program:
     def last_words(self, lines: int = 12) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _usage(processes: Sequence[psutil.Process]) -> Usage:
+    cpu = waited = 0
+    kernel = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            kernel += process.cpu_times().system
+        for task in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # a thread that ended meanwhile
+                spent, queued, _ = task.read_text().split()
+                cpu += int(spent)
+                waited += int(queued)
+    return Usage(cpu / 1e9, waited / 1e9, kernel)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .figures import CaseResult, Series, Verdict
+from .figures import CaseResult, Goal, Series, Verdict
 
 __all__ = ["as_json", "heading", "section", "summary"]
 
@@ -112,17 +112,32 @@ def _reason(result: CaseResult, verdict: Verdict) -> str:
     failed = [f"{one.program}: {one.failed}" for one in (mine, theirs) if one is not None and one.failed]
     cost = mine.median("cpu_us") if mine else None
     other = theirs.median("cpu_us") if theirs else None
-    if failed or verdict.met or mine is None or cost is None or other is None:
+    if failed or verdict.met or mine is None:
         return "; ".join(failed)
+    if cost is None or other is None or goal.of.figure not in _RATES:
+        return _beside(mine, theirs, goal)
     words = [f"{cost:.1f} µs each"]
     kernel, busy = mine.median("kernel"), mine.median("busy")
     if kernel is not None:
         words.append(f"{kernel:.0%} of them in the kernel")
-    words.append(f"theirs {other:.1f} µs")
+    theirs_kernel = theirs.median("kernel") if theirs else None
+    words.append(f"theirs {other:.1f} µs" + (f" ({theirs_kernel:.0%})" if theirs_kernel is not None else ""))
     if not goal.at_most:
         words.append(f"{other / goal.bound:.1f} µs would meet it")
     if busy is not None:
         words.append(f"core busy {busy:.0%}")
+    return ", ".join(words)
+
+
+def _beside(mine: Series, theirs: Series | None, goal: Goal) -> str:
+    """The figures themselves, where a goal is not about a rate."""
+    found, figure = mine.median(goal.of.figure), goal.of.figure
+    words = [f"{_TITLES.get(figure, figure)} {_number(found)}"]
+    if theirs is not None and goal.against is not None:
+        words.append(f"theirs {_number(theirs.median(goal.against.figure))}")
+    spread = [sample[figure] for sample in mine.samples if figure in sample]
+    if len(spread) > 1:
+        words.append(f"{_number(min(spread))} to {_number(max(spread))} over the rounds")
     return ", ".join(words)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from api_gateway_service_mesh.control.build import build
 from api_gateway_service_mesh.graph import SourceGraph
-from api_gateway_service_mesh.model import MtlsMode
+from api_gateway_service_mesh.model import MtlsMode, TraceFormat
+from api_gateway_service_mesh.telemetry.span import Span, encoded, wrapped
 
 from . import machine, report
 from .arrangement import Arrangement, Layer, Tls, make_certificates
@@ -21,12 +22,15 @@ from .backend import BODY_PATH
 from .bench import Bench, Contestant, enter_all, requests_sample
 from .cases import NAMES
 from .cases.routes import table
+from .cases.workers import _gain
 from .chart import draw
 from .client import WrongAnswer, expect, request
 from .figures import Bound, CaseResult, Goal, Series
+from .judging import Judge, cases, well_formed
 from .peers import PEERS
 from .peers.agw import turtle
 from .peers.envoy import configuration
+from .sink import count_spans
 from .tokens import make_tokens
 from .wrk import Load
 
@@ -40,6 +44,7 @@ def everything(folder: Path, **more: object) -> Arrangement:
         "upstream": Tls.MUTUAL,
         "certificates": make_certificates(folder),
         "key_set": key_set,
+        "collector": "http://127.0.0.1:9001/spans",
         **more,
     }
     return Arrangement(folder, 9000, **arrangement)  # type: ignore[arg-type]
@@ -51,6 +56,7 @@ def test_agw_arrangement_has_every_policy(tmp_path: Path) -> None:
     mesh = build(SourceGraph.load([file])).mesh
     (route,) = mesh.routes
     assert route.rate_limits and route.breaker and route.retry and route.timeout and route.authentication
+    assert route.tracing is not None and route.tracing.sampling_rate == 0.01 and route.tracing.collector
     assert mesh.access_log
     assert mesh.listeners[0].mtls_mode is MtlsMode.STRICT
     assert mesh.upstreams[0].tls is not None and mesh.upstreams[0].tls.certificate is not None
@@ -73,6 +79,8 @@ def test_envoy_arrangement_has_every_filter(tmp_path: Path) -> None:
         "retry_policy",
         '"timeout": "5s"',
         "FileAccessLog",
+        "OpenTelemetryConfig",
+        '"random_sampling": {"value": 1.0}',
     ):
         assert word in text
     assert "require_client_certificate" in text and "UpstreamTlsContext" in text
@@ -117,6 +125,83 @@ def test_requests_differ_where_they_should() -> None:
     assert "request =" not in Load("/a").script()
     script = Load("/a", varied=True, tokens=("one", "two")).script()
     assert script.count("GET /a HTTP/1.1") == 2 and "@SEEN@" in script and "Bearer two" in script
+
+
+def test_a_correlation_id_varies_where_callers_say_nothing_of_traces() -> None:
+    script = Load("/a", varied=True, traced=False).script()
+    assert "X-Correlation-Id: @SEEN@" in script and "traceparent" not in script
+
+
+def test_spans_are_counted_in_both_forms() -> None:
+    span = Span("0" * 31 + "1", "0" * 15 + "2", "", "GET /", "SERVER", 1.0, 2.0, False, {"http.route": "/"}, ("::1", 1))
+    texts = [encoded(span, TraceFormat.OTLP, "gateway")] * 3
+    assert count_spans(wrapped(texts, TraceFormat.OTLP, "gateway"), "application/json") == 3
+
+    def part(number: int, content: bytes) -> bytes:
+        return bytes((number << 3 | 2, 0x80 | len(content) & 0x7F, len(content) >> 7)) + content
+
+    scope = part(1, b"") + part(2, b"span" * 40) + part(2, b"span") + b"\x18\x05"
+    message = part(1, part(1, b"resource") + part(2, scope)) + part(1, part(2, scope))
+    assert count_spans(message, "application/x-protobuf") == 4
+
+
+def test_only_what_is_right_by_the_rfcs_may_pass_where_the_corpus_refuses() -> None:
+    get, post = b"GET %b HTTP/1.1\r\n%b\r\n", b"POST /p HTTP/1.1\r\nHost: h\r\n%b\r\n%b"
+    host, coding = b"Host: h\r\n", b"Transfer-Encoding: chunked\r\n"
+    for wire in (
+        get % (b"/a/../b", host),
+        get % (b"http://other/p", host),
+        get % (b"/p", b"Host: a'b\r\n"),
+        get % (b"/p", host + b"Content_Length: 5\r\n"),
+        b"FOO" + get[3:] % (b"/p", host),
+        post % (coding, b"5 ;x=y\r\nhello\r\n0\r\nX: y\r\n\r\n"),
+        post % (b"Content-Length: 5\r\n", b"hello"),
+    ):
+        assert well_formed(wire), wire
+    for wire in (
+        get % (b"/p", b""),
+        get % (b"/p", host * 2),
+        get % (b"/p", b"Host: a b\r\n"),
+        get % (b"/a b", host),
+        get % (b"/%", host),
+        get % (b"*", host),
+        get % (b"/p", host + b"X: y\r\n z\r\n"),
+        get % (b"/p", host + b"X : y\r\n"),
+        get % (b"/p", host + b"X: y\n"),
+        post % (coding + b"Content-Length: 5\r\n", b"0\r\n\r\n"),
+        post % (b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n"),
+        post % (coding, b"5\r\nhell\r\n0\r\n\r\n"),
+        post % (coding, b"5\nhello\r\n0\r\n\r\n"),
+        post % (coding, b"ffffffffffffffff\r\n"),
+        post % (b"Content-Length: +5\r\n", b"hello"),
+    ):
+        assert not well_formed(wire), wire
+
+
+async def test_the_judge_sees_what_is_smuggled_and_what_is_refused() -> None:
+    judge = Judge()
+    await judge.backend.start()
+    try:
+        # The backend stands for a gateway that hands on everything.
+        found = {
+            case.name: await judge.judge(judge.backend.port, group, case) for group, case in cases() if group == "hosts"
+        }
+    finally:
+        await judge.backend.stop()
+    assert found["Host h.example"].fault == "" and found["Host a,b"].fault == ""
+    assert "the backend got Host" in found["no Host"].fault
+    assert "the backend got Host" in found["Host a b"].fault
+
+
+def test_two_workers_are_held_against_the_price_of_a_request_on_each_core() -> None:
+    alone = Series("a", "agw", [{"worker_1_us": 10.0}])
+    beside = Series("b", "agw", [{"worker_1_us": 20.0}])
+    two = Series("t", "agw", [{"worker_1_us": 5.0, "worker_2_us": 10.0}])
+    _gain(alone, beside, two)
+    assert two.samples[0]["gain"] == 2.0
+    two.samples[0] |= {"worker_1_us": 6.0, "worker_2_us": 12.0}
+    _gain(alone, beside, two)
+    assert round(two.samples[0]["gain"], 2) == 1.67
 
 
 def test_every_case_says_what_it_is() -> None:

@@ -62,6 +62,8 @@ class Load:
     path: str
     connections: int = 64
     varied: bool = False
+    traced: bool = True
+    """What varies is a trace that the caller began; else a correlation id of its own making, and no word of traces."""
     paths: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
     method: str = "GET"
@@ -86,6 +88,8 @@ class Load:
 
     def _request(self, path: str, token: str | None) -> str:
         fields = {"Host": "127.0.0.1", **(_VARIED_FIELDS if self.varied else {})}
+        if self.varied and not self.traced:
+            fields["X-Correlation-Id"] = f"{fields.pop('traceparent')[3:-3]}"
         if token is not None:
             fields["Authorization"] = f"Bearer {token}"
         return f"{self.method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()) + "\r\n"

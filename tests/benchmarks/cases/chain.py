@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .. import wrk
-from ..arrangement import Arrangement, Layer
+from ..arrangement import SAMPLED, Arrangement, Layer
 from ..backend import BODY_PATH
 from ..bench import Bench, Contestant, Target, enter_all, requests_sample
 from ..client import WrongAnswer, request
@@ -15,32 +20,40 @@ from ..figures import Bound, CaseResult, Goal, Sample
 from ..peers import PEERS
 from ..tokens import make_tokens
 
-ABOUT = "Policies on: token, limit per client, breaker, retries, timeout, request id, access log, metrics; varied heads"
+ABOUT = (
+    "Policies on: token, limit per client, breaker, retries, timeout, request id, access log, metrics, 1 % traced;"
+    " varied heads"
+)
 CHAIN, CALLERS = "full chain", 100
+SPANS = 2
+"""Of a traced request: its own, and its attempt's."""
+_FLUSHED_SECONDS = 10.0
 
 
 def run(bench: Bench) -> CaseResult:
-    """100 callers in turn; the limit is too high to refuse, the access log goes to a file and its lines are counted."""
+    """100 callers in turn; the limit is too high to refuse, the access log goes to a file and its lines are counted, and so
+    are the spans that reach the collector."""
     result = CaseResult("chain", ABOUT)
     with contextlib.ExitStack() as stack:
         folder = bench.room()
         port = stack.enter_context(bench.backend(folder))
         key_set, tokens = make_tokens(folder, CALLERS)
-        everything = Arrangement(folder, port, layers=frozenset(Layer), key_set=key_set)
+        collector = f"http://127.0.0.1:{stack.enter_context(bench.sink(folder))}"
+        everything = Arrangement(folder, port, layers=frozenset(Layer), key_set=key_set, collector=f"{collector}/try")
         refusal = _refuses(bench, everything, tokens[0])
         layers = frozenset(Layer)
         if refusal is not None:
             layers -= {Layer.JWT}
             result.notes.append(f"JWT is left out for everybody, because agw does not enforce it yet: {refusal}")
-        result.notes.append("tracing is left out for everybody")
-        load = wrk.Load(BODY_PATH, varied=True, tokens=tokens if Layer.JWT in layers else ())
+        load = wrk.Load(BODY_PATH, varied=True, traced=False, tokens=tokens if Layer.JWT in layers else ())
         fields = {"Authorization": f"Bearer {tokens[0]}"}
         contestants = []
         for peer in bench.peers():
             lacking = peer.lacks & layers
             if lacking:
                 result.notes.append(f"{peer.name} runs without {', '.join(sorted(lacking))}")
-            own = Arrangement(folder, port, layers=layers - lacking, key_set=key_set)
+            spans = f"{collector}/{peer.name}"
+            own = Arrangement(folder, port, layers=layers - lacking, key_set=key_set, collector=spans)
             contestants += [
                 Contestant(CHAIN, target, _logged(requests_sample(load)))
                 for target in enter_all(stack, bench, [peer], own, fields=fields)
@@ -53,8 +66,13 @@ def run(bench: Bench) -> CaseResult:
                 break  # that is the full chain
             own = Arrangement(folder, port, layers=so_far, key_set=key_set)
             target = enter_all(stack, bench, ours, own, fields=fields)[0]
-            contestants.append(Contestant(f"up to {layer}" if layer else "no policy", target, requests_sample(load)))
-        result.series = bench.alternate(contestants)
+            name = f"up to {layer}" if layer else "no policy"
+            contestants.append(Contestant(name, target, requests_sample(load), judged=False))
+        answered = _Counted(contestants)
+        result.series = bench.alternate(answered.contestants)
+        for one in answered.contestants:
+            if Layer.TRACING in one.target.arrangement.layers:
+                _check_spans(result, one.target, answered.requests[one.target.port])
     _tell_layers(result, [layer for layer in Layer if layer in layers])
     rates = (Bound(CHAIN, "agw", "rate"), Bound(CHAIN, "envoy", "rate"))
     result.goals.append(Goal("full chain: at least 2.0 times Envoy", rates[0], 2.0, rates[1]))
@@ -93,6 +111,44 @@ def _logged(sample: Callable[[Target, float], Sample]) -> Callable[[Target, floa
         return found
 
     return checked
+
+
+class _Counted:
+    """Contestants whose answered requests are counted, warming up included, by port."""
+
+    def __init__(self, contestants: list[Contestant]) -> None:
+        self.requests: Counter[int] = Counter()
+        self.contestants = [dataclasses.replace(one, sample=self._counting(one.sample)) for one in contestants]
+
+    def _counting(self, sample: Callable[[Target, float], Sample]) -> Callable[[Target, float], Sample]:
+        def counted(target: Target, seconds: float) -> Sample:
+            found = sample(target, seconds)
+            self.requests[target.port] += round(found["rate"] * max(1, round(seconds)))
+            return found
+
+        return counted
+
+
+def _check_spans(result: CaseResult, target: Target, requests: int) -> None:
+    """Whether as many spans reached the collector as a hundredth of all requests has, by chance's measure."""
+    expected = requests * SAMPLED * SPANS
+    allowed = 0.1 * expected + 6 * SPANS * (requests * SAMPLED) ** 0.5
+    where = urlsplit(target.arrangement.collector or "")
+    end = time.monotonic() + _FLUSHED_SECONDS
+    while True:
+        told = json.loads(request(where.port or 0, where.path).body)
+        if abs(told["spans"] - expected) <= allowed:
+            result.notes.append(
+                f"{target.peer} sent {told['spans']:,} spans in {told['requests']:,} requests to the collector, of"
+                f" {requests:,} requests answered"
+            )
+            return
+        if time.monotonic() > end:
+            break
+        time.sleep(0.2)
+    series = result.one(CHAIN, target.peer)
+    if series is not None:
+        series.failed = f"{told['spans']} spans reached the collector instead of {expected:.0f} ± {allowed:.0f}"
 
 
 def _lines(log: Path) -> int:

@@ -44,6 +44,11 @@ def run(bench: Bench) -> CaseResult:
                 else:
                     contestants.append(Contestant(name, target, sample))
         result.series = bench.alternate(contestants)
+    for program in dict.fromkeys(series.program for series in result.series):
+        one, both = (result.one(name, program) for name in ("TLS front", "TLS both sides"))
+        costs = [series.median("cpu_us") if series else None for series in (one, both)]
+        if costs[0] is not None and costs[1] is not None:
+            result.notes.append(f"TLS towards the backend adds {costs[1] - costs[0]:.1f} µs a request to {program}'s")
     for name in VARIANTS:
         ours, theirs = Bound(name, "agw", "rate"), Bound(name, "envoy", "rate")
         result.goals.append(Goal(f"{name}: at least 1.75 times Envoy", ours, 1.75, theirs))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import api_gateway_service_mesh
 
-from ..arrangement import Arrangement, Layer, RouteKind, Tls
+from ..arrangement import SAMPLED, Arrangement, Layer, RouteKind, Tls
 from ..machine import LOAD_CORE, free_port
 from .peer import Peer
 
@@ -26,6 +26,7 @@ _LAYERS = {
     Layer.BREAKER: "agw:hasCircuitBreaker b:breaker",
     Layer.RETRY: "agw:hasRetryPolicy b:retry",
     Layer.TIMEOUT: "agw:hasTimeout b:timeout",
+    Layer.TRACING: "agw:hasTracing b:tracing",
 }
 
 
@@ -97,6 +98,11 @@ def _definitions(arrangement: Arrangement) -> str:
         text.append("b:retry a agw:RetryPolicy ; agw:retryAttempts 2 ; agw:initialDelayMs 25 .")
     if Layer.TIMEOUT in layers:
         text.append("b:timeout a agw:Timeout ; agw:timeoutSeconds 5 .")
+    if Layer.TRACING in layers:
+        text.append(
+            f"b:tracing a agw:DistributedTracing ; agw:samplingRate {SAMPLED} ;"
+            f' agw:traceCollector "{arrangement.collector}" .'
+        )
     if arrangement.certificates is not None:
         files = arrangement.certificates
         authority, certificate, key = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..arrangement import Arrangement, Layer, RouteKind, RoutePattern, Tls
+from ..arrangement import SAMPLED, Arrangement, Layer, RouteKind, RoutePattern, Tls
 from .peer import Peer
 
 __all__ = ["Envoy", "configuration"]
@@ -72,7 +73,15 @@ def configuration(arrangement: Arrangement, port: int, log: Path) -> Tree:
         chain["transport_socket"] = _tls("DownstreamTlsContext", arrangement, arrangement.front)
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     listener = {"name": "front", "address": address, "filter_chains": [chain]}
-    return {"static_resources": {"listeners": [listener], "clusters": [_cluster(arrangement)]}}
+    clusters = [_cluster(arrangement)]
+    bootstrap: Tree = {"static_resources": {"listeners": [listener], "clusters": clusters}}
+    if Layer.TRACING in layers:
+        manager["tracing"] = _tracing(arrangement)
+        clusters.append(_collector(arrangement))
+        # In batches, once a second, as agw sends them: by default every fifth span makes a request.
+        batches = {"tracing.opentelemetry.min_flush_spans": 512, "tracing.opentelemetry.flush_interval_ms": 1000}
+        bootstrap["layered_runtime"] = {"layers": [{"name": "static", "static_layer": batches}]}
+    return bootstrap
 
 
 def _filters(arrangement: Arrangement) -> list[Tree]:
@@ -111,6 +120,35 @@ def _filters(arrangement: Arrangement) -> list[Tree]:
             }
         )
     return found
+
+
+def _tracing(arrangement: Arrangement) -> Tree:
+    """Spans as OpenTelemetry over HTTP: one for the request, one for each attempt."""
+    share = {"value": SAMPLED * 100}
+    service = {"http_uri": {"uri": arrangement.collector, "cluster": "collector", "timeout": "5s"}}
+    typed = {
+        "@type": f"{_TYPE}config.trace.v3.OpenTelemetryConfig",
+        "http_service": service,
+        "service_name": "gateway",
+    }
+    return {
+        "random_sampling": share,
+        "client_sampling": share,
+        "spawn_upstream_span": True,
+        "provider": {"name": "opentelemetry", "typed_config": typed},
+    }
+
+
+def _collector(arrangement: Arrangement) -> Tree:
+    assert arrangement.collector is not None
+    where = urlsplit(arrangement.collector)
+    address = {"socket_address": {"address": where.hostname, "port_value": where.port}}
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    return {
+        "name": "collector",
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": "collector", "endpoints": endpoints},
+    }
 
 
 def _route(pattern: RoutePattern, layers: frozenset[Layer]) -> Tree:

@@ -14,7 +14,7 @@ class Haproxy(Peer):
     """See the module."""
 
     name = "haproxy"
-    lacks = frozenset({Layer.JWT})  # it can verify, but remembers no verdict: another kind of work
+    lacks = frozenset({Layer.JWT, Layer.TRACING})  # it can verify, but remembers no verdict: another kind of work
 
     def command(self, arrangement: Arrangement, port: int, stem: str) -> list[str]:
         file = arrangement.folder / f"{stem}.cfg"

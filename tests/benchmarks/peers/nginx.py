@@ -35,7 +35,7 @@ class Nginx(Peer):
     """See the module."""
 
     name = "nginx"
-    lacks = frozenset({Layer.JWT})
+    lacks = frozenset({Layer.JWT, Layer.TRACING})
 
     def command(self, arrangement: Arrangement, port: int, stem: str) -> list[str]:
         assert self.executable is not None
