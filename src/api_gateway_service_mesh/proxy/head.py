@@ -31,6 +31,10 @@ __all__ = ["Block", "HeadReader", "Marks"]
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _TOKEN_LIST: Final = re.compile(rb"[ \t]*+(?:" + _NAME + rb")?[ \t]*+(?:,[ \t]*+(?:" + _NAME + rb")?[ \t]*+)*")
+#: Begins of lines that speak of traces, in whichever way (see `propagation`).
+_TRACE_LINE: Final = re.compile(
+    rb"(?:^|\n)(?:traceparent|tracestate|baggage|b3|x-b3-[a-z]+|uber-trace-id):", re.IGNORECASE
+)
 #: Connection may not take these away (RFC 9110 §7.6.1: not end-to-end fields; here also what was authenticated with).
 _NOT_CONNECTION_NAMED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"authorization", b"cookie")
@@ -73,9 +77,19 @@ class Marks:
 class Block:
     """What a header block says. Immutable."""
 
-    __slots__ = ("_asserted", "_headers", "_lines", "_raw", "authorization", "forward", "length", "marks")
+    __slots__ = (
+        "_asserted", "_headers", "_lines", "_raw", "_traceless", "authorization", "forward", "length", "marks",
+    )  # fmt: skip
 
-    def __init__(self, marks: Marks, raw: bytes, forward: bytes, length: int, authorization: bytes | None) -> None:
+    def __init__(
+        self,
+        marks: Marks,
+        raw: bytes,
+        forward: bytes,
+        length: int,
+        authorization: bytes | None,
+        traceless: bool | None = None,
+    ) -> None:
         self.authorization = authorization
         """The Authorization field; several are joined as in `headers`."""
         self.marks = marks
@@ -87,6 +101,15 @@ class Block:
         """Content-Length, 0 without."""
         self._headers: dict[str, str] | None = None
         self._asserted: dict[bytes, bytes] | None = None
+        self._traceless = traceless
+
+    @property
+    def traceless(self) -> bool:
+        """No field speaks of traces."""
+        known = self._traceless
+        if known is None:
+            known = self._traceless = _TRACE_LINE.search(self._raw) is None
+        return known
 
     @property
     def lines(self) -> list[bytes]:
@@ -232,6 +255,7 @@ class HeadReader:
                 return None  # who reads a pattern asks it for the credential
             else:
                 pattern.stay(line, lines[line])
+        pattern.traceless = block.traceless
         return pattern if pattern.varies else None
 
     def _judged(self, key: tuple[bytes, ...]) -> Marks:

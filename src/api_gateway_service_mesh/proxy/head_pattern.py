@@ -39,6 +39,7 @@ class HeadPattern:
         "authorization",
         "length",
         "marks",
+        "traceless",
         "varies",
     )
 
@@ -48,6 +49,8 @@ class HeadPattern:
         """Content-Length, 0 without."""
         self.authorization: bytes | None = None
         """The Authorization field of the head that was read last."""
+        self.traceless = False
+        """No field speaks of traces."""
         self.varies = 0
         """How many values vary."""
         self._stays: list[bytes] = [b""]

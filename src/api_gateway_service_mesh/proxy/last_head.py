@@ -63,7 +63,9 @@ class LastHead:
                     self.fields = fields
                     self._strange = 0
                     self.raw = raw if len(raw) <= REMEMBERED_BYTES else None
-                    self.block = Block(pattern.marks, raw, b"", pattern.length, pattern.authorization)
+                    self.block = Block(
+                        pattern.marks, raw, b"", pattern.length, pattern.authorization, pattern.traceless
+                    )
                     return self.block
             self._pattern = cast("HeadPattern | None", None)
             self._strange += 1

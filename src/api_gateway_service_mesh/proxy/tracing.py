@@ -34,6 +34,7 @@ __all__ = ["Trace", "Tracer", "tracing_ends", "tracing_gates", "watch_trace"]
 BAGGAGE_BYTES: Final = 8192
 """More baggage than that does not go on (W3C Baggage: what everybody must be able to pass on)."""
 _LAST_SECONDS = 1.0
+_DRAWN_BYTES: Final = 1536
 _STATE: Final = (b"tracestate",)
 _BAGGAGE: Final = (b"baggage",)
 
@@ -61,7 +62,10 @@ class Tracer:
         self.service = service
         self.send = None if config.collector is None else SpanSender(config, service, counters)
         self._draw = core.random
-        self._bits = Random().getrandbits  # noqa: S311 - ids, not secrets
+        self._random = Random()  # noqa: S311 - ids, not secrets
+        self._ids = b""
+        """Hexadecimal digits for ids to come."""
+        self._at = 0
         self._ways = tuple(way for way in config.propagation if way is not Propagation.BAGGAGE)
         self._names = tuple(name for way in self._ways for name in FIELDS[way])
         self._starts = tuple(b"\n%b:" % name for name in self._names)
@@ -69,18 +73,43 @@ class Tracer:
         self._plain = trace_fields(self._ways, False)
         self._traced = trace_fields(self._ways, True)
         self._rate = config.sampling_rate
-        self._lets_pass = (
-            config.parent_based and not config.sample_errors and self._ways == (Propagation.TRACE_CONTEXT,)
-        )
+        self._alone = self._ways == (Propagation.TRACE_CONTEXT,)
+        """No field but traceparent is written."""
+        self._lets_pass = config.parent_based and not config.sample_errors and self._alone
         """What a caller does not trace passes through untouched, where there is one way only."""
         self._told = (tell,)
 
+    def _digits(self, count: int) -> bytes:
+        """So many hexadecimal digits that nobody had. (That all are zeros does not happen.)"""
+        at, end = self._at, self._at + count
+        if end > len(self._ids):
+            self._ids = self._random.randbytes(_DRAWN_BYTES).hex().encode("ascii")
+            at, end = 0, count
+        self._at = end
+        return self._ids[at:end]
+
     def new_span(self) -> bytes:
         """An id for a span."""
-        return b"%016x" % (self._bits(64) or 1)
+        return self._digits(16)
+
+    def _begin_anew(self, exchange: Exchange) -> None:
+        """The same as `begin`, of a request that says nothing of traces: it begins one."""
+        trace_id, span = self._digits(32), self._digits(16)
+        exchange.trace_id = trace_id
+        sampled = self._draw() < self._rate
+        if sampled or self.config.sample_errors:
+            exchange.trace = Trace(self, self.new_span(), b"", sampled)
+            exchange.tells = (*exchange.tells, *self._told)
+        elif self._alone:
+            exchange.fields = b"".join((exchange.fields, b"traceparent: 00-", trace_id, b"-", span, b"-00\r\n"))
+        else:
+            exchange.fields += self._plain % ((trace_id, span) * len(self._ways))
 
     def begin(self, exchange: Exchange) -> Refusal | None:
         """The gate: decide, and see to what backends are told."""
+        if exchange.block.traceless:
+            self._begin_anew(exchange)
+            return None
         fields = exchange.fields
         lower = fields.lower()
         parent: Parent | None = None
@@ -98,8 +127,7 @@ class Tracer:
         if b"\nbaggage:" in lower and (not self._baggage or _baggage_bytes(lower) > BAGGAGE_BYTES):
             fields = without(fields, _BAGGAGE)
         if parent is None or not parent.trace_id:
-            ids = b"%048x" % self._bits(192)
-            trace_id, span, parent_id = ids[:32], ids[32:], b""
+            trace_id, span, parent_id = self._digits(32), self._digits(16), b""
             if b"\ntracestate:" in lower:
                 fields = without(fields, _STATE)
         else:
