@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from api_gateway_service_mesh.vocabulary import (
 )
 from tests.support.backend import answer, backend, says
 from tests.support.planted import Planted, Tattler, tattler
-from tests.support.serving import Serving, serve_process
+from tests.support.serving import Serving, serve_process, turtle
 
 from .planted_gateway import REFERENCES, plant, questions
 
@@ -168,3 +169,21 @@ async def test_nothing_of_a_served_gateway_tells_a_secret(tmp_path: Path, teller
         ):
             searched.look(f"the file {path.relative_to(tmp_path)}", path.read_bytes(), holds=frozenset(held))
     assert not searched.leaks, "\n" + "\n".join(searched.leaks)
+
+
+def test_no_process_leaves_a_core(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.ttl"
+    file.write_text(turtle('ex:r a agw:Route ; agw:routePath "/" ; agw:hasDirectResponse [ a agw:DirectResponse ] .'))
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    if before[1] != 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        with serve_process(file, "--workers", "1") as gateway:
+            processes = [gateway.process.pid, *gateway.children("")]
+            assert len(processes) >= 3
+            for process in processes:
+                limits = Path(f"/proc/{process}/limits").read_text()
+                soft = next(line.split()[4] for line in limits.splitlines() if line.startswith("Max core file size"))
+                assert soft == "0", process
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)

@@ -56,7 +56,8 @@ def command(
 ) -> int:
     """Configure a fleet of Envoys from a graph, over gRPC (xDS); each good edit is on all of them at once.
 
-    Start each of them with what --bootstrap prints. Off loopback the port speaks mutual TLS, and nothing else.
+    Start each of them with what --bootstrap prints. Off loopback the port speaks mutual TLS, and nothing else; where
+    Envoys do not prove who they are, they are told the names of keys' files, and no key.
     """
     if bootstrap is not None:
         click.echo(json.dumps(_bootstrap(bootstrap, host, port, trust, delta=not whole), indent=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import sys
 import time
@@ -25,6 +26,12 @@ def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _leave_no_core() -> None:
+    """What this process and its workers hold in memory is on no disk after a crash: keys, tokens, requests. Whoever
+    wants a core all the same raises the limit (``prlimit --core``) of the process that is to be looked into."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
 async def serve(
     options: ServeOptions,
     say: Callable[[str], None] = _to_stderr,
@@ -41,6 +48,7 @@ async def serve(
     """
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
+    _leave_no_core()
     stop = asyncio.Event()
     plane = _plane(options, say)
     supervisor: Supervisor | None = None

@@ -20,30 +20,31 @@ __all__ = ["inlined"]
 _LARGEST_BYTES: Final = 4 << 20
 
 
-def inlined(resources: Resources) -> Resources:
-    """`resources` with what they name.
+def inlined(resources: Resources, *, keys: bool = True) -> Resources:
+    """`resources` with what they name; without `keys` the private ones stay names, for Envoys on this machine that may
+    read the files themselves.
 
     Raises:
         AgwError: a file cannot be read, or a variable is not set.
     """
     return Resources(
-        secrets={name: _walk(resource) for name, resource in resources.secrets.items()},
+        secrets={name: _walk(resource, keys) for name, resource in resources.secrets.items()},
         clusters=resources.clusters,
         endpoints=resources.endpoints,
-        listeners={name: _walk(resource) for name, resource in resources.listeners.items()},
+        listeners={name: _walk(resource, keys) for name, resource in resources.listeners.items()},
         routes=resources.routes,
         report=resources.report,
     )
 
 
-def _walk(value: Any) -> Any:
+def _walk(value: Any, keys: bool) -> Any:
     if isinstance(value, dict):
         if set(value) == {"filename"} and value["filename"] != SYSTEM_ROOTS:
             return _bytes(_file(value["filename"]))
         if set(value) == {"environment_variable"}:
             return _bytes(_variable(value["environment_variable"]))
-        return {name: _walk(held) for name, held in value.items()}
-    return [_walk(held) for held in value] if isinstance(value, list) else value
+        return {name: _walk(held, keys) if keys or name != "private_key" else held for name, held in value.items()}
+    return [_walk(held, keys) for held in value] if isinstance(value, list) else value
 
 
 def _bytes(content: bytes) -> Json:

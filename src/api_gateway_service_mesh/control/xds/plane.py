@@ -47,6 +47,11 @@ class FleetDoor:
     port: int
     credentials: Credentials | None = None
 
+    @property
+    def knows_envoys(self) -> bool:
+        """Whether Envoys have to prove who they are. Where they do not, nobody is told a key."""
+        return self.credentials is not None and self.credentials.trust_bundle is not None
+
 
 class EnvoyPlane:
     """See the module. ``door`` None: an Envoy of agw's own, which nobody but agw can reach."""
@@ -259,7 +264,7 @@ class _Envoys:
         lost = losses(mesh, "envoy", made.report)
         if lost and not self._allow_loss:
             raise _cannot_say(lost)
-        return goal_of(inlined(made), self._revision)
+        return goal_of(inlined(made, keys=self._door is None or self._door.knows_envoys), self._revision)
 
     async def _taken(self, goal: Goal) -> None:
         """Wait until the Envoy beside agw serves `goal`."""
