@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -19,11 +18,11 @@ from api_gateway_service_mesh.vocabulary import AGW, GRAPH_CONFIG
 from tests.support.serving import Serving, serve_process
 
 from .test_serve import shop
-from .test_store_remote import FUSEKI
 
 PREFIX = "PREFIX agw: <https://ggen.ai/ontology/api-gateway#> PREFIX ex: <http://example.org/>\n"
 PATHS = PREFIX + f"SELECT ?path WHERE {{ GRAPH <{GRAPH_CONFIG}> {{ ?r agw:routePath ?path }} }} ORDER BY ?path"
-COMUNICA = os.environ.get("AGW_COMUNICA") or shutil.which("comunica-sparql")
+COMUNICA = shutil.which("comunica-sparql")
+JENA = shutil.which("rsparql")
 
 
 @pytest.fixture(scope="module")
@@ -116,24 +115,29 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(COMUNICA is None, reason="no comunica-sparql (npm: @comunica/query-sparql); AGW_COMUNICA names it")
+@pytest.mark.skipif(COMUNICA is None, reason="no comunica-sparql: .ci/servers/comunica puts it there")
 async def test_comunica(gateway: Serving) -> None:
     assert COMUNICA is not None
-    found = await off_loop(lambda: run(COMUNICA, f"sparql@{gateway.admin}/sparql", PATHS, "-t", "text/csv"))
+    endpoint = f"sparql@{gateway.admin}/sparql"
+    found = await off_loop(lambda: run(COMUNICA, endpoint, PATHS, "-t", "text/csv"))
     assert found.split() == ["path", "/r0/*", "/r1/*"]
+    text = PREFIX + "CONSTRUCT { ?r agw:routePath ?p } WHERE { ?r agw:routePath ?p ; a agw:Route }"
+    found = await off_loop(lambda: run(COMUNICA, endpoint, text, "-t", "text/turtle"))
+    assert len(Graph().parse(data=found, format="turtle")) == 2
 
 
-@pytest.mark.skipif(FUSEKI is None or shutil.which("java") is None, reason="no Jena: AGW_FUSEKI_JAR names Fuseki's jar")
+@pytest.mark.skipif(JENA is None, reason="no rsparql: .ci/servers/jena puts it there")
 async def test_jena(gateway: Serving, tmp_path: Path) -> None:
-    assert FUSEKI is not None
-    jena = ["java", "-Xmx256m", "-cp", FUSEKI]
     query, endpoint = tmp_path / "paths.rq", gateway.admin + "/sparql"
     query.write_text(PATHS)
-    found = await off_loop(
-        lambda: run(*jena, "arq.rsparql", "--service", endpoint, f"--query={query}", "--results=CSV")
-    )
-    assert found.split() == ["path", "/r0/*", "/r1/*"]
+    for form in ("CSV", "XML"):
+        found = await off_loop(
+            lambda form=form: run("rsparql", "--service", endpoint, f"--query={query}", f"--results={form}")
+        )
+        assert "/r0/*" in found and "/r1/*" in found
     for text in ("INSERT DATA { ex:r0 agw:priority 4 }", "DELETE DATA { ex:r0 agw:priority 4 }"):
         change = tmp_path / "change.ru"
         change.write_text(PREFIX + text)
-        await asyncio.to_thread(run, *jena, "arq.rupdate", "--service", endpoint, f"--update={change}")
+        await asyncio.to_thread(run, "rupdate", "--service", endpoint, f"--update={change}")
+    listed = await off_loop(lambda: run("riot", "--output=ntriples", f"{gateway.admin}/data?default"))
+    assert listed.count("routePath") == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -26,8 +25,7 @@ from .test_update import ADD, PREFIX, send, update
 
 CONFIG = "urn:agw:graph:config"
 OXIGRAPH = shutil.which("oxigraph") or str(Path(sys.executable).with_name("oxigraph"))
-_JARS = sorted(Path.home().glob(".m2/repository/org/apache/jena/jena-fuseki-server/*/jena-fuseki-server-*.jar"))
-FUSEKI = os.environ.get("AGW_FUSEKI_JAR") or (str(_JARS[-1]) if _JARS else None)
+FUSEKI = shutil.which("fuseki-server")
 
 
 class Oxigraph:
@@ -93,15 +91,15 @@ class Fuseki(Oxigraph):
     def command(self) -> list[str]:
         assert FUSEKI is not None
         place = ["--port", str(self.port), "--localhost", "--tdb2", f"--loc={self.folder}", "--update", self.path]
-        return ["java", "-Xmx256m", "-jar", FUSEKI, *place]
+        return [FUSEKI, *place]
 
 
 @pytest.fixture(params=[Oxigraph, Fuseki], ids=["oxigraph", "fuseki"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Oxigraph]:
     if request.param is Oxigraph and not Path(OXIGRAPH).exists():
         pytest.skip("the Oxigraph server (PyPI: oxigraph) is not there")
-    if request.param is Fuseki and (FUSEKI is None or shutil.which("java") is None):
-        pytest.skip("no Fuseki: AGW_FUSEKI_JAR names the jar (Maven Central: org.apache.jena:jena-fuseki-server)")
+    if request.param is Fuseki and FUSEKI is None:
+        pytest.skip("no fuseki-server: .ci/servers/jena puts it there")
     server: Oxigraph = request.param(tmp_path / "triples")
     yield server
     server.stop()
