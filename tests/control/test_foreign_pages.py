@@ -8,6 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from api_gateway_service_mesh.control.allowed_origins import origins_of
+from api_gateway_service_mesh.errors import AgwError
 from tests.support.serving import Serving, serve_process, turtle
 
 UPDATE = "INSERT DATA { <http://example.org/r> <https://ggen.ai/ontology/api-gateway#priority> 5 }"
@@ -73,3 +75,51 @@ async def test_another_name_for_this_machine_is_refused(gateway: Serving) -> Non
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{gateway.admin}/routes", headers={"Host": "rebound.evil.example"}) as answer:
             assert answer.status == 421
+
+
+FRIEND = "http://tools.example:8080"
+
+
+@pytest.fixture(scope="module")
+def friendly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    file: Path = tmp_path_factory.mktemp("friendly") / "gateway.ttl"
+    file.write_text(turtle('ex:r a agw:Route ; agw:routePath "/" ; agw:hasDirectResponse [ a agw:DirectResponse ] .'))
+    token = {"AGW_ADMIN_TOKEN": "a-token-of-some-length"}
+    allowed = ("--allow-origin", "HTTP://tools.example:8080/")
+    with serve_process(file, "--writable", "--workers", "1", *allowed, environment=token) as serving:
+        yield serving
+
+
+async def test_a_page_of_an_allowed_site_reads_and_changes_with_the_token(friendly: Serving) -> None:
+    url, token = friendly.admin + "/sparql", {"Authorization": "Bearer a-token-of-some-length"}
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    async with aiohttp.ClientSession() as session:
+        for origin, status in ((FRIEND, 204), ("http://tools.example", 401), ("null", 401)):
+            async with session.options(url, headers={"Origin": origin, **asked}) as answer:
+                assert answer.status == status
+                told = answer.headers.get("Access-Control-Allow-Origin")
+                assert told == (FRIEND if origin == FRIEND else None)
+                assert "Access-Control-Allow-Credentials" not in answer.headers
+                assert origin != FRIEND or "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        sent = {"Origin": FRIEND, "Sec-Fetch-Site": "cross-site", "Content-Type": "application/sparql-update"}
+        async with session.post(url, data=UPDATE, headers=sent) as answer:
+            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (401, FRIEND)  # it may read why
+        async with session.post(url, data=UPDATE, headers={**sent, **token}) as answer:
+            assert answer.status == 200
+            assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+            assert "Origin" in answer.headers["Vary"]
+        async with session.post(url, data=UPDATE, headers={**sent, **token, "Origin": "http://evil.example"}) as answer:
+            assert answer.status == 403
+            assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "wrong", ["*", "null", "tools.example", "http://a/b", "ftp://a", "http://*.example", "http://a:x"]
+)
+def test_what_is_no_origin_is_refused(wrong: str) -> None:
+    with pytest.raises(AgwError, match="is no origin"):
+        origins_of([wrong])
+
+
+def test_origins_are_what_browsers_send() -> None:
+    assert origins_of(["HTTPS://A.Example:443", "http://[::1]:3000/"]) == {"https://a.example", "http://[::1]:3000"}

@@ -38,6 +38,8 @@ __all__ = ["command"]
 @click.option(
     "--admin-port", type=click.IntRange(0, 65535), default=9901, show_default=True, help="Port of the admin side."
 )
+@click.option("--allow-origin", "allow_origins", multiple=True, metavar="ORIGIN",
+              help="A site (http://localhost:3000) whose pages may talk to the admin port from a browser.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 256), help="Data-plane processes (default: one a core).")
 @click.option(
     "--data-plane",
@@ -66,6 +68,7 @@ def command(
     port: int | None,
     admin_host: str,
     admin_port: int,
+    allow_origins: tuple[str, ...],
     workers: int | None,
     data_plane: str,
     allow_loss: bool,
@@ -96,6 +99,7 @@ def command(
         admin_host=admin_host,
         admin_port=admin_port,
         admin_token=os.environ.get("AGW_ADMIN_TOKEN"),
+        allow_origins=allow_origins,
         workers=workers,
         data_plane=data_plane,
         allow_loss=allow_loss,

@@ -23,6 +23,7 @@ from aiohttp import web
 from api_gateway_service_mesh.errors import AgwError, ClientError, Origin
 from api_gateway_service_mesh.model import AuditedKind
 
+from .allowed_origins import is_allowed
 from .audit import Audit
 from .principals import Principal, Principals
 
@@ -109,7 +110,8 @@ def principal(request: web.Request) -> Principal:
 def writer(request: web.Request) -> Principal:
     """Who asks, if changes are allowed to them.
 
-    A page of another site that a browser shows may not change anything either, whatever it makes the browser send.
+    A page of another site that a browser shows may not change anything either, whatever it makes the browser send,
+    unless its origin is allowed (`allowed_origins`).
 
     Raises:
         AccessRefused: they are not.
@@ -121,9 +123,13 @@ def writer(request: web.Request) -> Principal:
         )
     origin = request.headers.get("Origin")
     foreign = origin is not None and origin.partition("://")[2] != request.headers.get("Host", "")
-    if foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    foreign = foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    if foreign and not is_allowed(request):
         raise AccessRefused(
-            "a page of another site may not change the configuration", status=403, problem="foreign-page"
+            "a page of another site may not change the configuration",
+            status=403,
+            problem="foreign-page",
+            remedy="if it is a tool of yours, start the gateway with --allow-origin and the page's origin",
         )
     return found
 

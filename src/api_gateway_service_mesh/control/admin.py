@@ -23,6 +23,7 @@ from api_gateway_service_mesh.telemetry.metrics import OPENMETRICS_TYPE, PROMETH
 from api_gateway_service_mesh.vocabulary import ONTOLOGY, RDF_TYPE, XSD
 
 from .access import AccessRefused, admin_token, guard, is_loopback, read_token, recorded, writer
+from .allowed_origins import ORIGINS, origins_of, preflights, shared
 from .as_of import refuse_past, wanted_revision
 from .build import Build
 from .certificates_http import certificate_routes
@@ -73,6 +74,7 @@ def admin_application(
     """The application; `token` None restricts it to requests for loopback names."""
     app = web.Application(
         middlewares=[
+            preflights,
             problems,
             recorded(supervisor.audit),
             guard(token, read_token(), CONSOLE_PATHS | reference_paths(), principals),
@@ -82,7 +84,8 @@ def admin_application(
     app[_SUPERVISOR] = supervisor
     app[_SHAPES] = ShapesEndpoint()
     app[_SERIES] = Series()
-    app.on_response_prepare.append(harden)
+    app[ORIGINS] = origins_of(supervisor.options.allow_origins)
+    app.on_response_prepare.extend((harden, shared))
     app.add_routes(
         [
             web.get("/livez", _livez),

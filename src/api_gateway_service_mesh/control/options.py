@@ -36,7 +36,8 @@ class ServeOptions:
     ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the
     address of the configuration's listener; with neither a listener nor an override the gateway listens on
     0.0.0.0:8080. Port 0 takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default:
-    ``AGW_ADMIN_TOKEN``) lets the admin port be opened off loopback. ``drain_seconds`` bounds how long running
+    ``AGW_ADMIN_TOKEN``) lets the admin port be opened off loopback. Pages of ``allow_origins`` may talk to it from a
+    browser. ``drain_seconds`` bounds how long running
     requests may end after SIGTERM. ``colour`` and ``width`` are the terminal's that reports are printed on.
     """
 
@@ -50,6 +51,7 @@ class ServeOptions:
     admin_host: str = "127.0.0.1"
     admin_port: int | None = 9901
     admin_token: str | None = field(default=None, repr=False)
+    allow_origins: tuple[str, ...] = ()
     workers: int | None = None
     data_plane: str = "embedded"
     fleet: FleetDoor | None = None
