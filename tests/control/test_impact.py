@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+from pathlib import Path
 
 import pytest
 
 from api_gateway_service_mesh.control.build import build, inspect
-from api_gateway_service_mesh.control.impact import impact, impact_of, render_impact
-from api_gateway_service_mesh.errors import ConfigError
+from api_gateway_service_mesh.control.impact import Impact, impact, impact_of, render_impact, thing_named
+from api_gateway_service_mesh.errors import AgwError, ClientError, ConfigError
 from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.graph.terms import lexical
+from api_gateway_service_mesh.manifests import TARGETS, render
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.model.codec import encode
 from tests.support.edits import BASE, edited, triples
+from tests.support.serving import serve_process, turtle
+
+from .test_serve import get, json_of, shop
+from .test_update import PREFIX, send
 
 EDITS = int(os.environ.get("AGW_IMPACT_EDITS", "60"))
 EX = "https://example.com/"
@@ -30,12 +38,42 @@ def plainly(mesh: Mesh) -> dict[str, object]:
     return found
 
 
+def brute(old: Mesh, new: Mesh, requests: dict[str, int]) -> Impact:
+    """The same by comparing everything, as text, of two meshes that were compiled from nothing."""
+    before, after = plainly(old), plainly(new)
+    routes = {iri for iri in before.keys() | after.keys() if before.get(iri) != after.get(iri)}
+    one, other = ({item["iri"]: item for item in encode(mesh)["upstreams"]} for mesh in (old, new))
+    services = {iri for iri in one.keys() | other.keys() if one.get(iri) != other.get(iri)}
+    hosts = {
+        host for mesh in (old, new) for route in mesh.routes if route.iri in routes for host in route.match.hosts or "*"
+    }
+    written = [manifests(mesh) for mesh in (old, new)]
+    files = {name for name in written[0].keys() | written[1].keys() if written[0].get(name) != written[1].get(name)}
+    rest = [
+        {name: value for name, value in encode(mesh).items() if name not in ("routes", "upstreams", "exemptions")}
+        for mesh in (old, new)
+    ]
+    share = sum(count for iri, count in requests.items() if iri in routes) / sum(requests.values())
+    return Impact(*(tuple(sorted(found)) for found in (routes, services, hosts, files)), rest[0] != rest[1], share)
+
+
+def manifests(mesh: Mesh) -> dict[str, str]:
+    found = {}
+    for target in TARGETS:
+        try:
+            written = render(mesh, target, allow_loss=True).manifests
+        except AgwError:
+            continue
+        found |= {f"{target}/{item.path}": item.text for item in written}
+    return found
+
+
 @pytest.mark.timeout(120 + EDITS)
 def test_it_is_what_compiling_anew_shows() -> None:
     source = SourceGraph.parse(BASE)
-    base = build(source)
-    before = plainly(base.mesh)
+    base, whole = build(source), inspect(source).mesh
     rng = random.Random(13)
+    requests = {route.iri: rng.randrange(1, 1000) for route in base.mesh.routes}
     touching = 0
     for _ in range(EDITS):
         rows, names = edited(source.rows, rng)
@@ -44,12 +82,23 @@ def test_it_is_what_compiling_anew_shows() -> None:
             made = build(changed, previous=base)
         except ConfigError:
             continue
-        found = impact(base.mesh, made.mesh)
-        after = plainly(inspect(changed).mesh)  # from nothing
-        wanted = {iri for iri in before.keys() | after.keys() if before.get(iri) != after.get(iri)}
-        assert set(found.routes) == wanted, names
-        touching += bool(wanted)
+        found = impact(base.mesh, made.mesh, requests)
+        assert found == brute(whole, inspect(changed).mesh, requests), names
+        touching += bool(found.routes)
     assert touching
+
+
+def test_of_each_thing_it_is_what_compiling_without_it_shows() -> None:
+    source = SourceGraph.parse(BASE)
+    base, whole = build(source), inspect(source).mesh
+    requests = {route.iri: number for number, route in enumerate(base.mesh.routes, 1)}
+    touching = 0
+    for thing in dict.fromkeys(row[0] for row in source.rows):
+        without = SourceGraph.of(triples([row for row in source.rows if row[0] != thing]))
+        found = impact_of(base, lexical(thing), requests)
+        assert found == brute(whole, inspect(without).mesh, requests), thing
+        touching += bool(found.routes)
+    assert touching > 10
 
 
 def test_what_hangs_on_a_thing() -> None:
@@ -62,6 +111,43 @@ def test_what_hangs_on_a_thing() -> None:
     service = impact_of(base, EX + "ordersService")
     assert EX + "orders" in service.routes
     assert service.services == (EX + "ordersService",)
-    nothing = impact_of(base, EX + "nobody", {})
+    nothing = impact(base.mesh, base.mesh, {})
     assert render_impact(nothing) == "it touches nothing that is served\n"
     assert nothing.share is None
+    assert impact_of(base, EX + "patience", manifests=False).manifests is None
+    assert thing_named(base, "ex:patience") == thing_named(base, f"<{EX}patience>") == EX + "patience"
+    with pytest.raises(ClientError, match="nothing is said of") as caught:
+        thing_named(base, "ex:patence")
+    assert caught.value.remedy == f"did you mean <{EX}patience>?"
+
+
+async def test_asked_of_a_running_gateway(tmp_path: Path, backend_port: int) -> None:
+    file = tmp_path / "gateway.ttl"
+    limited = "ex:r0 agw:hasRateLimiter ex:limit . ex:limit a agw:RateLimiter ; agw:requestsPerSecond 500 ."
+    file.write_text(shop(backend_port, routes=2, extra=limited))
+    with serve_process(file, "--workers", "1") as gateway:
+        for path in ("/r0/x", "/r0/y", "/r0/z", "/r1/x"):
+            assert (await get(gateway.url + path))[0] == 200
+        told = await json_of(f"{gateway.admin}/impact?iri=ex:limit")
+        assert told["routes"] == ["http://example.org/r0"]  # type: ignore[index]
+        assert told["share"] == 0.75  # type: ignore[index]
+        assert any(item.startswith("istio/") for item in told["manifests"])  # type: ignore[index]
+        text = (await send(gateway, "GET", "/impact?iri=ex:backend&manifests=false", Accept="text/plain"))[1]
+        assert "2 routes" in text and "100.0% of the requests so far" in text and "manifest" not in text
+        change = (
+            "DELETE { ?r agw:routePath '/r1/*' } INSERT { ?r agw:routePath '/r2/*' } WHERE { ?r agw:routePath '/r1/*' }"
+        )
+        for body, media in ((PREFIX + change, "application/sparql-update"), (R1, "text/turtle")):
+            status, text, _ = await send(gateway, "POST", "/impact", body, Content_Type=media)
+            assert (status, json.loads(text)["routes"]) == (200, ["http://example.org/r1"]), text
+        status, text, _ = await send(gateway, "POST", "/impact", PREFIX + "INSERT DATA { ex:r0 agw:routePth '/x' }",
+                                     Content_Type="application/sparql-update")  # fmt: skip
+        assert (status, json.loads(text)["report"]["conforms"]) == (422, False)
+        assert (await send(gateway, "GET", "/impact?iri=ex:nobody"))[0] == 404
+        assert (await send(gateway, "GET", "/impact"))[0] == 400
+        assert (await send(gateway, "POST", "/impact", "x", Content_Type="image/png"))[0] == 415
+        assert len(await json_of(gateway.admin + "/revisions")) == 1  # type: ignore[arg-type]
+        assert (await get(gateway.url + "/r1/x"))[0] == 200
+
+
+R1 = turtle('ex:r1 a agw:Route ; agw:routePath "/r2/*" ; agw:hasBackendService ex:backend ; agw:owner "web" .')

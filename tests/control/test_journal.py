@@ -324,7 +324,9 @@ def test_killed_at_any_instant_all_that_was_acknowledged_is_there(memory: Path) 
     folder = memory / "s"
     ahead = 0
     command = [sys.executable, "-c", WRITERS, str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as writers:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as writers:
         assert writers.stdin is not None and writers.stdout is not None
         for _ in range(KILLS):
             writers.stdin.write("another\n")

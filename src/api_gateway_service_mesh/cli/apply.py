@@ -13,7 +13,7 @@ from .live import ask
 from .options import files_argument, format_option
 from .output import print_json
 
-__all__ = ["command"]
+__all__ = ["command", "read_file"]
 
 
 @click.command("apply")
@@ -39,7 +39,7 @@ def command(
     if updates:
         if if_match:
             fields["If-Match"] = if_match
-        text = _text(updates[0])
+        text = read_file(updates[0])
         told = ask(live, f"/sparql{query}", accept="application/json", body=text, fields=fields,
                    content_type="application/sparql-update")  # fmt: skip
         _say(json.loads(told.body), form)
@@ -66,7 +66,12 @@ def command(
     return 0
 
 
-def _text(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
+    """What stands in a file.
+
+    Raises:
+        ClientError: it cannot be read.
+    """
     try:
         return file.read_bytes()
     except OSError as error:

@@ -33,6 +33,7 @@ from .doctor_http import doctor_routes
 from .explain_http import explain_routes
 from .graph_store import graph_store
 from .history_http import revision_routes
+from .impact_http import impact_routes
 from .live import Live
 from .metrics import metric_families
 from .overview import overview_routes
@@ -101,6 +102,7 @@ def admin_application(
             *overview_routes(lambda request: _served(request)[1]),
             *explain_routes(_served, lambda request: request.app[_SUPERVISOR].as_of),
             *doctor_routes(_served, lambda request: request.app[_SUPERVISOR].doctor),
+            *impact_routes(_served, lambda request: request.app[_SUPERVISOR]),
             web.get("/config", _config),
             *revision_routes(lambda request: request.app[_SUPERVISOR]),
             web.route("*", "/data", _data),

@@ -6,10 +6,11 @@ service of its own; by a setting of the gateway all of them are.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.errors import AgwError, ClientError
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.terms import lexical
 from api_gateway_service_mesh.manifests import TARGETS, render
@@ -18,24 +19,25 @@ from api_gateway_service_mesh.routing.meaning import same
 
 from .build import Build, inspect
 
-__all__ = ["Impact", "impact", "impact_json", "impact_of", "render_impact"]
+__all__ = ["Impact", "impact", "impact_json", "impact_of", "render_impact", "thing_named"]
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """IRIs, sorted. ``hosts`` has ``*`` where a touched route takes any; ``manifests`` are TARGET/PATH; ``share`` is
-    the part of all requests so far that touched routes took (None: not known)."""
+    """IRIs, sorted. ``hosts`` has ``*`` where a touched route takes any; ``manifests`` are TARGET/PATH (None: they were
+    not looked at); ``share`` is the part of all requests so far that touched routes took (None: not known)."""
 
     routes: tuple[str, ...]
     services: tuple[str, ...]
     hosts: tuple[str, ...]
-    manifests: tuple[str, ...]
+    manifests: tuple[str, ...] | None
     settings: bool
     share: float | None = None
 
 
-def impact(old: Mesh, new: Mesh, requests: Mapping[str, int] | None = None) -> Impact:
-    """What becomes different from one mesh to another. `requests`: how many each route took."""
+def impact(old: Mesh, new: Mesh, requests: Mapping[str, int] | None = None, *, manifests: bool = True) -> Impact:
+    """What becomes different from one mesh to another. `requests`: how many each route took; `manifests`: whether they
+    are looked at, which takes by far the longest."""
     before, after = _routes(old), _routes(new)
     services = _touched({item.iri: item for item in old.upstreams}, {item.iri: item for item in new.upstreams})
     settings = not same(_settings(old), _settings(new))
@@ -51,18 +53,43 @@ def impact(old: Mesh, new: Mesh, requests: Mapping[str, int] | None = None) -> I
     if requests is not None and (total := sum(requests.values())):
         share = sum(count for iri, count in requests.items() if iri in routes) / total
     return Impact(
-        tuple(sorted(routes)), tuple(sorted(services)), tuple(sorted(hosts)), _manifests(old, new), settings, share
+        tuple(sorted(routes)),
+        tuple(sorted(services)),
+        tuple(sorted(hosts)),
+        _manifests(old, new) if manifests else None,
+        settings,
+        share,
     )
 
 
-def impact_of(build: Build, iri: str, requests: Mapping[str, int] | None = None) -> Impact:
+def impact_of(build: Build, iri: str, requests: Mapping[str, int] | None = None, *, manifests: bool = True) -> Impact:
     """What hangs on a thing: what would be different if nothing were said about it. Whether such a configuration were
     accepted plays no part."""
     source = build.source
     kept = [(row, triple) for row, triple in zip(source.rows, source.triples, strict=True) if lexical(row[0]) != iri]
     rows, triples = tuple(row for row, _ in kept), tuple(triple for _, triple in kept)
     without = inspect(SourceGraph(rows, triples, source.documents, source.prefixes), previous=build)
-    return impact(build.mesh, without.mesh, requests)
+    return impact(build.mesh, without.mesh, requests, manifests=manifests)
+
+
+def thing_named(build: Build, text: str) -> str:
+    """The IRI of a thing of the configuration: written in full, in angle brackets, or with a prefix that it declares.
+
+    Raises:
+        ClientError: nothing is said of such a thing.
+    """
+    iri = text.removeprefix("<").removesuffix(">")
+    prefix, colon, rest = iri.partition(":")
+    if colon and prefix in build.source.prefixes and not rest.startswith("//"):
+        iri = build.source.prefixes[prefix] + rest
+    known = {lexical(row[0]) for row in build.source.rows}
+    if iri in known:
+        return iri
+    near = difflib.get_close_matches(iri, known, 1, 0.8)
+    error = ClientError(f"nothing is said of <{iri[:200]}>", remedy=f"did you mean <{near[0]}>?" if near else None)
+    error.status = 404
+    error.problem = "no-such-thing"
+    raise error
 
 
 def _routes(mesh: Mesh) -> dict[str, Route]:
@@ -107,6 +134,8 @@ def render_impact(found: Impact) -> str:
     lines = ["it touches every route: a setting of the gateway" if found.settings else "it touches"]
     for name in ("routes", "services", "hosts", "manifests"):
         listed = getattr(found, name)
+        if listed is None:
+            continue
         lines.append(f"  {len(listed)} {name[:-1] if len(listed) == 1 else name}")
         lines += [f"    {item}" for item in listed]
     if found.share is not None:

@@ -80,8 +80,8 @@ class Supervisor:
         self._loading = asyncio.Lock()
         self._discovered = Discovered(Discoveries(self._rediscover))
         self.issuing = Issuing(self._ports, self._loading, say)
-        self._gate = Gate(options.gateway, options.policies)
-        self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self._gate.policies)
+        self.gate = Gate(options.gateway, options.policies)
+        self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self.gate.policies)
         self._feed = Feed()
         self.audit = Audit(say)
         self._watch = Watch(plane, say, self.audit, self.issuing.statuses, self._discovered)
@@ -187,7 +187,7 @@ class Supervisor:
 
     def _files(self) -> Iterator[Path]:
         """Whose change is a reason to load again, besides the configuration's own: policy packs and certificates."""
-        return iter((*self._gate.files, *watched_files(self.build.mesh if self.build is not None else None)))
+        return iter((*self.gate.files, *watched_files(self.build.mesh if self.build is not None else None)))
 
     async def reload(self, *, renew: bool = True) -> bool:
         """Load again; True when a new revision went live. A configuration that is refused changes nothing. What was
@@ -295,8 +295,8 @@ class Supervisor:
     def _compile(self, source: SourceGraph | None) -> Build | None:
         """The build of `source` (None: of what the store says now); None when that is in force. Runs in a thread."""
         if source is None:
-            return self._gate.reloaded(self.store.read, self.build)
-        return self._gate.compiled(lambda: source, self.build)
+            return self.gate.reloaded(self.store.read, self.build)
+        return self.gate.compiled(lambda: source, self.build)
 
     async def _go_live(
         self,
