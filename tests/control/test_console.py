@@ -334,6 +334,42 @@ async def test_the_token_is_asked_for_and_kept_in_the_tab_only(guarded: Serving,
 
 @needs_chromium
 @loop
+async def test_what_a_change_touches_is_told_before_it_is_made(gateway: Serving, page: Page) -> None:
+    await page.open(f"{gateway.admin}/console")
+    await page.click(".name", "users")
+    await page.click("tr.more:not([hidden]) button", "What hangs on it")
+    await page.until("document.querySelector('#impact')?.innerText.includes('1 route')")
+    await page.click("nav a", "Map")
+    await page.click(".box", "people")
+    await page.click(".panel button", "What hangs on it")
+    await page.until("document.querySelector('.panel #impact')?.innerText.includes('istio/')")
+    assert "of the requests so far" in await page.text(".panel #impact")
+    await page.open(f"{gateway.admin}/console#query")
+    await page.until("document.querySelector('.CodeMirror')")
+    assert await page.run("document.querySelector('#dry').hidden")
+    text = (
+        "PREFIX agw: <https://ggen.ai/ontology/api-gateway#> DELETE { ?t agw:requestsPerSecond 5 } "
+        "INSERT { ?t agw:requestsPerSecond 6 } WHERE { ?t agw:requestsPerSecond 5 }"
+    )
+    await page.run(f"document.querySelector('.CodeMirror').CodeMirror.setValue({json.dumps(text)})")
+    await page.until("!document.querySelector('#dry').hidden")
+    await page.click("#dry")
+    await page.until("document.querySelector('#result #impact')?.innerText.includes('users')")
+    await page.click("#run")
+    await page.until("document.querySelector('#sure-more #impact')?.innerText.includes('users')")
+    await page.key("Escape")
+    listed = json.loads((await send("GET", f"{gateway.admin}/revisions"))[2])
+    await page.run(
+        f"document.querySelector('.CodeMirror').CodeMirror.setValue({json.dumps(text.replace('INSERT { ?t agw:requestsPerSecond 6', 'INSERT { ?t agw:requestsPerSec 6'))})"
+    )
+    await page.click("#dry")
+    await page.until("document.querySelector('#result .trouble')?.innerText.includes('requestsPerSec')")
+    page.said.clear()  # that this was refused, as it should be
+    assert json.loads((await send("GET", f"{gateway.admin}/revisions"))[2]) == listed
+
+
+@needs_chromium
+@loop
 async def test_the_doctor_is_asked(gateway: Serving, page: Page) -> None:
     await page.open(f"{gateway.admin}/console#doctor")
     await page.click("#examine")

@@ -1,6 +1,7 @@
 // The gateway, its routes, their services and the instances of those: one drawing, with their state.
 
 import { el, fill, pill, say, svg, trouble } from "./dom.js";
+import { impactButton } from "./impact.js";
 import { course, laid } from "./layers.js";
 import { live } from "./live.js";
 import { milliseconds, perSecond, targets } from "./routes.js";
@@ -199,7 +200,12 @@ export function mapView(section) {
     }
     const list = el("dl", { class: "pairs" }, facts(node).map(([term, what]) => [el("dt", null, term), el("dd", null, what)]));
     const { tone } = state(node);
-    fill(chosen, el("h2", null, node.name, " ", pill({ good: "well", warn: "in trouble", bad: "out" }[tone], tone)), list, el("a", { href: `#query?${new URLSearchParams({ describe: node.iri })}` }, "Its triples"));
+    fill(chosen, el("h2", null, node.name, " ", pill({ good: "well", warn: "in trouble", bad: "out" }[tone], tone)), list, ...below(node));
+  }
+
+  function below(node) {
+    const [hanging, told] = impactButton(node.iri);
+    return [el("p", { class: "row" }, el("a", { href: `#query?${new URLSearchParams({ describe: node.iri })}` }, "Its triples"), hanging), told];
   }
 
   function tick() {

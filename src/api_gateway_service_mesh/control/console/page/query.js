@@ -4,6 +4,7 @@ import { ask, json } from "./api.js";
 import { helps, hints, vocabulary } from "./completion.js";
 import { el, fill, say, tell, trouble } from "./dom.js";
 import { CodeMirror } from "./editor.js";
+import { impactOfUpdate } from "./impact.js";
 import { live } from "./live.js";
 import { results } from "./results.js";
 import { sure } from "./sure.js";
@@ -23,11 +24,12 @@ export function queryView(section) {
   const chooser = el("select", { id: "question", "aria-label": "A shipped question" }, el("option", { value: "" }, "Questions …"));
   const past = el("input", { id: "as-of", type: "text", class: "short", placeholder: "as of: now", autocomplete: "off", "aria-label": "As of revision: a number or a moment, empty for now", title: "A revision's number or a moment (2026-01-31T12:00:00Z)" });
   const run = el("button", { type: "button", id: "run", class: "first", onclick: () => execute() }, "Run");
+  const dry = el("button", { type: "button", id: "dry", hidden: true, onclick: () => touch(), title: "Without making it" }, "What it would touch");
   const stop = el("button", { type: "button", id: "stop", hidden: true, onclick: () => flight?.abort() }, "Stop");
   const hint = el("p", { class: "hint", id: "syntax", role: "status" });
   const holder = el("div", { class: "editor" });
   const out = el("div", { class: "out", id: "result", "aria-live": "polite" });
-  fill(section, el("div", { class: "row bar" }, chooser, el("span", { class: "grow" }), past, stop, run), holder, hint, out);
+  fill(section, el("div", { class: "row bar" }, chooser, el("span", { class: "grow" }), past, stop, dry, run), holder, hint, out);
 
   const editor = CodeMirror(holder, {
     value: FIRST,
@@ -80,7 +82,13 @@ export function queryView(section) {
     say(hint, "");
     const kind = state?.queryType ?? null;
     say(run, UPDATES.has(kind) ? "Update" : "Run");
+    dry.hidden = !UPDATES.has(kind);
     return kind;
+  }
+
+  async function touch() {
+    fill(out, el("p", { class: "quiet" }, "Asking …"));
+    fill(out, await impactOfUpdate(editor.getValue()));
   }
 
   async function execute() {
@@ -88,7 +96,7 @@ export function queryView(section) {
     const text = editor.getValue();
     const headers = {};
     if (updating) {
-      const why = await sure("Change the configuration?", "This update becomes a new revision if it is valid, and serves at once.", "Update");
+      const why = await sure("Change the configuration?", "This update becomes a new revision if it is valid, and serves at once.", "Update", impactOfUpdate(text));
       if (why === null) return;
       if (why) headers["Agw-Message"] = why;
     }

@@ -1,6 +1,7 @@
 // The routes with what they do now: rates, latencies, refusals, breakers.
 
 import { byId, el, fill, pill, say, svg } from "./dom.js";
+import { impactButton } from "./impact.js";
 import { live } from "./live.js";
 import { curie, local } from "./terms.js";
 
@@ -121,9 +122,11 @@ class Row {
       const path = route.path_kind === "Prefix" ? `${route.path}/x` : route.path.replace(/\{[^}]*\}/g, "1");
       const host = route.hosts[0]?.replace("*", "any") ?? "";
       const query = new URLSearchParams({ method, url: host ? `http://${host}${path}` : path });
+      const [hanging, told] = impactButton(route.iri);
       this.more.firstChild.append(
         list,
-        el("p", { class: "row" }, el("a", { href: `#explain?${query}` }, "Explain a request to it"), el("a", { href: `#query?${new URLSearchParams({ describe: route.iri })}` }, "Its triples")),
+        el("p", { class: "row" }, el("a", { href: `#explain?${query}` }, "Explain a request to it"), el("a", { href: `#query?${new URLSearchParams({ describe: route.iri })}` }, "Its triples"), hanging),
+        told,
       );
     }
     this.list = list;
