@@ -77,6 +77,14 @@ class AGW(metaclass=_Closed):
     maxConnections: Final = f"{NAMESPACE}maxConnections"
     defaultCertificate: Final = f"{NAMESPACE}defaultCertificate"
     minimumTlsVersion: Final = f"{NAMESPACE}minimumTlsVersion"
+    # connection_cap
+    maxConnectionsPerAddress: Final = f"{NAMESPACE}maxConnectionsPerAddress"
+    openConnections: Final = f"{NAMESPACE}openConnections"
+    acceptedTotal: Final = f"{NAMESPACE}acceptedTotal"
+    turnedAwayFullTotal: Final = f"{NAMESPACE}turnedAwayFullTotal"
+    turnedAwayAddressTotal: Final = f"{NAMESPACE}turnedAwayAddressTotal"
+    uncappedTotal: Final = f"{NAMESPACE}uncappedTotal"
+    handshakeFailedTotal: Final = f"{NAMESPACE}handshakeFailedTotal"
     # grpc
     grpcService: Final = f"{NAMESPACE}grpcService"
     grpcMethod: Final = f"{NAMESPACE}grpcMethod"

@@ -98,10 +98,11 @@ BACKENDS = {
 }
 
 CONFIGURATION = """
-ex:gateway a agw:ApiGateway ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
+ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection .
+ex:web a agw:Listener ; agw:port 8080 ; agw:maxConnectionsPerAddress 40 .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
     agw:maximumLoopLag "PT60S"^^xsd:dayTimeDuration .
@@ -305,6 +306,20 @@ async def _keys(gateway: Gateway) -> None:
         await gateway.get("/keyed", f"X-Who: {number}\r\n")
 
 
+async def _crowds_the_door(gateway: Gateway) -> None:
+    held: list[asyncio.StreamWriter] = []
+    try:
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.client.port)
+            held.append(writer)
+            writer.write(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            if (await reader.readline()).split()[1] == b"429":
+                break
+    finally:
+        for writer in held:
+            writer.close()
+
+
 async def _busy(gateway: Gateway) -> None:
     await gateway.hold("/busy", "busy", 3)
 
@@ -384,6 +399,16 @@ EVENTS = (
             ("canary", "currentWeight", least(50)),
             ("guard", "overloadState", is_("CALM")),
             ("wellService", "healthState", some),
+            *(("web", term, is_("0")) for term in ("turnedAwayFullTotal", "uncappedTotal", "handshakeFailedTotal")),
+        ),
+    ),
+    Event(
+        "an address has too many connections",
+        _crowds_the_door,
+        (
+            ("web", "acceptedTotal", least(40)),
+            ("web", "openConnections", some),
+            ("web", "turnedAwayAddressTotal", least(1)),
         ),
     ),
     Event(

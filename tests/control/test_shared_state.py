@@ -226,3 +226,52 @@ async def test_an_ejected_instance_stays_out_after_a_reload_and_a_kill(tmp_path:
             assert {await ask(gateway) for _ in range(CLIENTS)} == {200}
             assert len(behind.requests) == 5
             assert await told(gateway, "ejectionsTotal") == {"one": "1", "two": "0"}
+
+
+CAPPED = """ex:g a agw:ApiGateway ; agw:hasRoute ex:r ; agw:hasListener ex:web .
+    ex:web a agw:Listener ; agw:port 8080 ; agw:maxConnectionsPerAddress 6 ."""
+
+
+async def connected(gateway: Serving) -> asyncio.StreamWriter | None:
+    """A connection that serves; None when it was turned away."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        if (await reader.readline()).startswith(b"HTTP/1.1 200"):
+            return writer
+    writer.close()
+    return None
+
+
+async def test_a_cap_on_connections_is_exact_over_workers_and_forgets_the_dead(tmp_path: Path) -> None:
+    gate = Gate()
+    gate.open.set()
+    async with shared(tmp_path, gate, CAPPED) as (gateway, behind, file):
+        held = await asyncio.gather(*(connected(gateway) for _ in range(CLIENTS)))
+        mine = [writer for writer in held if writer is not None]
+        assert len(mine) == 6
+        await reload(gateway, behind, file, CAPPED)
+        assert await connected(gateway) is None
+        mine.pop().close()
+        async with asyncio.timeout(20):
+            while (more := await connected(gateway)) is None:
+                await asyncio.sleep(0.02)
+        mine.append(more)
+        before = gateway.workers
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            while len(new := [worker for worker in gateway.workers if worker not in before]) < 2:
+                await asyncio.sleep(0.05)
+            while True:
+                with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                    again = await asyncio.gather(*(connected(gateway) for _ in range(CLIENTS)), return_exceptions=True)
+                    alive = [one for one in again if isinstance(one, asyncio.StreamWriter)]
+                    if len(alive) == 6:
+                        break
+                    for one in alive:
+                        one.close()
+                await asyncio.sleep(0.1)
+        assert len(new) == 2
+        for writer in (*mine, *alive):
+            writer.close()

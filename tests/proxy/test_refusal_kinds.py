@@ -232,6 +232,8 @@ CASES: dict[str, Case] = {
 }
 
 ELSEWHERE = {
+    "too-many-connections": "test_connection_cap.py: it takes connections, and no request",
+    "too-many-connections-from-address": "test_connection_cap.py: likewise",
     "login-failed": "test_login.py: it takes a provider of identities",
     "external-denied": "test_external_authorization.py: it takes a second service",
     "not-ready": "below: there is no configuration, so nothing that it could be counted in",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lock, clear_bulkheads, clear_gauges
+from api_gateway_service_mesh.policies.connection_cap import clear_connections
+from api_gateway_service_mesh.policies.listener import ListenerCounters
 
 from .lock import attach_lock, create_lock, remove_lock
 from .open_ports import OpenPorts
@@ -57,3 +59,8 @@ class DataPlane:
         for slots in (self.slots, self.layout.slots):
             clear_gauges(self.cells.view, slots, worker)
             clear_bulkheads(self.cells.view, slots, worker)
+            for (kind, _), base in slots.items():
+                if kind == "listener":
+                    ListenerCounters(self.cells.view, base, worker).clear()
+                elif kind == "connections":
+                    clear_connections(self.cells.view, base, worker, self.workers)

@@ -20,6 +20,7 @@ from api_gateway_service_mesh.model import (
     Discovery,
     Endpoint,
     Hedging,
+    Listener,
     Mesh,
     Mirror,
     Purpose,
@@ -64,6 +65,7 @@ from api_gateway_service_mesh.policies import (
     read_spans,
 )
 from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
+from api_gateway_service_mesh.policies.listener import ListenerTotals, read_listener
 from api_gateway_service_mesh.policies.overload import read_overload
 from api_gateway_service_mesh.policies.redis import read_store_state
 from api_gateway_service_mesh.policies.refusal import read_refusals
@@ -165,6 +167,13 @@ class Live:
         stores = {limit.store.iri: limit.store for limit, _ in self.inventory.rate_limits if limit.store is not None}
         for iri, store in stores.items():
             yield store, read_store_state(self.cells.view, self.slots["redis", iri], self.workers)
+
+    def listeners(self) -> Iterator[tuple[Listener, ListenerTotals]]:
+        """Every listener, with its connections and handshakes."""
+        for listener in self.mesh.listening:
+            base = self.slots.get(("listener", listener.iri))
+            if base is not None:
+                yield listener, read_listener(self.cells.view, base, self.workers)
 
     def concurrency_limits(self) -> Iterator[ConcurrencyLimit]:
         """Every concurrency limit once."""

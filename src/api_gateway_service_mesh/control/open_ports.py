@@ -41,7 +41,7 @@ class OpenPorts:
         Raises:
             AgwError: one port is to stand for several listeners.
         """
-        listeners = mesh.listeners or (Listener("urn:agw:listener", 8080),)
+        listeners = mesh.listening
         if self._port is not None and len(listeners) > 1:
             raise AgwError(
                 f"the configuration states {len(listeners)} listeners, so --port cannot say which one it means",

@@ -70,6 +70,7 @@ class _Port:
             lambda: cast(asyncio.Protocol, ClientConnection(core, made._listener.limits)),
             sockets=slots[own],
             siblings=[sock for number, slot in enumerate(slots) if number != own for sock in slot],
+            core=core,
         )
         core.ports.add(made.opened)
         return made

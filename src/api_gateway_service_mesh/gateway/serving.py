@@ -26,7 +26,6 @@ from api_gateway_service_mesh.telemetry.audit import AUDIT_SECONDS, AuditBuffer
 
 __all__ = ["Address", "Serving", "State", "listeners_of"]
 
-DEFAULT_PORT = 8080
 
 _log = logging.getLogger("agw.audit")
 
@@ -151,7 +150,7 @@ def listeners_of(mesh: Mesh, host: str | None, port: int | None) -> tuple[Listen
         ConfigError: several listeners, and one place for them.
     """
     if host is None and port is None and mesh.listeners:
-        return mesh.listeners
+        return mesh.listening
     if len(mesh.listeners) > 1:
         names = ", ".join(f"{listener.bind_address}:{listener.port}" for listener in mesh.listeners)
         raise ConfigError(
@@ -163,7 +162,7 @@ def listeners_of(mesh: Mesh, host: str | None, port: int | None) -> tuple[Listen
             )
         )
     # Never less than the graph demands: the place changes, certificate and mTLS stay.
-    stated = mesh.listeners[0] if mesh.listeners else Listener(f"{mesh.iri}:listener", DEFAULT_PORT)
+    stated = mesh.listening[0]
     return (
         replace(
             stated,

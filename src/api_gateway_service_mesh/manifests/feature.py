@@ -39,6 +39,7 @@ IDENTITY: Final = frozenset(
         "SplitTarget.active",  # its weight says it
         "RateLimit.quota",  # its period and algorithm say it
         "ApiKey.owner",
+        "ConnectionCap.exempt",  # the trusted proxies
         "Upstream.in_mesh",  # said by how it is spoken to
         "HealthCheck.jitter",
         "RequestKey.kind",  # said with the limit, split or balancer that it is a key of
@@ -72,6 +73,10 @@ FEATURES: Final[dict[str, str]] = {
     "Limits.header_timeout_seconds": AGW.headerTimeout,
     "Limits.idle_timeout_seconds": AGW.idleTimeout,
     "Limits.max_connections": AGW.maxConnections,
+    "Mesh.connection_cap": AGW.maxConnectionsPerAddress,
+    "Listener.connection_cap": AGW.maxConnectionsPerAddress,
+    "ConnectionCap.connections": AGW.maxConnectionsPerAddress,
+    "ConnectionCap.ipv6_prefix_length": AGW.ipv6PrefixLength,
     "Certificate.certificate_file": AGW.certificateFile,
     "Certificate.private_key_ref": AGW.privateKeyRef,
     "Certificate.trust_bundle_file": AGW.trustBundleFile,

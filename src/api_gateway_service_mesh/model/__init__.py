@@ -21,6 +21,7 @@ from .client_certificate import CertificateDetail, CertificateForwarding, Client
 from .compression import CODINGS, Compression, CompressionEffort
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
+from .connection_cap import ConnectionCap
 from .cors import Cors
 from .direct import DirectResponse
 from .discovery import Discovery, RecordType, Registry, RegistryType
@@ -86,6 +87,7 @@ __all__ = [
     "Compression",
     "CompressionEffort",
     "ConditionSource",
+    "ConnectionCap",
     "ConnectionPool",
     "Cors",
     "DeadlineTrust",

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .certificate import Certificate
+from .connection_cap import ConnectionCap
 from .mtls import MtlsMode
 
-__all__ = ["Limits", "Listener", "TlsVersion"]
+__all__ = ["DEFAULT_LISTENER", "Limits", "Listener", "TlsVersion"]
+
+DEFAULT_LISTENER = "urn:agw:listener"
+"""What a listener is called that no configuration states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Listener:
     client_trust: Certificate | None = None
     asks_clients: bool = False
     minimum_tls: TlsVersion = TlsVersion.TLS_1_2
+    connection_cap: ConnectionCap | None = None
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .audit import AuditLog
 from .change_right import ChangeRight
+from .connection_cap import ConnectionCap
 from .exemption import Exemption
-from .listener import Listener
+from .listener import DEFAULT_LISTENER, Listener
 from .mtls import MutualTls
 from .objective import Objective
 from .overload import OverloadGuard
@@ -60,3 +61,13 @@ class Mesh:
     audit: AuditLog | None = None
     change_rights: tuple[ChangeRight, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    connection_cap: ConnectionCap | None = None
+
+    @property
+    def listening(self) -> tuple[Listener, ...]:
+        """The listeners as they are to be opened: at least one, each with the gateway's cap where it has no own."""
+        stated = self.listeners or (Listener(DEFAULT_LISTENER, 8080),)
+        cap = self.connection_cap
+        if cap is None:
+            return stated
+        return tuple(one if one.connection_cap else replace(one, connection_cap=cap) for one in stated)

@@ -29,10 +29,12 @@ from .breaker import breaker_cells, breaker_units
 from .budget import BUDGET_CELLS, budget_key, budgeted
 from .bulkhead import BULKHEAD_CELLS
 from .concurrency import concurrency_cells
+from .connection_cap import connection_cells
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
 from .hedge import HEDGE_CELLS
 from .latency import LATENCY_CELLS
+from .listener import LISTENER_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
 from .outlier import SWEEP_CELLS, outlier_cells, outlier_key
 from .overload import OVERLOAD_CELLS
@@ -208,9 +210,10 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``,
     ``health`` and ``latency`` (Endpoint), ``sticky`` (Balancer), ``bulkhead`` and ``outlier_sweep`` (Upstream),
-    ``epoch`` (one for all), ``access_log`` and ``refusal`` (Mesh), ``hedge`` (Hedging), ``concurrency``
-    (AdaptiveConcurrency), ``overload`` (OverloadGuard), those of `policies.traffic`; named by themselves: ``balancer``
-    (`balancer_key`), ``breaker`` (`breaker_key`), ``retry_budget`` (`budget_key`), ``outlier`` (`outlier_key`).
+    ``listener`` and ``connections`` (Listener), ``epoch`` (one for all), ``access_log`` and ``refusal`` (Mesh),
+    ``hedge`` (Hedging), ``concurrency`` (AdaptiveConcurrency), ``overload`` (OverloadGuard), those of
+    `policies.traffic`; named by themselves: ``balancer`` (`balancer_key`), ``breaker`` (`breaker_key`),
+    ``retry_budget`` (`budget_key`), ``outlier`` (`outlier_key`).
     A policy that several routes name is one machine.
 
     Raises:
@@ -253,6 +256,10 @@ def cells_needed(mesh: Mesh, workers: int) -> int:
 
 def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
     yield "refusal", mesh.iri, REFUSAL_CELLS * workers
+    for listener in mesh.listening:
+        yield "listener", listener.iri, LISTENER_CELLS * workers
+        if listener.connection_cap is not None:
+            yield "connections", listener.iri, connection_cells(workers)
     if mesh.overload is not None:
         yield "overload", mesh.overload.iri, OVERLOAD_CELLS * workers
     if mesh.access_log:

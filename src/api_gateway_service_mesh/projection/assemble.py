@@ -25,6 +25,7 @@ from .change_right import change_rights
 from .client_certificate import asking
 from .concurrency import concurrency_limits
 from .condition import request_conditions
+from .connection_cap import capped, connection_caps
 from .discovery import discoveries, registries
 from .endpoint import endpoints
 from .exemption import exemptions
@@ -145,13 +146,15 @@ def assemble(
     meshes = service_meshes(rows.service_mesh, settings, reading)
     ports = listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ())
     served = tuple(sorted((*served, *challenge_route(ports, used.values())), key=attrgetter("iri")))
+    trusted = trusted_proxies(rows.trusted_proxy, reading).get(chosen.gateway, ())
+    caps = connection_caps(rows.connection_cap, trusted, reading)
     mesh = Mesh(
         chosen.gateway,
         name_of(chosen.gateway),
         routes=served,
         upstreams=tuple(used[iri] for iri in sorted(used)),
-        listeners=asking(ports, served, reading),
-        trusted_proxies=trusted_proxies(rows.trusted_proxy, reading).get(chosen.gateway, ()),
+        listeners=capped(asking(ports, served, reading), caps),
+        trusted_proxies=trusted,
         service_mesh=_service_mesh(chosen, meshes, reading),
         zone=chosen.zone,
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
@@ -160,6 +163,7 @@ def assemble(
         objectives=objectives(rows.objective, (*(route.iri for route in served), *used), reading),
         audit=audit_logs(rows.audit, reading).get(chosen.gateway),
         change_rights=change_rights(rows.change_right, reading),
+        connection_cap=caps.get(chosen.gateway),
     )
     return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))
 

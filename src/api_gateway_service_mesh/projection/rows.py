@@ -29,6 +29,7 @@ from .client_certificate import ClientCertificateRow
 from .compression import CompressionRow, CompressionValueRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
+from .connection_cap import ConnectionCapRow
 from .cors import CorsRow, CorsValueRow
 from .direct import DirectRow
 from .discovery import DiscoveryRegistryRow, DiscoveryRow, DiscoveryTagRow
@@ -75,6 +76,7 @@ class ProjectedRows:
     gateway_route: tuple[GatewayRouteRow, ...] = ()
     trusted_proxy: tuple[TrustedProxyRow, ...] = ()
     listener: tuple[ListenerRow, ...] = ()
+    connection_cap: tuple[ConnectionCapRow, ...] = ()
     service_mesh: tuple[ServiceMeshRow, ...] = ()
     mtls: tuple[MtlsRow, ...] = ()
     peer: tuple[PeerRow, ...] = ()

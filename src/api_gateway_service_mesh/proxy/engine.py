@@ -223,7 +223,13 @@ class Engine:
             return cast(asyncio.Protocol, ClientConnection(core, limits))
 
         opened = await open_listener(
-            listener, connection, host=host, port=port, reuse_port=reuse_port, sockets=() if sock is None else (sock,)
+            listener,
+            connection,
+            host=host,
+            port=port,
+            reuse_port=reuse_port,
+            sockets=() if sock is None else (sock,),
+            core=core,
         )
         self._listeners.append(opened)
         core.ports.add(opened)

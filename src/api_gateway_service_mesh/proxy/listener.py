@@ -20,14 +20,20 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from api_gateway_service_mesh.errors import AgwError, Origin
 from api_gateway_service_mesh.model import Listener, MtlsMode
 from api_gateway_service_mesh.security.tls import server_context
 
 from .acme_tls import Done, Questions
+from .arrivals import Arrivals, Arrived
+from .handshake import fault_of
 from .tls_side import TlsSide
+from .turned_away import FULL, PLAIN_ON_TLS, LastWord, turn_away
+
+if TYPE_CHECKING:
+    from .core import Core
 
 __all__ = ["OpenListener", "bind", "open_listener"]
 
@@ -37,12 +43,7 @@ _BACKLOG = 4096
 _ACCEPTS_PER_TURN = 128
 _TLS_HANDSHAKE = b"\x16"  # RFC 8446 §5.1: the content type of a ClientHello's record; no HTTP method starts with it
 _PAUSE_SECONDS = 0.5  # without free descriptors
-_LINGER_SECONDS = 1.0
-_SMALL_CROWD = 1024
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-_PLAIN_ON_TLS = (400, "Bad Request", "tls-required", "This port speaks TLS: use https.")
-_FULL = (503, "Service Unavailable", "too-many-connections", "The gateway has as many connections as it may hold.")
 
 
 def bind(
@@ -92,12 +93,14 @@ async def open_listener(
     reuse_port: bool = False,
     sockets: Sequence[socket.socket] = (),
     siblings: Sequence[socket.socket] = (),
+    core: Core | None = None,
 ) -> OpenListener:
     """Starts to accept on `listener`'s port (or on `sockets`, already listening), each connection with a fresh
     protocol.
 
     Args:
         siblings: sockets of the same port that others accept from; see `OpenListener.cover`.
+        core: where connections are counted with those of other workers, and refusals are logged.
 
     Raises:
         AgwError: the port cannot be had.
@@ -105,12 +108,12 @@ async def open_listener(
     """
     context = server_context(listener)
     taken = sockets or bind(listener, host=host, port=port, reuse_port=reuse_port)
-    return OpenListener(listener, context, taken, protocol_factory, siblings)
+    return OpenListener(listener, context, taken, protocol_factory, siblings, core)
 
 
 class OpenListener:
     """A port that accepts. `handshake_failures` counts TLS handshakes that came to nothing, `refused` connections over
-    ``maxConnections``."""
+    ``maxConnections`` and over those of one address."""
 
     def __init__(
         self,
@@ -119,17 +122,17 @@ class OpenListener:
         sockets: Sequence[socket.socket],
         protocol_factory: Callable[[], asyncio.Protocol],
         siblings: Sequence[socket.socket] = (),
+        core: Core | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._context = context
         self._questions = Questions(listener)
         self._protocol_factory = protocol_factory
-        self._open: set[socket.socket] = set()
-        self._looking: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._arrivals = Arrivals(listener, core)
+        self._looking: dict[Arrived, asyncio.TimerHandle] = {}
         self._starting: set[asyncio.Task[None]] = set()
         self._resume: asyncio.TimerHandle | None = None
-        self._crowd = _SMALL_CROWD  # how many sockets to remember before looking which of them are closed
         self.sockets: tuple[socket.socket, ...] = tuple(sockets)
         self._siblings = tuple(siblings)
         self._covered: tuple[socket.socket, ...] = ()
@@ -144,8 +147,7 @@ class OpenListener:
     @property
     def connections(self) -> int:
         """How many accepted connections are open, with those still in their handshake."""
-        self._forget_closed()
-        return len(self._open)
+        return len(self._arrivals.open)
 
     def replace(self, listener: Listener) -> None:
         """New certificates, mode and limits for connections from now on; those that are open keep what they have.
@@ -156,6 +158,7 @@ class OpenListener:
         self._context = server_context(listener)
         self._questions = Questions(listener)
         self._listener = listener
+        self._arrivals.adopt(listener)
 
     def cover(self, siblings: Iterable[socket.socket]) -> None:
         """From now on accepts from these of the siblings' sockets too, whose owners are away, and from no others."""
@@ -222,7 +225,7 @@ class OpenListener:
         """Take what waits, as much as one turn bears. Whether there may be more."""
         for _ in range(_ACCEPTS_PER_TURN):
             try:
-                sock, _address = listening.accept()
+                taken, address = listening.accept()
             except (BlockingIOError, InterruptedError):
                 return False
             except ConnectionAbortedError:
@@ -234,40 +237,34 @@ class OpenListener:
                     self._unwatch()
                     self._resume = self._loop.call_later(_PAUSE_SECONDS, self._watch)
                 return False
+            sock = Arrived.of(taken, str(address[0]) if address else "")
             sock.setblocking(False)
             with contextlib.suppress(OSError):  # the peer may be gone already
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._admit(sock)
         return True
 
-    def _admit(self, sock: socket.socket) -> None:
+    def _admit(self, sock: Arrived) -> None:
         limit = self._listener.limits.max_connections
-        if len(self._open) >= min(limit, self._crowd):
-            self._forget_closed()
-            self._crowd = max(_SMALL_CROWD, 2 * len(self._open))
-        if len(self._open) >= limit:
+        plain = self._context is None
+        refused = self._arrivals.admit(sock, limit, plain)
+        if refused is not None:
             self.refused += 1
-            if self._context is None and len(self._starting) < limit + 1024:
-                self._start(sock, lambda: _Answer(*_FULL), None)
+            if refused == FULL[2] and plain and len(self._starting) < limit + 1024:
+                self._start(sock, lambda: LastWord(*FULL), None)
             else:
-                sock.close()
-            return
-        self._open.add(sock)
-        if self._context is None:
+                turn_away(sock, plain and refused != FULL[2])
+        elif plain:
             self._start(sock, self._protocol_factory, None)
         else:
             self._look(sock)
 
-    def _forget_closed(self) -> None:
-        # A transport closes the socket it was given: that is all one can know of a protocol of someone else's.
-        self._open = {sock for sock in self._open if sock.fileno() >= 0}
-
-    def _look(self, sock: socket.socket) -> None:
+    def _look(self, sock: Arrived) -> None:
         timeout = self._listener.limits.header_timeout_seconds
         self._looking[sock] = self._loop.call_later(timeout, self._drop, sock)
         self._loop.add_reader(sock.fileno(), self._looked, sock)
 
-    def _looked(self, sock: socket.socket) -> None:
+    def _looked(self, sock: Arrived) -> None:
         try:
             first = sock.recv(self._questions.peek_bytes, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
@@ -291,14 +288,13 @@ class OpenListener:
         elif self._context is None or self._listener.mtls_mode is MtlsMode.PERMISSIVE:
             self._start(sock, self._protocol_factory, None)
         else:
-            self._start(sock, lambda: _Answer(*_PLAIN_ON_TLS), None)
+            self._start(sock, lambda: LastWord(*PLAIN_ON_TLS), None)
 
-    def _drop(self, sock: socket.socket) -> None:
+    def _drop(self, sock: Arrived) -> None:
         timer = self._looking.pop(sock, None)
         if timer is not None:
             timer.cancel()
         self._loop.remove_reader(sock.fileno())
-        self._open.discard(sock)
         sock.close()
 
     def _start(
@@ -317,41 +313,19 @@ class OpenListener:
             sock.close()
             raise
         # From here the transport owns the socket: it closes it, whatever fails.
-        try:
-            if context is None:
+        if context is None:
+            with contextlib.suppress(OSError, EOFError):
                 await self._loop.connect_accepted_socket(lambda: protocol, sock)
-            else:
-                side = TlsSide(protocol, context, self._loop, server_side=True)
-                await self._loop.connect_accepted_socket(lambda: cast(asyncio.Protocol, side), sock)
-                async with asyncio.timeout(self._listener.limits.header_timeout_seconds):
-                    await side.shaken()
+            return
+        try:
+            side = TlsSide(protocol, context, self._loop, server_side=True)
+            await self._loop.connect_accepted_socket(lambda: cast(asyncio.Protocol, side), sock)
+            async with asyncio.timeout(self._listener.limits.header_timeout_seconds):
+                await side.shaken()
         except (OSError, EOFError) as fault:  # ssl.SSLError and timeouts are OSErrors
-            if context is not None:
-                self.handshake_failures += 1
-                _log.debug("TLS handshake on port %d failed: %s", self.port, fault)
-
-
-class _Answer(asyncio.Protocol):
-    """Says one thing and hangs up, reading on for a moment: closing with unread input would reset the connection and
-    take the answer with it (RFC 9112 §9.6)."""
-
-    def __init__(self, status: int, reason: str, problem: str, detail: str) -> None:
-        body = f'{{"type":"urn:agw:problem:{problem}","title":"{reason}","status":{status},"detail":"{detail}"}}\n'
-        self._answer = (
-            f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/problem+json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
-        ).encode("ascii")
-        self._timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        connection = cast("asyncio.Transport", transport)
-        self._timer = asyncio.get_running_loop().call_later(_LINGER_SECONDS, connection.abort)
-        connection.write(self._answer)
-        connection.write_eof()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+            self.handshake_failures += 1
+            self._arrivals.failed(fault_of(fault))
+            _log.debug("TLS handshake on port %d failed: %s", self.port, fault)
 
 
 def _bind_refused(fault: OSError, host: str, port: int) -> AgwError:

@@ -2,7 +2,7 @@
 
 A kind is the last part of the problem's ``type`` (``urn:agw:problem:KIND``), which is stable: programs may go by it.
 The flags are Envoy's where it has one for the case (RESPONSE_FLAGS of its access log), so that dashboards keep working;
-``MM`` (maintenance), ``CORS``, ``NA`` (not available yet) and ``shed`` are agw's own.
+``MM`` (maintenance), ``CORS``, ``NA`` (not available yet), ``CL`` (connection limit) and ``shed`` are agw's own.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "upstream-overloaded": RefusalKind("UO", "too many requests wait for the backend"),
         "upstream-queue-timeout": RefusalKind("UO", "the request waited too long for a connection to the backend"),
         "upstream-request-limit": RefusalKind("UO", "too many requests are under way to the backend"),
+        "too-many-connections": RefusalKind("CL", "the listener holds as many connections as it may"),
+        "too-many-connections-from-address": RefusalKind("CL", "an address holds as many connections as it may"),
         "not-ready": RefusalKind("NA", "no configuration is loaded yet"),
         "request-timeout": RefusalKind("DPE", "the request's head did not come in time"),
         "header-fields-too-large": RefusalKind("DPE", "the request's header is over a bound"),

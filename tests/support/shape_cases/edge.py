@@ -44,6 +44,30 @@ EDGE = [
     *integer("maxHeaderCount", LISTENER, 1, 10000),
     *integer("maxConnections", LISTENER, 1, 10000000),
     *integer("maxConcurrentStreams", LISTENER, 0, 100000),
+    *integer("maxConnectionsPerAddress", LISTENER, 1, 1000000),
+    *right("maxConnectionsPerAddress", "ex:gateway agw:maxConnectionsPerAddress 100 ; agw:ipv6PrefixLength 56 ."),
+    *wrong(
+        "maxConnectionsPerAddress",
+        ("ex:gateway agw:maxConnectionsPerAddress 0 .", "from 1 to 1000000"),
+        ("ex:service agw:maxConnectionsPerAddress 5 .", "belongs to an agw:Listener"),
+        ("ex:gateway agw:maxConnectionsPerAddress 9 ; agw:ipv6PrefixLength 129 .", "from 1 to 128"),
+        (f"{LISTENER} ; agw:ipv6PrefixLength 64 .", "which IPv6 addresses are one client"),
+        ("ex:route agw:ipv6PrefixLength 64 .", "which IPv6 addresses are one client"),
+    ),
+    *warned(
+        "connections",
+        *(
+            (f"{LISTENER} ; agw:{term} 5 .", f"agw:{term} is live state")
+            for term in (
+                "openConnections",
+                "acceptedTotal",
+                "turnedAwayFullTotal",
+                "turnedAwayAddressTotal",
+                "uncappedTotal",
+                "handshakeFailedTotal",
+            )
+        ),
+    ),
     *duration("headerTimeout", LISTENER),
     *duration("idleTimeout", LISTENER),
     *right(
