@@ -28,7 +28,7 @@ def _kinds(tree: ast.AST) -> Iterator[str]:
                 yield from _strings(node.args[at])
         elif isinstance(node, ast.Assign):
             names = {getattr(target, "attr", getattr(target, "id", "")) for target in node.targets}
-            if names & {"problem", "_problem"}:
+            if names & {"problem", "_problem", "_ADDRESS_KIND", "_FULL_KIND"}:
                 yield from _strings(node.value)
             if "_KINDS" in names and isinstance(node.value, ast.Dict):
                 yield from (

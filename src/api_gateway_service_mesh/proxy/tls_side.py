@@ -8,7 +8,8 @@ the longer way.
 
 `TlsSide` is a protocol for the socket and a transport for its protocol. What differs from the loop's layer:
 
-- Who is refused during the handshake is told so: the alert is sent before the connection closes.
+- Who is refused during the handshake is told so: the alert is sent, and then nothing, and what still comes is thrown
+  away for a moment, since closing with unread bytes would take the alert with it.
 - The other side's certificate is taken apart when somebody asks for it.
 
 What does not: after `close` a close_notify is sent and what still comes is thrown away, until the other side ends too
@@ -37,7 +38,7 @@ RECORD_BYTES: Final = 16 * 1024
 HANDED_ON_BYTES: Final = 64 * 1024
 """What came in several records is handed on in pieces of about that size."""
 
-_SHAKING, _OPEN, _CLOSING, _CLOSED = 0, 1, 2, 3
+_SHAKING, _OPEN, _CLOSING, _CLOSED, _REFUSED = 0, 1, 2, 3, 4
 
 
 class TlsSide:
@@ -129,6 +130,8 @@ class TlsSide:
 
     def connection_lost(self, exc: Exception | None) -> None:
         before, self._state = self._state, _CLOSED
+        if before == _REFUSED:
+            before = _SHAKING
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -194,6 +197,8 @@ class TlsSide:
             self._handshake()
         elif self._state == _CLOSING:
             self._throw_away()
+        else:
+            self._incoming.read()
 
     def _ended(self) -> None:
         """The other side said close_notify."""
@@ -245,7 +250,13 @@ class TlsSide:
     def _failed(self, error: Exception) -> None:
         if not self.ready.done():
             self.ready.set_exception(error)
-        self._close_socket()
+        if not isinstance(error, ssl.SSLError) or self._raw.is_closing():
+            self._close_socket()
+            return
+        self._state = _REFUSED
+        if self._raw.can_write_eof():
+            self._raw.write_eof()
+        self._timer = self._loop.call_later(LINGER_SECONDS, self._close_socket)
 
     # -- the protocol's transport
 
