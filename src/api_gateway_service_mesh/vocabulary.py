@@ -531,7 +531,15 @@ class AGW(metaclass=_Closed):
     Metrics: Final = f"{NAMESPACE}Metrics"
     # access_log
     AccessLog: Final = f"{NAMESPACE}AccessLog"
+    hasAccessLog: Final = f"{NAMESPACE}hasAccessLog"
     accessLogEnabled: Final = f"{NAMESPACE}accessLogEnabled"
+    logField: Final = f"{NAMESPACE}logField"
+    logTemplate: Final = f"{NAMESPACE}logTemplate"
+    logRequestHeader: Final = f"{NAMESPACE}logRequestHeader"
+    logMinimumStatus: Final = f"{NAMESPACE}logMinimumStatus"
+    logSlowerThan: Final = f"{NAMESPACE}logSlowerThan"
+    logSamplePercent: Final = f"{NAMESPACE}logSamplePercent"
+    logFile: Final = f"{NAMESPACE}logFile"
     # audit
     AuditLog: Final = f"{NAMESPACE}AuditLog"
     hasAuditLog: Final = f"{NAMESPACE}hasAuditLog"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -139,3 +141,62 @@ def test_many_batches_pass_while_lines_keep_coming() -> None:
     os.close(writing)
     draining.join()
     os.close(reading)
+
+
+def _until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_file_that_is_rotated_is_left_alone(tmp_path: Path) -> None:
+    file, aside = tmp_path / "logs" / "a.log", tmp_path / "logs" / "a.log.1"
+    log = AccessLog(file)
+    log(b"one")
+    _until(lambda: log.written == 1)
+    file.rename(aside)
+    log(b"two")
+    _until(lambda: log.written == 2)
+    file.unlink()
+    log(b"three")
+    _until(lambda: log.written == 3)
+    os.truncate(file, 0)
+    log(b"four")
+    log.close()
+    assert (aside.read_text(), file.read_text()) == ("one\n", "four\n")
+    assert log.dropped == 0
+
+
+def test_a_file_that_cannot_be_opened_costs_lines_until_it_can(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("in the way")
+    log = AccessLog(tmp_path / "logs" / "a.log")
+    log(b"one")
+    _until(lambda: log.dropped == 1)
+    (tmp_path / "logs").unlink()
+    log(b"two")
+    log.close()
+    assert (tmp_path / "logs" / "a.log").read_text() == "two\n"
+    assert (log.written, log.dropped) == (1, 1)
+
+
+def test_a_file_without_lines_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api_gateway_service_mesh.telemetry.access_log.IDLE_SECONDS", 0.01)
+    log = AccessLog(tmp_path / "a.log")
+    log(b"one")
+    _until(lambda: log.written == 1)
+    assert log._file is not None
+    _until(lambda: log._file is not None and log._file._fd < 0)
+    log(b"two")
+    log.close()
+    assert (tmp_path / "a.log").read_text() == "one\ntwo\n"
+
+
+def test_several_write_whole_lines_to_one_file(tmp_path: Path) -> None:
+    logs = [AccessLog(tmp_path / "a.log") for _ in range(3)]
+    for number in range(1000):
+        for log in logs:
+            log(b"%d" % number * 20)
+    for log in logs:
+        log.close(10)
+    assert sorted((tmp_path / "a.log").read_text().split()) == sorted(f"{n}" * 20 for n in range(1000) for _ in logs)

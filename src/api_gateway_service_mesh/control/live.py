@@ -143,7 +143,7 @@ class Live:
     def log(self) -> LogTotals | None:
         """What became of the access log's lines; None when there is no log."""
         slot = self.slots.get(("access_log", self.mesh.iri))
-        return read_log(self.cells.view, slot, self.workers) if slot is not None and self.mesh.access_log else None
+        return read_log(self.cells.view, slot, self.workers) if slot is not None else None
 
     def refusals(self) -> Iterator[tuple[str, int]]:
         """Every kind of refusal, with how many there were."""

@@ -5,6 +5,7 @@ Rules of this package: no RDF, HTTP, YAML or network types; names are the trade'
 Defaults here are the defaults of the ontology (each property's comment states it).
 """
 
+from .access_log import LogFormat
 from .api_key import ApiKey
 from .audit import AuditedKind, AuditLog
 from .authentication import Authentication
@@ -112,6 +113,7 @@ __all__ = [
     "LimitAlgorithm",
     "Limits",
     "Listener",
+    "LogFormat",
     "Maintenance",
     "Mesh",
     "MeshType",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from .access_log import LogFormat
 from .audit import AuditLog
 from .change_right import ChangeRight
 from .connection_cap import ConnectionCap
@@ -45,6 +46,9 @@ class Mesh:
 
     ``trusted_proxies`` are CIDR blocks whose ``X-Forwarded-*`` and ``Forwarded`` fields are believed; from anyone else
     they are replaced. ``zone`` is where the gateway runs: endpoints in it are preferred.
+
+    ``access_log``: requests are logged for whose route nothing else is stated; ``log_format``: how those are that no
+    route takes, and that they are.
     """
 
     iri: str
@@ -71,3 +75,10 @@ class Mesh:
         if cap is None:
             return stated
         return tuple(one if one.connection_cap else replace(one, connection_cap=cap) for one in stated)
+    log_format: LogFormat | None = None
+
+    def logs(self) -> bool:
+        """Whether any request is logged."""
+        return (
+            self.access_log or self.log_format is not None or any(route.access_log is not None for route in self.routes)
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .access_log import LogFormat
 from .authentication import Authentication
 from .authority import AcmeChallenge
 from .authorization import Authorization
@@ -81,6 +82,7 @@ class Route:
     cors: Cors | None = None
     security_headers: SecurityHeaders | None = None
     compression: Compression | None = None
+    access_log: LogFormat | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

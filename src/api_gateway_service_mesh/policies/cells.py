@@ -262,7 +262,7 @@ def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
             yield "connections", listener.iri, connection_cells(workers)
     if mesh.overload is not None:
         yield "overload", mesh.overload.iri, OVERLOAD_CELLS * workers
-    if mesh.access_log:
+    if mesh.logs:
         yield "access_log", mesh.iri, LOG_CELLS * workers
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
     for route in mesh.routes:

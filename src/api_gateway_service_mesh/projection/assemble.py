@@ -12,6 +12,7 @@ from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severi
 from api_gateway_service_mesh.model import Mesh, Route, ServiceMesh, Upstream
 from api_gateway_service_mesh.vocabulary import AGW
 
+from .access_log import with_access_logs
 from .api_key import api_keys
 from .audit import audit_logs
 from .authentication import authentications, demanded, refuse_unvouched_keys
@@ -165,6 +166,8 @@ def assemble(
         change_rights=change_rights(rows.change_right, reading),
         connection_cap=caps.get(chosen.gateway),
     )
+    logs = rows.access_log, rows.access_log_gateway, rows.access_log_value
+    mesh = with_access_logs(mesh, chosen.access_log, *logs, reading)
     return Assembly(mesh, tuple(dict.fromkeys(reading.findings)))
 
 

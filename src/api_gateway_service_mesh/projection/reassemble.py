@@ -59,6 +59,7 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "security_headers_field": (),
     "compression": ("compression",),
     "compression_value": (),
+    "access_log": (),
     "redirect": ("redirect",),
     "direct": ("direct",),
     "rewrite": ("rewrite",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
+from .access_log import AccessLogGatewayRow, AccessLogRow, AccessLogValueRow
 from .api_key import ApiKeyRow
 from .audit import AuditRow
 from .authentication import AuthenticationRow
@@ -149,6 +150,9 @@ class ProjectedRows:
     objective: tuple[ObjectiveRow, ...] = ()
     expectation: tuple[ExpectationRow, ...] = ()
     expectation_value: tuple[ExpectationValueRow, ...] = ()
+    access_log: tuple[AccessLogRow, ...] = ()
+    access_log_gateway: tuple[AccessLogGatewayRow, ...] = ()
+    access_log_value: tuple[AccessLogValueRow, ...] = ()
     audit: tuple[AuditRow, ...] = ()
     change_right: tuple[ChangeRightRow, ...] = ()
     external_authorization: tuple[ExternalAuthorizationRow, ...] = ()

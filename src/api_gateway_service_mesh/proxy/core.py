@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from email.utils import formatdate
+from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, cast
@@ -16,6 +17,7 @@ from api_gateway_service_mesh.policies.redis import REDIS_CELLS
 from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
 from api_gateway_service_mesh.security.authentication import Authenticators
+from api_gateway_service_mesh.telemetry.access_log import AccessLog
 from api_gateway_service_mesh.telemetry.audit import AuditBuffer
 
 from .access_log import Finished, LineSink, LogClock, access_line
@@ -28,7 +30,9 @@ from .redis import SharedStores
 from .refusals import NUMBERS
 
 if TYPE_CHECKING:
+    from .access_log_format import LogForm
     from .answering import Answering
+    from .exchange import Exchange
     from .overload import Guard, Port
     from .pipeline import RouteHandler
     from .pool import EndpointPool, UpstreamPool
@@ -107,6 +111,7 @@ class Generation:
         "access_log",
         "behind_proxies",
         "handlers",
+        "log",
         "log_counters",
         "log_texts",
         "mesh",
@@ -135,6 +140,8 @@ class Generation:
         self.revision = revision
         self.pools = pools
         self.access_log = access_log
+        self.log: LogForm | None = None
+        """How requests are logged that no route takes, where something is stated."""
         self.log_counters: LogCounters | None = None
         self.log_texts: dict[tuple[RouteHandler | None, EndpointPool | None], bytes] = {}
         """What of an access-log line depends on route and endpoint alone."""
@@ -197,6 +204,9 @@ class Core:
         self._log_clock = LogClock()
         self._to_log: list[tuple[Answering, float]] = []
         """Who is over, and when, and is not in the log yet."""
+        self.chosen_logs = False
+        """Whether some request may have another line than the standard one, or none."""
+        self._log_files: dict[str, AccessLog] = {}
         self._lines_told = (0, 0)
         self.random = Random().random  # noqa: S311 - draws shares and delays, not secrets
         self.heads = HeadReader(BlockJudge(loop))
@@ -256,8 +266,29 @@ class Core:
             return
         self._to_log = []
         clock = self._log_clock
+        if self.chosen_logs:
+            self._write_chosen(write, waiting)
+            return
         for exchange, now in waiting:
             write(access_line(cast(Finished, exchange), now - exchange.started, clock.at(now)))
+
+    def _write_chosen(self, write: LineSink, waiting: list[tuple[Answering, float]]) -> None:
+        for exchange, now in waiting:
+            handler, at = exchange.handler, self._log_clock.at(now)
+            form = handler.log if handler is not None else exchange.generation.log
+            if form is not None:
+                form.write(cast("Exchange", exchange), now - exchange.started, at)
+            elif exchange.generation.mesh.access_log:
+                write(access_line(cast(Finished, exchange), now - exchange.started, at))
+
+    def log_sink(self, file: str | None) -> LineSink | None:
+        """Where lines go that are to stand in `file`; None: where those of the standard line do."""
+        if file is None or self.write_log is None:
+            return self.write_log
+        sink = self._log_files.get(file)
+        if sink is None:
+            sink = self._log_files[file] = AccessLog(Path(file))
+        return sink
 
     def _store_state(self, iri: str, state: float) -> None:
         """Note whether a shared store answers, for observers."""
@@ -307,6 +338,9 @@ class Core:
         if log is None or generation is None or generation.log_counters is None:
             return
         written, dropped = log.written, log.dropped
+        for file in self._log_files.values():
+            written += file.written
+            dropped += file.dropped
         before = self._lines_told
         if (written, dropped) != before:
             generation.log_counters.count(written - before[0], dropped - before[1])
@@ -314,6 +348,9 @@ class Core:
 
     def stop(self) -> None:
         """End housekeeping and deadlines."""
+        self.write_lines()
+        for file in self._log_files.values():
+            file.close()
         self.tell_lines()
         if self._folding is not None:
             self._folding.cancel()

@@ -22,6 +22,7 @@ from api_gateway_service_mesh.routing import RoutingTable
 from api_gateway_service_mesh.telemetry.audit import AuditBuffer
 
 from .access_log import LineSink
+from .access_log_format import access_log_form
 from .core import Core, Generation
 from .downstream import ClientConnection
 from .http2.client import Http2Client
@@ -190,12 +191,15 @@ class Engine:
         if guard is None and wanted is not None:
             guard = Guard(wanted, core, slots["overload", wanted.iri])
         core.guard = guard
-        log = mesh.access_log and self._access_log is not None
+        place = slots.get(("access_log", mesh.iri))
+        log = place is not None and self._access_log is not None
         core.generation = self._generation = Generation(mesh, table, slots, revision, pools, log)
         self._generation.refusals = RefusalCounters(self._cells.view, slots["refusal", mesh.iri], self._worker)
-        if log:
-            slot = slots["access_log", mesh.iri]
-            self._generation.log_counters = LogCounters(self._cells.view, slot, self._worker)
+        if place is not None and log:
+            self._generation.log_counters = LogCounters(self._cells.view, place, self._worker)
+            if mesh.log_format is not None:
+                self._generation.log = access_log_form(mesh.log_format, None, core)
+            core.chosen_logs = core.chosen_logs or not mesh.access_log
         # What is written to the audit log names its revision, so handlers that write there are made anew.
         if stale is not None and old is not None and mesh.audit is None and _settings(old.mesh) == _settings(mesh):
             self._generation.handlers = stale.kept(old.handlers)

@@ -104,6 +104,8 @@ class ExchangeState(Asker):
     """What is noted of this for its spans."""
     flags: tuple[str, ...] = ()
     """What is marked in the access log."""
+    log_times: tuple[float, float] | None = None
+    """Seconds before the last attempt, and from there to its answer's head, where the access log tells them."""
     login_step: Step | None = None
     """What a login's work came to, from the first asking of its gate to the second."""
     waits_at: Gate | None = None

@@ -2,7 +2,8 @@
 
 The order, outermost first, and why it is so:
 
-1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`).
+1. *count and log*: sees every outcome, also what a policy refuses (`Exchange._end`). What the log says of it is
+   looked up when the route is folded.
    *tracing*: right behind, so that spans show what the others refuse.
 2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request. *Security headers*:
    all answers get them. *CORS*: before all else that refuses, so that pages may read why; before authentication, as
@@ -35,6 +36,7 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.model import Route
 from api_gateway_service_mesh.policies import RetryPolicy, RouteCounters
 
+from .access_log_format import LogForm, log_forms
 from .acme import acme_gates
 from .attempt import OnEnd
 from .audit import audit_gates
@@ -85,6 +87,7 @@ class RouteHandler:
         "counters",
         "direct",
         "gates",
+        "log",
         "no_upstream",
         "on_end",
         "replay_bytes",
@@ -104,6 +107,8 @@ class RouteHandler:
         self.direct: EndpointPool | None = None
         """The only endpoint of ``target``, when nobody watches attempts either: nothing else of it need be looked at.
         With ten thousand routes that is a miss or two of the processor's cache less."""
+        self.log: LogForm | None = None
+        """How its requests are logged, where something is stated."""
         self.on_end: tuple[OnEnd, ...] = ()
         """Who is told when a request of this route is over."""
         self.retry = RetryPolicy(route.retry) if route.retry is not None and route.retry.attempts else None
@@ -168,4 +173,5 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     deadline_gates,
     hedge_gates,
     tracing_ends,
+    log_forms,
 )

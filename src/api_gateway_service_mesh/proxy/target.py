@@ -19,6 +19,7 @@ from api_gateway_service_mesh.policies import (
     subset_of,
 )
 
+from .access_log_format import watch_phases
 from .attempt import AttemptOutcome, OnAttempt
 from .breaker import InstanceBreakers, watch_instances
 from .bulkhead import watch_bulkhead
@@ -188,5 +189,6 @@ def find_target(
     watch_retries(target, route, generation, core)
     watch_bulkhead(target, generation, core)
     watch_trace(target, route)
+    watch_phases(target, route)
     pool.bulkhead = target.bulkhead
     return target

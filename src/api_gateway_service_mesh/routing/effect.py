@@ -23,6 +23,7 @@ from api_gateway_service_mesh.model import (
     Upstream,
 )
 
+from .access_log import access_log_part
 from .authorization import authorization_parts, external_authorization_parts
 from .balance import balancer_part, health_parts, subset_part
 from .compression import compression_part
@@ -54,6 +55,8 @@ def effects(
     parts: list[Part] = []
     if route.tracing is not None:
         parts.append(tracing_part(route, route.tracing))
+    if route.access_log is not None:
+        parts.append(access_log_part(route, route.access_log))
     parts += overload_parts(mesh, route)
     if route.security_headers is not None:
         parts.append(security_headers_part(route, route.security_headers))

@@ -10,6 +10,9 @@ Rules:
   lines of its last batch with it: at most `BATCH_SECONDS` of them.
 - A batch is one write of whole lines. To a file opened for appending (``>>``) that is one piece, whoever else appends;
   the file may be truncated under the writer (copytruncate), and to rename it is up to who opened it.
+- A file that is named is opened by the writer, and looked at before each batch: where it was moved away or removed, a
+  new one is begun. So nothing is written to a file after it was rotated, and nobody has to be told of that. It is
+  closed when `IDLE_SECONDS` have passed without a line.
 """
 
 from __future__ import annotations
@@ -18,23 +21,27 @@ import os
 import select
 import sys
 import threading
+from pathlib import Path
 
-__all__ = ["BATCH_LINES", "BATCH_SECONDS", "AccessLog"]
+__all__ = ["BATCH_LINES", "BATCH_SECONDS", "IDLE_SECONDS", "AccessLog"]
 
 BATCH_LINES = 1024
 BATCH_SECONDS = 0.1
+IDLE_SECONDS = 30.0
 _QUEUE_LINES = 16 * BATCH_LINES
 _QUEUE_BYTES = 16 * 1024 * 1024
 
 
 class AccessLog:
-    """Writes lines to a file descriptor (default: standard output), in order. Call it with a line.
+    """Writes lines to a file descriptor (default: standard output) or to the end of a file, in order. Call it with a
+    line.
 
     ``written`` and ``dropped`` count lines; they only grow.
     """
 
-    def __init__(self, fd: int | None = None, *, lines: int = _QUEUE_LINES, bytes_: int = _QUEUE_BYTES) -> None:
-        self._fd = fd
+    def __init__(self, to: int | Path | None = None, *, lines: int = _QUEUE_LINES, bytes_: int = _QUEUE_BYTES) -> None:
+        self._fd = to if isinstance(to, int) else None
+        self._file = _File(to) if isinstance(to, Path) else None
         self.written = 0
         self._refused = 0
         """Lines that did not fit; counted by the caller's thread alone."""
@@ -89,9 +96,13 @@ class AccessLog:
 
     def _run(self) -> None:
         queue = self._queue
-        fd = sys.stdout.fileno() if self._fd is None else self._fd
+        file = self._file
+        fd = -1 if file is not None else sys.stdout.fileno() if self._fd is None else self._fd
         while True:
-            self._waiting.wait()
+            if not self._waiting.wait(None if file is None else IDLE_SECONDS):
+                if file is not None:
+                    file.close()
+                continue
             self._enough.wait(BATCH_SECONDS)
             self._enough.clear()
             self._waiting.clear()
@@ -99,7 +110,7 @@ class AccessLog:
             while number := len(queue):
                 text = b"\n".join((*queue[:number], b""))
                 try:
-                    _write(fd, text)
+                    _write(fd if file is None else file.current(), text)
                     self.written += number
                 except OSError:  # the reader is gone; serving goes on
                     self._failed += number
@@ -110,6 +121,8 @@ class AccessLog:
             if queue:
                 self._waiting.set()
             elif self._closed:
+                if file is not None:
+                    file.close()
                 return
 
 
@@ -120,3 +133,38 @@ def _write(fd: int, data: bytes) -> None:
             view = view[os.write(fd, view) :]
         except BlockingIOError:  # somebody who shares the descriptor has set O_NONBLOCK on it
             select.select((), (fd,), ())
+
+
+class _File:
+    """A file that is appended to, under its name: who takes it away gets no further lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+
+    def current(self) -> int:
+        """The descriptor of the file that has the name now.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        if self._fd >= 0:
+            try:
+                if _same(self._path.stat(), os.fstat(self._fd)):
+                    return self._fd
+            except FileNotFoundError:
+                pass
+            self.close()
+        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        return self._fd
+
+    def close(self) -> None:
+        """Until the next line."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)

@@ -6,6 +6,7 @@ none must pass in silence.
 
 from __future__ import annotations
 
+from .access_log import ACCESS_LOG
 from .audit import AUDIT
 from .authentication import AUTHENTICATION
 from .authorities import AUTHORITIES
@@ -48,6 +49,7 @@ CASES: tuple[Case, ...] = (
     *CORS,
     *COMPRESSION,
     *SECURITY_HEADERS,
+    *ACCESS_LOG,
     *INHERITANCE,
     *EXPECTATION,
     *OBJECTIVE,
