@@ -84,7 +84,7 @@ def _format(iri: str, stated: Mapping[str, list[str]], reading: Reading) -> LogF
         iri,
         tuple(field for field in _FIELDS if field in named),
         tuple(sorted({name.lower() for name in stated.get(AGW.logRequestHeader, ())})),
-        one(AGW.logTemplate),
+        (one(AGW.logTemplate) or "").rstrip("\n") or None,
         None if status is None else reading.integer(iri, AGW.logMinimumStatus, status, 0),
         reading.seconds(iri, AGW.logSlowerThan, slower, None),
         reading.number(iri, AGW.logSamplePercent, one(AGW.logSamplePercent), share),

@@ -25,7 +25,7 @@ ACCESS_LOG: list[Case] = [
         (f'{NAMED} ; agw:logField "statuses" .', "one of the names"),
         (f'{NAMED} ; agw:logTemplate "{{statuses}}" .', "agw:logTemplate must be"),
         (f'{NAMED} ; agw:logTemplate "{{status" .', "agw:logTemplate must be"),
-        (f'{NAMED} ; agw:logTemplate "{{status}}\\n" .', "agw:logTemplate must be"),
+        (f'{NAMED} ; agw:logTemplate "{{status}}\\n{{path}}" .', "agw:logTemplate must be"),
         (f'{NAMED} ; agw:logTemplate "{{status}}" ; agw:logField "time" .', "not both"),
         (f'{NAMED} ; agw:logTemplate "{{status}}" ; agw:logRequestHeader "a" .', "not both"),
         (f'{NAMED} ; agw:logRequestHeader "a: b" .', "name of one field"),
