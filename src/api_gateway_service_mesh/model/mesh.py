@@ -66,6 +66,7 @@ class Mesh:
     change_rights: tuple[ChangeRight, ...] = ()
     objectives: tuple[Objective, ...] = ()
     connection_cap: ConnectionCap | None = None
+    log_format: LogFormat | None = None
 
     @property
     def listening(self) -> tuple[Listener, ...]:
@@ -75,8 +76,8 @@ class Mesh:
         if cap is None:
             return stated
         return tuple(one if one.connection_cap else replace(one, connection_cap=cap) for one in stated)
-    log_format: LogFormat | None = None
 
+    @property
     def logs(self) -> bool:
         """Whether any request is logged."""
         return (
