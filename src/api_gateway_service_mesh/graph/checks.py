@@ -1,5 +1,5 @@
-"""Shapes as plain functions: does a node pass? Nearly every node does, and only the others are looked at again for what
-exactly is wrong (`graph.shacl`).
+"""Shapes as plain functions: does one node pass? Nearly every node does, and only the others are looked at again for
+what exactly is wrong (`graph.shacl`). Many nodes at once are for `graph.bulk`.
 
 A function is bound to the data of one run. Constraints that look at nothing but a value remember which values passed:
 ``30`` is a whole number every time.
@@ -7,7 +7,7 @@ A function is bound to the data of one run. Constraints that look at nothing but
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyoxigraph import NamedNode
@@ -43,41 +43,6 @@ class Checks:
         if known is None:
             known = self._nodes[shape] = self._of_path(shape) if shape.path else self._of_node(shape)
         return known
-
-    def all_of(self, shapes: Iterable[Shape]) -> NodeCheck:
-        """Whether none of these shapes has anything to say; one look at each property serves them all."""
-        direct: dict[NamedNode, list[ValuesCheck]] = {}
-        rest: list[NodeCheck] = []
-        for shape in shapes:
-            if shape.deactivated:
-                continue
-            if shape.path is not None:
-                rest.append(self.node(shape))
-                continue
-            rest += self._about_node(shape)
-            for inner in shape.properties:
-                if inner.deactivated:
-                    continue
-                if inner.path and not inner.path.inverse and inner.content_with_nothing:
-                    direct.setdefault(inner.path.predicate, []).append(self._of_values(inner))
-                else:
-                    rest.append(self.node(inner))
-        subjects = self._subjects
-
-        def check(focus: Term) -> bool:
-            for predicate, values in subjects.get(focus, _NO_PROPERTIES).items():
-                if predicate in direct:
-                    for one in direct[predicate]:
-                        if not one(focus, values):
-                            return False
-            for another in rest:  # noqa: SIM110 (here and below: a generator costs as much again)
-                if not another(focus):
-                    return False
-            return True
-
-        if not direct:
-            return _each(rest)
-        return check
 
     def _of_node(self, shape: Shape) -> NodeCheck:
         if shape.deactivated:

@@ -13,7 +13,7 @@ from .infer import InferredGraph
 from .ontology import Ontology, TermKind
 from .positions import Spot
 from .suggest import nearest
-from .terms import AGW, RDF_TYPE, Row
+from .terms import AGW, RDF_TYPE, Row, Term
 
 __all__ = ["unknown_terms"]
 
@@ -47,12 +47,17 @@ def _undefined(ontology: Ontology, rows: Iterable[Row]) -> Iterator[tuple[Row, s
     """Triples with an undefined term, or with one of another kind: a class as property, a property as class."""
     terms = ontology.terms
     wrong: dict[NamedNode, bool] = {}
+    before: Term | None = None
+    ours = False
     for row in rows:
         subject, predicate, value = row
+        if subject is not before:
+            before, ours = subject, subject.value.startswith(AGW)
         known = wrong.get(predicate)
         if known is None:
-            ours = predicate.value.startswith(AGW)
-            known = wrong[predicate] = ours and terms.get(predicate.value) is not TermKind.PROPERTY
+            known = wrong[predicate] = (
+                predicate.value.startswith(AGW) and terms.get(predicate.value) is not TermKind.PROPERTY
+            )
         if known:
             yield row, "property"
         if type(value) is NamedNode and value.value.startswith(AGW):
@@ -61,7 +66,7 @@ def _undefined(ontology: Ontology, rows: Iterable[Row]) -> Iterator[tuple[Row, s
                 yield row, "class"
             elif kind is None:
                 yield row, "value"
-        if subject.value.startswith(AGW) and subject.value not in terms:
+        if ours and subject.value not in terms:
             yield row, "subject"
 
 

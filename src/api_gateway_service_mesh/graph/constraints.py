@@ -63,12 +63,13 @@ class ValueConstraint:
 
 
 class SetConstraint:
-    """Holds for the value nodes together: counts and hasValue."""
+    """Holds for the value nodes together: counts and hasValue. ``counts``: their number is all that matters."""
 
     def __init__(self, name: str, parameter: tuple[Term, ...], holds: Callable[[Sequence[Term]], bool]) -> None:
         self.component = component(name)
         self.parameter = parameter
         self.holds = holds
+        self.counts = name != "hasValue"
 
     def failures(self, run: Run, focus: Term, values: Sequence[Term]) -> Iterable[Term | None]:
         return () if self.holds(values) else (None,)

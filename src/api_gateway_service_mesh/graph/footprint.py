@@ -79,6 +79,21 @@ class Footprint:
     root: str
     edges: tuple[_Edge, ...]
     reads: tuple[Read, ...]
+    demanded: tuple[Pattern, ...] = ()
+    """Patterns about the root, of which there is no answer without one; none where that cannot be told."""
+
+    def roots(self, index: TripleIndex) -> Iterable[Term] | None:
+        """Everything there may be an answer about; None when that cannot be told."""
+        if not self.demanded:
+            return None
+        found: dict[Term, None] = {}
+        for pattern in self.demanded:
+            assert pattern.predicate is not None
+            if isinstance(pattern.object, NamedNode):
+                found.update(dict.fromkeys(index.holders(pattern.predicate, pattern.object)))
+            else:
+                found.update(index.users(pattern.predicate))  # type: ignore[arg-type]
+        return found
 
     def gather(self, index: TripleIndex, roots: Iterable[Term]) -> dict[Row, None]:
         """Every triple that the answers for these roots can depend on."""
@@ -123,7 +138,18 @@ def footprint_of(patterns: Patterns, root: str) -> Footprint | None:
     mapper = _Mapper()
     if not mapper.take(patterns.where, {root: ()}, {}):
         return None
-    return Footprint(root, tuple(mapper.edges), tuple(dict.fromkeys(mapper.reads)))
+    return Footprint(root, tuple(mapper.edges), tuple(dict.fromkeys(mapper.reads)), _demanded(patterns.where, root))
+
+
+def _demanded(group: Group, root: str) -> tuple[Pattern, ...]:
+    for pattern in group.patterns:
+        if pattern.subject == root and pattern.predicate is not None and not pattern.closure:
+            return (pattern,)
+    for groups in group.alternatives:
+        found = [_demanded(each, root) for each in groups]
+        if all(found):
+            return tuple(pattern for each in found for pattern in each)
+    return ()
 
 
 class _Mapper:

@@ -44,7 +44,26 @@ class TripleIndex:
         self._own_predicates: set[NamedNode] = set()
         self._own_subjects: set[Resource] = set()
         self._own_values: set[tuple[NamedNode, Term]] = set()
-        self.extend(rows)
+        self._fill(dict.fromkeys(rows))
+
+    def _fill(self, rows: dict[Row, None]) -> None:
+        """Begin with these triples, each once."""
+        self._rows = rows
+        subjects, users = self._subjects, self._users
+        for subject, predicate, value in rows:
+            properties = subjects.get(subject)
+            if properties is None:
+                subjects[subject] = {predicate: [value]}
+            elif predicate in properties:
+                properties[predicate].append(value)
+                continue
+            else:
+                properties[predicate] = [value]
+            held_by = users.get(predicate)
+            if held_by is None:
+                users[predicate] = {subject: None}
+            else:
+                held_by[subject] = None
 
     def copy(self) -> TripleIndex:
         """An index with the same triples, whose changes do not change this one. What stays the same is shared."""
@@ -158,7 +177,7 @@ class TripleIndex:
         found = self.properties(subject).get(predicate)
         return found[0] if found else None
 
-    def users(self, predicate: NamedNode) -> Iterable[Resource]:
+    def users(self, predicate: NamedNode) -> Mapping[Resource, None]:
         """The subjects that have this property, once each. Not to be changed."""
         return self._users.get(predicate, _NOBODY)
 

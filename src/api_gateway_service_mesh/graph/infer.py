@@ -210,7 +210,7 @@ def run_rules(
 def close(index: TripleIndex, rows: Iterable[Row], tbox: Tbox, because: Premises) -> list[Row]:
     """Add to `index` all that follows from `rows` by the axioms, and return it; premises go to `because`."""
     added: list[Row] = []
-    todo: deque[Row] = deque(row for row in rows if _implies(row, tbox))
+    todo = _beginnings(rows, tbox)
     while todo:
         row = todo.popleft()
         for derived, premises in _consequences(row, index, tbox):
@@ -221,6 +221,26 @@ def close(index: TripleIndex, rows: Iterable[Row], tbox: Tbox, because: Premises
                 if _implies(derived, tbox):
                     todo.append(derived)
     return added
+
+
+def _beginnings(rows: Iterable[Row], tbox: Tbox) -> deque[Row]:
+    """The triples from which anything follows by the axioms; each predicate and each class is looked up once."""
+    found: deque[Row] = deque()
+    implies: dict[NamedNode, bool] = {}
+    classes: dict[Term, bool] | None = None
+    for row in rows:
+        known = implies.get(row[1])
+        if known is None:
+            known = implies[row[1]] = tbox.active(row[1]) or row[1] == RDF_TYPE
+            if row[1] == RDF_TYPE and not tbox.active(row[1]):
+                classes = {}
+        if known and classes is not None and row[1] == RDF_TYPE:
+            known = classes.get(row[2])
+            if known is None:
+                known = classes[row[2]] = _implies(row, tbox)
+        if known:
+            found.append(row)
+    return found
 
 
 def _implies(row: Row, tbox: Tbox) -> bool:

@@ -16,7 +16,7 @@ from pyoxigraph import NamedNode
 from .tbox import SUB_CLASS
 from .terms import RDF_TYPE
 
-__all__ = ["Group", "Pattern", "Patterns", "read_patterns"]
+__all__ = ["Group", "Pattern", "Patterns", "Reader", "Strange", "read_patterns"]
 
 _TOKEN = re.compile(
     r"(?P<skip>\s+|#[^\n]*)"
@@ -76,19 +76,21 @@ class Patterns:
     grouped: tuple[str, ...] | None
 
 
-class _Strange(Exception):
+class Strange(Exception):
     """The query has something that is not followed here."""
 
 
 def read_patterns(query: str) -> Patterns | None:
     """The patterns of a SELECT or CONSTRUCT query; None when it is not understood."""
     try:
-        return _Reader(query).read()
-    except (_Strange, IndexError, ValueError):
+        return Reader(query).read()
+    except (Strange, IndexError, ValueError):
         return None
 
 
-class _Reader:
+class Reader:
+    """Goes through the tokens of one query."""
+
     def __init__(self, query: str) -> None:
         self.tokens: list[Token] = []
         for found in _TOKEN.finditer(query):
@@ -100,16 +102,18 @@ class _Reader:
         self.hidden = 0
 
     def read(self) -> Patterns:
+        """All of it.
+
+        Raises:
+            Strange, IndexError, ValueError: it is not understood.
+        """
         words = [text.upper() for kind, text in self.tokens if kind == "word"]
         if (
             any(word in _STRANGE or word in _FICKLE for word in words)
             or words.count("SELECT") + words.count("CONSTRUCT") != 1
         ):
-            raise _Strange
-        while self.word() == "PREFIX":
-            self.at += 1
-            name, iri = self.next()[1], self.next()[1]
-            self.prefixes[name.rstrip(":")] = iri[1:-1]
+            raise Strange
+        self.prologue()
         if self.word() == "CONSTRUCT":
             self.skip_to("}")
         else:
@@ -128,8 +132,15 @@ class _Reader:
                 elif len(names) == len(tail) - number - 1:
                     order = names
         if any(word in _AGGREGATES for word in words) and grouped is None:
-            raise _Strange
+            raise Strange
         return Patterns(where, order or (), grouped)
+
+    def prologue(self) -> None:
+        """The prefixes."""
+        while self.word() == "PREFIX":
+            self.at += 1
+            name, iri = self.next()[1], self.next()[1]
+            self.prefixes[name.rstrip(":")] = iri[1:-1]
 
     # -- tokens
 
@@ -143,7 +154,7 @@ class _Reader:
 
     def expect(self, text: str) -> None:
         if self.next()[1] != text:
-            raise _Strange
+            raise Strange
 
     def skip_to(self, text: str, *, before: bool = False) -> None:
         while self.tokens[self.at][1] != text:
@@ -169,7 +180,7 @@ class _Reader:
             elif word == "VALUES":
                 self.at += 1
                 if self.next()[0] != "var":
-                    raise _Strange
+                    raise Strange
                 self.skip_to("}")
             elif word == "OPTIONAL":
                 self.at += 1
@@ -179,7 +190,7 @@ class _Reader:
                 self.at += 1
                 self.expression(made)
             elif word == "SELECT":
-                raise _Strange
+                raise Strange
             else:
                 self.triples(made)
 
@@ -208,12 +219,12 @@ class _Reader:
                 if not depth:
                     return
             elif not depth and kind not in ("word", "iri", "name"):
-                raise _Strange
+                raise Strange
 
     def triples(self, made: Group) -> None:
         subject = self.term()
         if subject is None:
-            raise _Strange
+            raise Strange
         while True:
             path = self.path()
             while True:
@@ -253,7 +264,7 @@ class _Reader:
             closure = self.word() in ("+", "*")
             if closure:
                 if predicate != SUB_CLASS:
-                    raise _Strange
+                    raise Strange
                 self.at += 1
             steps.append((predicate, closure))
             if self.word() != "/":
@@ -272,16 +283,16 @@ class _Reader:
             elif self.word() == "^^":
                 self.at += 2
             return None
-        raise _Strange
+        raise Strange
 
     def iri(self, kind: str, text: str) -> NamedNode:
         if kind == "iri":
             return NamedNode(text[1:-1])
         if kind != "name":
-            raise _Strange
+            raise Strange
         prefix, _, local = text.partition(":")
         if prefix not in self.prefixes:
-            raise _Strange
+            raise Strange
         return NamedNode(self.prefixes[prefix] + local)
 
 

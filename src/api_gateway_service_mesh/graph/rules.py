@@ -37,9 +37,11 @@ _TEMPLATE = re.compile(r"^ *\?policy agw:inheritedBy (\?kind|agw:(\w+)) \.\n", r
 @dataclass(frozen=True)
 class Sources:
     """What there is to be handed down: for each sort of place (``class``, ``host``, ``gateway``) the policies that any
-    place of the sort states or declines. A sort that has no places is missing."""
+    place of the sort states or declines. A sort that has no places is missing. ``used`` are all properties that
+    anything has."""
 
     spoken_of: dict[str, frozenset[NamedNode]]
+    used: frozenset[NamedNode]
 
     @classmethod
     def of(cls, index: TripleIndex, tbox: Tbox) -> Sources:
@@ -58,7 +60,7 @@ class Sources:
                 predicates.update(v for v in properties.get(WITHOUT, ()) if type(v) is NamedNode)
             if held:
                 found[sort] = frozenset(predicates)
-        return cls(found)
+        return cls(found, frozenset(index.predicates()))
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,10 @@ class Rule:
         return next((sort for sort in ("class", "host", "gateway") if f"?{sort} " in self.query), None)
 
     def can_fire(self, sources: Sources) -> bool:
-        """False when there is nothing of what the rule hands down."""
+        """False when there is nothing of what the rule hands down, or nothing that it begins with."""
         if self._sort is None:
-            return True
+            begins = self.footprint.demanded if self.footprint is not None else ()
+            return not begins or any(pattern.predicate in sources.used for pattern in begins)
         spoken_of = sources.spoken_of.get(self._sort)
         return spoken_of is not None and (self.policy is None or self.policy in spoken_of)
 

@@ -14,6 +14,7 @@ from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Store
 
 from api_gateway_service_mesh import resources
 
+from .bulk import Bulk
 from .checks import Checks
 from .constraints import component
 from .index import TripleIndex
@@ -105,7 +106,7 @@ class Run:
                 for below in sorted(self.classes(value), key=str):
                     found.update(dict.fromkeys(self.index.instances(below)))  # type: ignore[arg-type]
             elif kind == "targetSubjectsOf":
-                found.update(dict.fromkeys(self.index.users(value)))  # type: ignore[arg-type]
+                found.update(self.index.users(value))  # type: ignore[arg-type]
             else:
                 found.update(dict.fromkeys(self.index.inverse(value)))  # type: ignore[arg-type]
         return found
@@ -176,21 +177,19 @@ def shape_results(run: Run, shapes: ShapesGraph) -> Results:
     for number, shape in enumerate(shapes.targeted):
         for place in range(len(shape.targets)):
             groups.setdefault(tuple(shape.targets[: place + 1]), []).append((number, shape))
+    bulk = Bulk(run)
     for (*earlier, target), group in groups.items():
-        nodes: Iterable[Term] = run.target_nodes(target)
-        seen = [run.target_nodes(other) for other in earlier]
-        if seen:
-            nodes = [node for node in nodes if not any(node in other for other in seen)]
-        if not nodes:
+        nodes = run.target_nodes(target)
+        every = frozenset(nodes).difference(*(run.target_nodes(other) for other in earlier))
+        if not every:
             continue
-        passes = run.checks.all_of(shape for _, shape in group)
-        for focus in nodes:
-            if passes(focus):
-                continue
-            for number, shape in group:
-                results = run.results(shape, focus)
-                if results:
-                    found[number, focus] = tuple(results)
+        verdicts = bulk.of_targets([shape for _, shape in group], every)
+        for (number, shape), suspects in zip(group, verdicts, strict=True):
+            for focus in nodes if suspects else ():
+                if focus in suspects:
+                    results = run.results(shape, focus)
+                    if results:
+                        found[number, focus] = tuple(results)
     return found
 
 

@@ -93,10 +93,22 @@ class SparqlConstraint:
         sorted_rows = run.sparql_rows.get(self.node)
         if sorted_rows is None:
             sorted_rows = run.sparql_rows[self.node] = {}
-            for this, row in self._run(run, None):
+            for this, row in self._every_row(run):
                 if this is not None:
                     sorted_rows.setdefault(this, []).append(row)
         return sorted_rows.get(focus, [])
+
+    def _every_row(self, run: Run) -> list[tuple[Term | None, SparqlRow]]:
+        """The violations of all nodes, found among what the query can look at, where that can be told."""
+        roots = self.footprint.roots(run.index) if self.footprint is not None else None
+        if self.footprint is None or roots is None:
+            return self._run(run, None)
+        rows = self.footprint.gather(run.index, roots)
+        if not rows:
+            return []
+        store = Store()
+        store.extend(Quad(*row, CONFIG_GRAPH) for row in rows)
+        return self._run(run, None, store)
 
     def _run(
         self, run: Run, bound: dict[Variable, Term] | None, store: Store | None = None

@@ -71,7 +71,14 @@ class Tbox:
 
     def with_rows(self, rows: Iterable[Row]) -> Tbox:
         """This and the axioms among `rows`; itself when there are none."""
-        added = [row for row in rows if is_axiom(row)]
+        axiomatic: dict[NamedNode, bool] = {}
+        added = []
+        for row in rows:  # a predicate is looked at once: few are of the kind
+            known = axiomatic.get(row[1])
+            if known is None:
+                known = axiomatic[row[1]] = row[1] in AXIOMS or row[1] == RDF_TYPE
+            if known and is_axiom(row):
+                added.append(row)
         return Tbox((*self._axioms, *added)) if added else self
 
     def above(self, term: NamedNode) -> dict[NamedNode, Path]:

@@ -14,6 +14,7 @@ from .closed import unknown_terms
 from .excerpt import Excerpts
 from .findings import finding_of
 from .folding import fold
+from .index import TripleIndex
 from .infer import InferredGraph
 from .shacl import Results, Run, in_order, shape_results, shipped_shapes
 from .shapes import ShapesGraph
@@ -38,6 +39,11 @@ class ValidatedGraph:
     def data(self) -> Store:
         """See `InferredGraph.data`."""
         return self.inferred.data
+
+    @property
+    def index(self) -> TripleIndex:
+        """See `InferredGraph`."""
+        return self.inferred.index
 
     @cached_property
     def store(self) -> Store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import starmap
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def project(graph: ValidatedGraph | InferredGraph, queries: Path | None = None) 
     Raises:
         ConfigError: a query is missing, is not SPARQL, or projects other variables than its row has.
     """
-    return _projected(questions(queries), lambda stem, question, row_type: _answer(graph.data, question, row_type))
+    return _projected(questions(queries), lambda stem, question, row_type: _answer_all(graph, question, row_type))
 
 
 def reproject(
@@ -85,11 +86,11 @@ def reproject(
         plan = _plan(question.text, next(iter(row_type.__dataclass_fields__)))
         if plan is None or previously.get(stem) != question:
             wholly.append(stem)
-            return _answer(graph.data, question, row_type)
+            return _answer_all(graph, question, row_type)
         roots = dict.fromkeys(root for _, root in affected(graph.index, plan.reads, change.rows))
         if None in roots:
             wholly.append(stem)
-            return _answer(graph.data, question, row_type)
+            return _answer_all(graph, question, row_type)
         before: tuple[Any, ...] = getattr(previous, stem)
         if not roots:
             return before
@@ -150,6 +151,29 @@ def _projected(
     return replace(ProjectedRows(), **found)
 
 
+def _answer_all(
+    graph: ValidatedGraph | InferredGraph, question: Question, row_type: type[Any]
+) -> tuple[Any, ...] | Finding:
+    """All rows of one query about everything. Plain queries are answered from the index, others from a store of what
+    they can look at, where their text tells that; only what is left needs a store of all there is."""
+    from api_gateway_service_mesh.graph.columns import answers
+    from api_gateway_service_mesh.graph.select import read_select
+
+    wanted = tuple(row_type.__dataclass_fields__)
+    plain = read_select(question.text)
+    if plain is not None and set(plain.columns) == set(wanted):
+        rows = answers(plain, graph.index, wanted)
+        if rows is not None:
+            return tuple(starmap(row_type, _settled(rows, question.text, wanted)))
+    plan = _plan(question.text, wanted[0])
+    roots = plan.footprint.roots(graph.index) if plan is not None else None
+    if plan is None or roots is None:
+        return _answer(graph.data, question, row_type)
+    store = Store()
+    store.extend(Quad(*row, _CONFIG) for row in plan.footprint.gather(graph.index, roots))
+    return _answer(store, question, row_type)
+
+
 def _answer(store: Store, question: Question, row_type: type[Any]) -> tuple[Any, ...] | Finding:
     """All rows of one query, or what is wrong with it."""
     place, text = question.place, question.text
@@ -171,7 +195,7 @@ def _answer(store: Store, question: Question, row_type: type[Any]) -> tuple[Any,
     return tuple(row_type(*values) for values in _settled(answers, text, wanted))
 
 
-def _settled(answers: list[list[Any]], text: str, columns: tuple[str, ...]) -> list[list[Any]]:
+def _settled(answers: list[Any], text: str, columns: tuple[str, ...]) -> list[Any]:
     """Rows of one thing in an order that depends on nothing but them: SPARQL puts ``5`` and ``"x"`` in either order."""
     order = _order(text)
     if order[:1] != columns[:1]:
