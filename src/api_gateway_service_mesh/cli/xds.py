@@ -27,7 +27,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--certificate", type=_FILE, help="PEM certificate of that port.")
 @click.option("--key", type=_FILE, help="PEM key of that port.")
 @click.option("--trust", type=_FILE, help="PEM authority whose certificates Envoys must show.")
-@click.option("--bootstrap", metavar="NODE", help="Print what the Envoy of this name is started with, and end.")
+@click.option(
+    "--bootstrap", metavar="NODE", help="Print what the Envoy of this name (sidecar/SERVICE) is started with, and end."
+)
+@click.option(
+    "--envoy-admin",
+    default="127.0.0.1:9902",
+    show_default=True,
+    help="With --bootstrap: Envoy's own admin side, host:port, a socket's path, or none.",
+)
 @click.option("--whole", is_flag=True, help="With --bootstrap: state of the world, not only what changes.")
 @click.option("--allow-loss", is_flag=True, help="Leave out what Envoy cannot say.")
 @click.option("--admin-host", default="127.0.0.1", show_default=True, help="Address of the admin port.")
@@ -46,6 +54,7 @@ def command(
     key: Path | None,
     trust: Path | None,
     bootstrap: str | None,
+    envoy_admin: str,
     whole: bool,
     allow_loss: bool,
     admin_host: str,
@@ -56,11 +65,14 @@ def command(
 ) -> int:
     """Configure a fleet of Envoys from a graph, over gRPC (xDS); each good edit is on all of them at once.
 
-    Start each of them with what --bootstrap prints. Off loopback the port speaks mutual TLS, and nothing else; where
-    Envoys do not prove who they are, they are told the names of keys' files, and no key.
+    Start each of them with what --bootstrap prints: a gateway by any name, the sidecar of a service as sidecar/NAME
+    (and /INSTANCE, of several). Off loopback the port speaks mutual TLS, and nothing else; a sidecar must show the
+    certificate of its service there, and is told no keys but that service's. Where Envoys do not prove who they are,
+    they are told the names of keys' files, and no key.
     """
     if bootstrap is not None:
-        click.echo(json.dumps(_bootstrap(bootstrap, host, port, trust, delta=not whole), indent=1))
+        admin = None if envoy_admin == "none" else envoy_admin
+        click.echo(json.dumps(_bootstrap(bootstrap, host, port, trust, admin, delta=not whole), indent=1))
         return 0
     if not files and store is None:
         raise click.UsageError("name the files to serve, or say --store")
@@ -96,13 +108,13 @@ def command(
     return asyncio.run(serve(options))
 
 
-def _bootstrap(node: str, host: str, port: int, trust: Path | None, *, delta: bool) -> object:
+def _bootstrap(node: str, host: str, port: int, trust: Path | None, admin: str | None, *, delta: bool) -> object:
     from ..manifests.envoy import ControlPlane, dynamic_bootstrap
 
     plane = ControlPlane(host, port)
     if trust is not None:
         plane = ControlPlane(host, port, trust, Path("envoy.pem"), Path("envoy-key.pem"))
-    return dynamic_bootstrap(plane, node=node, admin="127.0.0.1:9902", delta=delta)
+    return dynamic_bootstrap(plane, node=node, admin=admin, delta=delta)
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["FileFacts", "certificate_users", "used_certificates", "watched_files
 
 
 def used_certificates(mesh: Mesh) -> tuple[Certificate, ...]:
-    """Every certificate that a listener or a service of `mesh` uses, once."""
+    """Every certificate that a listener, a service or its sidecar uses in `mesh`, once."""
     return tuple(certificate for certificate, _ in _uses(mesh).values())
 
 
@@ -50,6 +50,11 @@ def _uses(mesh: Mesh) -> dict[str, tuple[Certificate, list[str]]]:
         (upstream.tls.certificate, upstream.iri)
         for upstream in mesh.upstreams
         if upstream.tls is not None and upstream.tls.certificate is not None
+    ]
+    pairs += [
+        (upstream.sidecar.certificate, upstream.iri)
+        for upstream in mesh.upstreams
+        if upstream.sidecar is not None and upstream.sidecar.certificate is not None
     ]
     for certificate, user in pairs:
         known = found.get(certificate.iri)

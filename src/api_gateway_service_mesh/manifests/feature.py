@@ -12,7 +12,12 @@ from api_gateway_service_mesh.vocabulary import AGW
 __all__ = ["CLASSES", "FEATURES", "IDENTITY", "STRUCTURE"]
 
 #: Fields that only hold others.
-STRUCTURE: Final = frozenset({"Route.match", "RouteMatch.path", "Listener.limits", "Upstream.tls", "Upstream.pool"})
+STRUCTURE: Final = frozenset(
+    {
+        "Route.match", "RouteMatch.path", "Listener.limits", "Upstream.tls", "Upstream.pool", "UpstreamTls.peers",
+        "MutualTls.peers",
+    }
+)  # fmt: skip
 
 #: Class of the model → class of the ontology, where a term is used with several.
 CLASSES: Final = {
@@ -24,6 +29,8 @@ CLASSES: Final = {
     "Upstream": AGW.BackendService,
     "UpstreamTls": AGW.BackendService,
     "Endpoint": AGW.ServiceInstance,
+    "ServiceMesh": AGW.ServiceMesh,
+    "Sidecar": AGW.Sidecar,
     "Redirect": AGW.Redirect,
     "Rewrite": AGW.Rewrite,
 }
@@ -40,6 +47,7 @@ IDENTITY: Final = frozenset(
         "RateLimit.quota",  # its period and algorithm say it
         "ApiKey.owner",
         "ConnectionCap.exempt",  # the trusted proxies
+        "Sidecar.mode",  # the service's own says it
         "Upstream.in_mesh",  # said by how it is spoken to
         "HealthCheck.jitter",
         "RequestKey.kind",  # said with the limit, split or balancer that it is a key of
@@ -82,6 +90,19 @@ FEATURES: Final[dict[str, str]] = {
     "Certificate.private_key_ref": AGW.privateKeyRef,
     "Certificate.trust_bundle_file": AGW.trustBundleFile,
     "Certificate.rotation_seconds": AGW.rotationPeriod,
+    "Certificate.authority": AGW.issuedBy,
+    "Certificate.names": AGW.certificateName,
+    "Certificate.lifetime_seconds": AGW.certificateLifetime,
+    "Certificate.crl_file": AGW.crlFile,
+    "CertificateAuthority.folder": AGW.issuerFolder,
+    "CertificateAuthority.kind": AGW.issuerKind,
+    "CertificateAuthority.directory_url": AGW.directoryUrl,
+    "CertificateAuthority.contacts": AGW.accountContact,
+    "CertificateAuthority.terms_agreed": AGW.termsOfServiceAgreed,
+    "CertificateAuthority.server_trust_file": AGW.acmeTrustBundleFile,
+    "CertificateAuthority.account_key_id": AGW.accountKeyId,
+    "CertificateAuthority.account_mac_key_ref": AGW.accountMacKeyRef,
+    "CertificateAuthority.workload_api": AGW.workloadApiSocket,
     "OverloadGuard.loop_lag_seconds": AGW.maximumLoopLag,
     "OverloadGuard.memory_share": AGW.maximumMemoryShare,
     "OverloadGuard.active_requests": AGW.maximumActiveRequests,
@@ -328,6 +349,17 @@ FEATURES: Final[dict[str, str]] = {
     "Upstream.startup": AGW.StartupProbe,
     "Upstream.outlier": AGW.hasOutlierDetection,
     "Upstream.discovery": AGW.hasServiceDiscovery,
+    "Upstream.sidecar": AGW.hasSidecar,
+    "Sidecar.application_port": AGW.applicationPort,
+    "Sidecar.port": AGW.sidecarPort,
+    "Sidecar.bind_address": AGW.bindAddress,
+    "Sidecar.certificate": AGW.hasCertificate,
+    "Sidecar.spiffe_id": AGW.spiffeId,
+    "Sidecar.authorization": AGW.hasAuthorization,
+    "Sidecar.calls": AGW.callsService,
+    "PeerNames.spiffe_ids": AGW.peerSpiffeId,
+    "PeerNames.trust_domains": AGW.peerTrustDomain,
+    "PeerNames.names": AGW.peerAltName,
     "UpstreamTls.certificate": AGW.hasCertificate,
     "UpstreamTls.server_name": AGW.serverName,
     "Endpoint.host": AGW.address,

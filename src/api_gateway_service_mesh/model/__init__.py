@@ -52,6 +52,7 @@ from .retry import Retry, RetryCondition
 from .rewrite import Rewrite
 from .route import Route
 from .security_headers import SecurityHeaders
+from .sidecar import Sidecar
 from .split import SplitTarget
 from .timeout import DeadlineTrust, Timeout
 from .tracing import Propagation, TraceFormat, Tracing
@@ -149,6 +150,7 @@ __all__ = [
     "SameSite",
     "SecurityHeaders",
     "ServiceMesh",
+    "Sidecar",
     "SplitTarget",
     "StickyCookie",
     "TimeWindow",

@@ -11,6 +11,7 @@ from .endpoint import Endpoint
 from .health import HealthCheck, Purpose
 from .mtls import ANYBODY, MtlsMode, PeerNames
 from .outlier import OutlierDetection
+from .sidecar import Sidecar
 
 __all__ = ["ConnectionPool", "HttpProtocol", "Upstream", "UpstreamTls"]
 
@@ -63,11 +64,11 @@ class UpstreamTls:
 class Upstream:
     """One backend service.
 
-    ``mtls_mode`` is the service's ``agw:hasMutualTLS``. ``in_mesh``: a sidecar next to agw carries the mTLS, so agw
-    speaks plain HTTP to it. STRICT without a certificate and outside a mesh cannot be honoured: such an upstream
-    is refused at request time (503), never spoken to in plain text; `plaintext_forbidden` says so. ``health`` decides
+    ``mtls_mode`` is the service's ``agw:hasMutualTLS``. ``in_mesh``: a mesh's sidecar next to agw carries the mTLS, so
+    agw speaks plain HTTP to it. STRICT without a certificate and outside a mesh cannot be honoured: such an upstream is
+    refused at request time (503), never spoken to in plain text; `plaintext_forbidden` says so. ``health`` decides
     about traffic (readiness); ``liveness`` and ``startup`` are the probes that speak of processes. ``discovery``: what
-    it tells takes the place of ``endpoints`` while it tells of any.
+    it tells takes the place of ``endpoints`` while it tells of any. ``sidecar``: the proxy beside it.
     """
 
     iri: str
@@ -83,6 +84,7 @@ class Upstream:
     outlier: OutlierDetection | None = None
     protocol: HttpProtocol = HttpProtocol.HTTP1
     discovery: Discovery | None = None
+    sidecar: Sidecar | None = None
 
     @property
     def checks(self) -> dict[Purpose, HealthCheck]:

@@ -17,7 +17,7 @@ from .api_key import api_keys
 from .audit import audit_logs
 from .authentication import authentications, demanded, refuse_unvouched_keys
 from .authority import authorities, challenge_route, with_authority
-from .authorization import authorized
+from .authorization import AuthorizationRow, authorized, policies_of
 from .balancer import balancers
 from .breaker import breakers
 from .canary import canaries
@@ -48,6 +48,7 @@ from .redis import redis_stores, refuse_without_client
 from .retry import retries
 from .route import Parts, routes, warn_without_target
 from .rows import ProjectedRows
+from .sidecar import sidecars
 from .split import split_choices, splits
 from .subset import instance_labels, subsets, with_subset
 from .timeout import timeouts
@@ -98,6 +99,10 @@ def assemble(
     keys = with_authority(certificates(rows.certificate, reading), rows.issued, issuers, reading)
     peers = peer_names(rows.peer)
     settings = mtls_settings(rows.mtls, keys, peers, reading)
+    chosen, shared = choose_gateway(rows.gateway, gateway, reading)
+    around = _service_mesh(chosen, service_meshes(rows.service_mesh, settings, reading), reading)
+    asked = (AuthorizationRow(row.sidecar, row.policy, row.enforcement) for row in rows.sidecar_authorization)
+    admitting = policies_of(asked, rows, reading) if rows.sidecar_authorization else {}
     services = upstreams(
         rows.upstream,
         endpoints(rows.endpoint, instance_labels(rows.instance_label), reading),
@@ -106,6 +111,8 @@ def assemble(
         connection_pools(rows.connection_pool, reading),
         outlier_detections(rows.outlier, reading),
         discoveries(rows.discovery, rows.discovery_tag, registries(rows.discovery_registry, reading), reading),
+        sidecars(rows.sidecar, rows.sidecar_call, keys, admitting, around, reading),
+        around,
         reading,
     )
     stores = redis_stores(rows.redis, reading)
@@ -127,7 +134,6 @@ def assemble(
         tracings=traced,
     )
     every_route = routes(rows.route, rows.route_hostname, rows.route_method, parts, reading)
-    chosen, shared = choose_gateway(rows.gateway, gateway, reading)
     selected = subsets(rows.subset)
     served = tuple(
         with_subset(route, selected, services, reading) for route in _served(every_route, rows, chosen, shared, reading)
@@ -144,7 +150,6 @@ def assemble(
     shared_stores = {limit.store.iri: None for route in served for limit in route.rate_limits if limit.store}
     refuse_without_client(shared_stores, reading)
     used = _used(served, services) if shared else services
-    meshes = service_meshes(rows.service_mesh, settings, reading)
     ports = listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ())
     served = tuple(sorted((*served, *challenge_route(ports, used.values())), key=attrgetter("iri")))
     trusted = trusted_proxies(rows.trusted_proxy, reading).get(chosen.gateway, ())
@@ -156,7 +161,7 @@ def assemble(
         upstreams=tuple(used[iri] for iri in sorted(used)),
         listeners=capped(asking(ports, served, reading), caps),
         trusted_proxies=trusted,
-        service_mesh=_service_mesh(chosen, meshes, reading),
+        service_mesh=around,
         zone=chosen.zone,
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
         overload=overload_guards(rows.overload, reading).get(chosen.gateway),
@@ -204,8 +209,9 @@ def _authenticated(
 
 
 def _used(served: tuple[Route, ...], services: dict[str, Upstream]) -> dict[str, Upstream]:
+    """What the routes send to; and what has a sidecar of agw's own, since others' sidecars send to it."""
     named = {upstream for route in served for upstream in route.reached}
-    return {iri: service for iri, service in services.items() if iri in named}
+    return {iri: one for iri, one in services.items() if iri in named or one.sidecar is not None}
 
 
 def _service_mesh(chosen: GatewayRow, meshes: dict[str, ServiceMesh], reading: Reading) -> ServiceMesh | None:

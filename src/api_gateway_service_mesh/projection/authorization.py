@@ -34,6 +34,7 @@ __all__ = [
     "AuthorizationWindowRow",
     "RouteScopeRow",
     "authorized",
+    "policies_of",
 ]
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -95,7 +96,7 @@ def authorized(
     scopes: dict[str, list[str]] = defaultdict(list)
     for scope in rows.route_scope:
         scopes[scope.route].append(scope.scope)
-    stated = _stated(rows, reading)
+    stated = policies_of(rows.authorization, rows, reading)
     if not stated and not scopes and default is RuleAction.ALLOW:
         return served
     found = []
@@ -108,12 +109,14 @@ def authorized(
     return tuple(found)
 
 
-def _stated(rows: ProjectedRows, reading: Reading) -> dict[str, tuple[AuthorizationPolicy, ...]]:
-    """The policies of each route, by its IRI."""
+def policies_of(
+    stated: Iterable[AuthorizationRow], rows: ProjectedRows, reading: Reading
+) -> dict[str, tuple[AuthorizationPolicy, ...]]:
+    """The policies that are `stated`, by the IRI of the route (or sidecar) that states them."""
     rules = _rules(rows, reading)
     made: dict[str, AuthorizationPolicy] = {}
     found: dict[str, list[AuthorizationPolicy]] = defaultdict(list)
-    for row in rows.authorization:
+    for row in stated:
         if row.policy not in made:
             enforcement = reading.choice(row.policy, AGW.enforcement, row.enforcement, Enforcement, Enforcement.ENFORCE)
             made[row.policy] = AuthorizationPolicy(row.policy, rules.get(row.policy, ()), enforcement)

@@ -280,7 +280,7 @@ def _partial(
     upstreams = spliced(mesh.upstreams, _iri, (*again, *(one.iri for one in fresh)), fresh)
     if shared:
         used = {name for route in routes for name in route.reached}
-        upstreams = tuple(upstream for upstream in upstreams if upstream.iri in used)
+        upstreams = tuple(one for one in upstreams if one.iri in used or one.sidecar is not None)
     merged = replace(made.mesh, routes=routes, upstreams=upstreams)
     return Assembly(merged, tuple(dict.fromkeys((*previous.findings, *made.findings))), links)
 

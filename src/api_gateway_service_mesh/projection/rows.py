@@ -60,6 +60,7 @@ from .retry import RetryConditionRow, RetryRow, RetryStatusRow
 from .rewrite import RewriteRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
 from .security_headers import SecurityHeadersFieldRow, SecurityHeadersRow
+from .sidecar import SidecarAuthorizationRow, SidecarCallRow, SidecarRow
 from .split import SplitChoiceRow, SplitRow
 from .subset import InstanceLabelRow, SubsetRow
 from .timeout import TimeoutRow
@@ -136,6 +137,9 @@ class ProjectedRows:
     rewrite: tuple[RewriteRow, ...] = ()
     mirror: tuple[MirrorRow, ...] = ()
     upstream: tuple[UpstreamRow, ...] = ()
+    sidecar: tuple[SidecarRow, ...] = ()
+    sidecar_call: tuple[SidecarCallRow, ...] = ()
+    sidecar_authorization: tuple[SidecarAuthorizationRow, ...] = ()
     connection_pool: tuple[ConnectionPoolRow, ...] = ()
     endpoint: tuple[EndpointRow, ...] = ()
     discovery: tuple[DiscoveryRow, ...] = ()

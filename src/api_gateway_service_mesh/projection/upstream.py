@@ -16,6 +16,8 @@ from api_gateway_service_mesh.model import (
     OutlierDetection,
     PeerNames,
     Purpose,
+    ServiceMesh,
+    Sidecar,
     Upstream,
     UpstreamTls,
 )
@@ -23,6 +25,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .endpoint import endpoint_at
 from .reading import Reading, name_of
+from .sidecar import asked_by, refuse_clashes
 
 __all__ = ["ConnectionPoolRow", "UpstreamRow", "connection_pools", "upstreams"]
 
@@ -94,19 +97,27 @@ def upstreams(
     pools: Mapping[str, ConnectionPool],
     detections: Mapping[str, OutlierDetection],
     lookups: Mapping[str, Discovery],
+    beside: Mapping[str, Sidecar],
+    mesh: ServiceMesh | None,
     reading: Reading,
 ) -> dict[str, Upstream]:
-    """Services by IRI. Instances come before the service's own address."""
+    """Services by IRI. Instances come before the service's own address. `beside`: sidecars by service; `mesh`: the
+    gateway's."""
     found: dict[str, Upstream] = {}
     for row in rows:
         if row.upstream in found:
             continue
         iri = row.upstream
         mtls = reading.known(iri, AGW.hasMutualTLS, row.mtls, settings, "agw:MutualTLS")
+        sidecar = beside.get(iri)
+        if sidecar is not None:
+            sidecar, mtls = asked_by(sidecar, mtls, mesh, reading)
         endpoints = instances.get(iri, ())
         if not endpoints and row.address is not None:
             own = endpoint_at(iri, row.address, reading)
             endpoints = (own,) if own else ()
+        if sidecar is not None:
+            refuse_clashes(sidecar, endpoints, reading)
         tls = _tls(row, mtls, endpoints)
         if tls is not None and tls.certificate is not None:
             endpoints = tuple(replace(endpoint, tls=True) for endpoint in endpoints)
@@ -118,7 +129,7 @@ def upstreams(
             endpoints,
             tls,
             mtls.mode if mtls else None,
-            reading.boolean(iri, AGW.hasServiceMesh, row.in_mesh),
+            reading.boolean(iri, AGW.hasServiceMesh, row.in_mesh) and sidecar is None,
             asked.get(Purpose.READINESS),
             pool or ConnectionPool(),
             asked.get(Purpose.LIVENESS),
@@ -126,6 +137,7 @@ def upstreams(
             reading.known(iri, AGW.hasOutlierDetection, row.outlier, detections, "agw:OutlierDetection"),
             reading.choice(iri, AGW.upstreamProtocol, row.protocol, HttpProtocol, HttpProtocol.HTTP1),
             reading.known(iri, AGW.hasServiceDiscovery, row.discovery, lookups, "agw:ServiceDiscovery"),
+            sidecar,
         )
         if upstream.plaintext_forbidden:
             reading.warn(

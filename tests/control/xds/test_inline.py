@@ -41,3 +41,19 @@ def test_a_packed_secret_shows_only_its_version(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_bytes(b"very secret")
     made = packed(SECRETS, inlined(secret({"filename": str(tmp_path / "key.pem")})).secrets["s"])
     assert "secret" not in repr(made).replace("Secret", "")
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_of_a_file_that_holds_both_the_chain_is_told_without_the_key(keys: bool, tmp_path: Path) -> None:
+    both = tmp_path / "both.pem"
+    chain = b"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n"
+    both.write_bytes(chain + b"-----BEGIN PRIVATE KEY-----\nBB\n-----END PRIVATE KEY-----\n" + chain)
+    named = {"filename": str(both)}
+    pair = {"certificate_chain": named, "private_key": named}
+    made = inlined(Resources(secrets={"s": {"name": "s", "tls_certificate": pair}}), keys=keys)
+    told = made.secrets["s"]["tls_certificate"]
+    assert base64.b64decode(told["certificate_chain"]["inline_bytes"]) == chain + chain
+    if keys:
+        assert base64.b64decode(told["private_key"]["inline_bytes"]) == both.read_bytes()
+    else:
+        assert told["private_key"] == named

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .authorities import texts
 from .case import duration, integer, reference, right, warned, wrong
+from .sidecar import SIDECARS
 from .subjects import CHECK, INSTANCE, MESH, OUTLIER, POOL
 
 REGISTRY = "ex:consul a agw:ServiceRegistry"
@@ -101,6 +102,7 @@ SERVICES = [
     *reference("hasServiceMesh", "ex:service", "ServiceMesh", "a ServiceMesh that is defined"),
     *right("hasSidecar", "ex:service agw:hasSidecar ex:envoy . ex:envoy a agw:Sidecar ."),
     *wrong("hasSidecar", ("ex:service agw:hasSidecar ex:envoy .", "a Sidecar that is defined")),
+    *SIDECARS,
     *warned(
         "service",
         ("ex:s a agw:BackendService .", "has no address"),

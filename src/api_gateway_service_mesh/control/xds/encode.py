@@ -76,9 +76,14 @@ def packed(kind: str, resource: Json) -> Packed:
     return Packed(sha256(value).hexdigest()[:16], AnyMessage(type_url=kind, value=value))
 
 
-def goal_of(resources: Resources, number: int, before: Goal | None = None) -> Goal:
-    """All of `resources` as a goal; takes seconds for ten thousand routes, so it is for a thread."""
+def goal_of(resources: Resources, number: int, before: tuple[Resources, Goal] | None = None) -> Goal:
+    """All of `resources` as a goal; takes seconds for ten thousand routes, so it is for a thread. `before`: what was
+    made of which resources; what is the same is not packed again."""
     made: dict[str, dict[str, Packed]] = {}
     for kind, url in TYPES.items():
-        made[url] = {name: packed(url, resource) for name, resource in resources.of(kind).items()}
+        old, held = ({}, {}) if before is None else (before[0].of(kind), before[1].of(url))
+        made[url] = {
+            name: held[name] if name in held and old.get(name) == resource else packed(url, resource)
+            for name, resource in resources.of(kind).items()
+        }
     return Goal(number, made)

@@ -45,6 +45,10 @@ class Goal:
     number: int
     resources: Mapping[str, Mapping[str, Packed]]
 
+    def same(self, other: Goal) -> bool:
+        """Whether it is the same revision with the same content."""
+        return self.number == other.number and self.resources == other.resources
+
     def of(self, kind: str) -> Mapping[str, Packed]:
         """The resources of a type."""
         return self.resources.get(kind, {})

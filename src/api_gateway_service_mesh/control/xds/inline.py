@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from api_gateway_service_mesh.manifests.envoy.typed import Json
 __all__ = ["inlined"]
 
 _LARGEST_BYTES: Final = 4 << 20
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def inlined(resources: Resources, *, keys: bool = True) -> Resources:
@@ -27,24 +29,44 @@ def inlined(resources: Resources, *, keys: bool = True) -> Resources:
     Raises:
         AgwError: a file cannot be read, or a variable is not set.
     """
+    read = _Read(keys)
     return Resources(
-        secrets={name: _walk(resource, keys) for name, resource in resources.secrets.items()},
+        secrets={name: read.walk(resource) for name, resource in resources.secrets.items()},
         clusters=resources.clusters,
         endpoints=resources.endpoints,
-        listeners={name: _walk(resource, keys) for name, resource in resources.listeners.items()},
+        listeners={name: read.walk(resource) for name, resource in resources.listeners.items()},
         routes=resources.routes,
         report=resources.report,
     )
 
 
-def _walk(value: Any, keys: bool) -> Any:
-    if isinstance(value, dict):
-        if set(value) == {"filename"} and value["filename"] != SYSTEM_ROOTS:
-            return _bytes(_file(value["filename"]))
-        if set(value) == {"environment_variable"}:
-            return _bytes(_variable(value["environment_variable"]))
-        return {name: _walk(held, keys) if keys or name != "private_key" else held for name, held in value.items()}
-    return [_walk(held, keys) for held in value] if isinstance(value, list) else value
+class _Read:
+    """Reads each file once: a certificate and a key that are one file are of one issue, though it is replaced."""
+
+    def __init__(self, keys: bool) -> None:
+        self._keys = keys
+        self._files: dict[str, bytes] = {}
+
+    def walk(self, value: Any, name: str = "") -> Any:
+        """`value`, which stands under `name`, with what it names in its place."""
+        if isinstance(value, dict):
+            if name == "private_key" and not self._keys:
+                return value
+            if set(value) == {"filename"} and value["filename"] != SYSTEM_ROOTS:
+                return _bytes(self._content(value["filename"], name))
+            if set(value) == {"environment_variable"}:
+                return _bytes(_variable(value["environment_variable"]))
+            return {below: self.walk(held, below) for below, held in value.items()}
+        return [self.walk(held, name) for held in value] if isinstance(value, list) else value
+
+    def _content(self, file: str, name: str) -> bytes:
+        """Of a file that is chain and key, only the chain where a chain is asked for: it is told to whoever asks."""
+        if file not in self._files:
+            self._files[file] = _file(file)
+        content = self._files[file]
+        if name != "certificate_chain":
+            return content
+        return b"".join(block + b"\n" for block in _CERTIFICATE.findall(content))
 
 
 def _bytes(content: bytes) -> Json:

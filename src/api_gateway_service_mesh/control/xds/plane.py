@@ -20,16 +20,15 @@ from api_gateway_service_mesh.control.plane import Proxy
 from api_gateway_service_mesh.control.ports import Reservation
 from api_gateway_service_mesh.control.snapshot import MeshDifference, Snapshot
 from api_gateway_service_mesh.control.workers import Binding
-from api_gateway_service_mesh.errors import AgwError, Finding
-from api_gateway_service_mesh.manifests import losses
-from api_gateway_service_mesh.manifests.envoy import ControlPlane, dynamic_bootstrap, resources
+from api_gateway_service_mesh.errors import AgwError
+from api_gateway_service_mesh.manifests.envoy import ControlPlane, dynamic_bootstrap
 from api_gateway_service_mesh.model import Listener, Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellLayout, CellStore, Lock
 
 from .counters import Counters
-from .encode import demand_protos, goal_of
+from .encode import demand_protos
+from .fleet import Fleet, made
 from .goal import Goal
-from .inline import inlined
 from .process import EnvoyProcess, envoy_program
 from .server import Credentials, XdsServer
 
@@ -139,9 +138,11 @@ class _Envoys:
         self._revision = -1
         self._bindings: dict[str, Binding] = {}
         self._goal: Goal | None = None
+        self._keys = door is None or door.knows_envoys
+        self._fleet = Fleet(allow_loss=allow_loss, keys=self._keys)
         self._changed = asyncio.Condition()
         self._changing: asyncio.Task[None] | None = None
-        self.server = XdsServer(self._goal_for, say=say, on_change=self._on_change)
+        self.server = XdsServer(self._goal_for, say=say, on_change=self._on_change, refusal_for=self._fleet.refusal)
         self._process: EnvoyProcess | None = None
         self._counters: Counters | None = None
 
@@ -180,8 +181,8 @@ class _Envoys:
         self._goal = Goal(-1, {})
         await self._process.start()
 
-    def _goal_for(self, node: str, cluster: str) -> Goal | None:
-        return self._goal
+    def _goal_for(self, node: str, _cluster: str) -> Goal | None:
+        return self._fleet.goal_for(node) if Fleet.has(node) else self._goal
 
     def _on_change(self) -> None:
         if self._changing is None or self._changing.done():
@@ -232,9 +233,9 @@ class _Envoys:
 
     async def renew(self) -> bool:
         """Read again what files hold; whether anything was new."""
-        before = self._goal
+        before = self._goal, self._fleet.told
         await self._publish()
-        return self._goal is not before
+        return self._goal is not before[0] or self._fleet.told is not before[1]
 
     async def _publish(self) -> None:
         mesh = self._mesh
@@ -245,10 +246,14 @@ class _Envoys:
             for binding in self._bindings.values()
         ]
         before = self._goal
-        goal = await asyncio.to_thread(self._made, mesh, listeners)
-        if before is not None and goal.resources == before.resources and before.number == goal.number:
+        goal = await asyncio.to_thread(
+            made, mesh, self._revision, listeners, allow_loss=self._allow_loss, keys=self._keys
+        )
+        beside = await asyncio.to_thread(self._fleet.renewed, mesh, self._revision) if self.fleet else self._fleet.told
+        same = before is not None and goal.same(before)
+        if same and beside is self._fleet.told:
             return
-        self._goal = goal
+        self._goal, self._fleet.told = before if same else goal, beside
         self.server.publish()
         if not self.fleet:
             try:
@@ -258,13 +263,6 @@ class _Envoys:
                     self._goal = replace(before)  # another object: it is said anew where it is different
                     self.server.publish()
                 raise
-
-    def _made(self, mesh: Mesh, listeners: list[Listener]) -> Goal:
-        made = resources(mesh, listeners=listeners)
-        lost = losses(mesh, "envoy", made.report)
-        if lost and not self._allow_loss:
-            raise _cannot_say(lost)
-        return goal_of(inlined(made, keys=self._door is None or self._door.knows_envoys), self._revision)
 
     async def _taken(self, goal: Goal) -> None:
         """Wait until the Envoy beside agw serves `goal`."""
@@ -297,11 +295,3 @@ class _Envoys:
         """End the Envoy now."""
         if self._process is not None:
             self._process.kill()
-
-
-def _cannot_say(lost: list[Finding]) -> AgwError:
-    more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-    return AgwError(
-        f"Envoy cannot say all of this configuration: {lost[0].message}{more}",
-        remedy="agw manifests --target envoy lists all of it; --allow-loss serves the rest",
-    )

@@ -55,7 +55,9 @@ class Node:
 class XdsServer:
     """Serves goals to Envoys. ``goal_for`` says what a node (by id and cluster) is to have; None: nothing yet.
 
-    ``say`` is told what operators should know; ``on_change`` is called whenever a node comes, goes, takes or refuses.
+    ``say`` is told what operators should know; ``on_change`` is called whenever a node comes, goes, takes or refuses;
+    ``refusal_for`` says why a node is told nothing, by the names that its certificate is for (asked only where the port
+    asks for one).
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class XdsServer:
         *,
         say: Callable[[str], None],
         on_change: Callable[[], None] = lambda: None,
+        refusal_for: Callable[[str, frozenset[str]], str | None] = lambda _node, _proved: None,
     ) -> None:
         self.nodes: list[Node] = []
         self.refused_total = self.answers_total = self.streams_total = 0
@@ -71,6 +74,7 @@ class XdsServer:
         self._goal_for = goal_for
         self._say = say
         self._on_change = on_change
+        self._refusal_for = refusal_for
         self._server: Any = None
         self._ended = asyncio.Event()
 
@@ -172,6 +176,11 @@ class XdsServer:
         name, cluster = first.node.id, first.node.cluster
         if not name:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the node has no id")
+        proved = _proved(context)
+        refusal = self._refusal_for(name, proved) if proved is not None else None
+        if refusal is not None:
+            self._say(f"envoy {name} is told nothing: {refusal}")
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, f"{name!r} is told nothing: {refusal}")
         goal = self._goal_for(name, cluster)
         if goal is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"nothing is configured for the node {name!r}")
@@ -194,6 +203,15 @@ class XdsServer:
                 self._say(f"envoy {node.name} refuses the new {short}; it serves the one before: {refused.detail}")
             node.wake.set()
             request = await context.read()
+
+
+def _proved(context: Any) -> frozenset[str] | None:
+    """The names of the client's certificate; None where none was asked for."""
+    known = context.auth_context()
+    if "x509_pem_cert" not in known:
+        return None
+    values = (value for key, held in known.items() if key != "x509_pem_cert" for value in held)
+    return frozenset(value.decode("utf-8", "replace") for value in values)
 
 
 def _taken_in(node: Node, request: Any) -> Refused | None:

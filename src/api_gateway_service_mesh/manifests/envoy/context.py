@@ -38,11 +38,16 @@ class ClusterUse:
 
 @dataclass
 class Context:
-    """The mesh being translated. ``dynamic``: parts refer to each other over ADS, else they stand in one file."""
+    """The mesh being translated. ``dynamic``: parts refer to each other over ADS, else they stand in one file.
+
+    ``scope`` begins the names of clusters and routes, where one Envoy has several meshes. ``names_callers``: backends
+    are told (``x-forwarded-client-cert``) which certificate a caller has shown."""
 
     mesh: Mesh
     table: RoutingTable
     dynamic: bool
+    scope: str = ""
+    names_callers: bool = False
     findings: dict[Finding, None] = field(default_factory=dict)
     uses: dict[str, ClusterUse] = field(default_factory=dict)
     """The clusters that routes send to, by name; it grows while routes are made."""
@@ -59,7 +64,8 @@ class Context:
     @cached_property
     def upstream_names(self) -> dict[str, str]:
         """A short name for each upstream IRI."""
-        return names((upstream.iri, upstream.name) for upstream in self.mesh.upstreams)
+        short = names((upstream.iri, upstream.name) for upstream in self.mesh.upstreams)
+        return {iri: self.scope + name for iri, name in short.items()}
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:

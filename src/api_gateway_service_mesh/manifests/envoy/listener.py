@@ -89,6 +89,9 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
         "always_set_request_id_in_response": True,
         "access_log": [_access_log()] if context.mesh.access_log else [],
     }
+    if context.names_callers:
+        fields["forward_client_cert_details"] = "SANITIZE_SET"
+        fields["set_current_client_cert_details"] = {"uri": True, "dns": True}
     if trusted:
         kind = f"{EXTENSION}.http.original_ip_detection.xff.v3.XffConfig"
         found = extension(

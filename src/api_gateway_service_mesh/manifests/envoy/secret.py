@@ -89,7 +89,7 @@ def _is_address(name: str) -> bool:
 
 def _common(context: Context, *certificates: Certificate) -> Json:
     context.certificates.update({certificate.iri: certificate for certificate in certificates})
-    shown = [each.iri for each in certificates if each.certificate_file and each.private_key_ref]
+    shown = [each.iri for each in certificates if each.certificate_file]
     common: Json = {"tls_params": {"tls_minimum_protocol_version": "TLSv1_2"}}
     if shown:
         common["tls_certificate_sds_secret_configs"] = [_sds(context, iri) for iri in shown]
@@ -111,13 +111,14 @@ def _sds(context: Context, name: str) -> Json:
 
 
 def secrets(context: Context) -> dict[str, Json]:
-    """The secrets that listeners and clusters refer to. They say where a key is, never what it is."""
+    """The secrets that listeners and clusters refer to. They say where a key is, never what it is; what an authority
+    issues is one file with both."""
     made: dict[str, Json] = {}
     for iri, certificate in sorted(context.certificates.items()):
-        if certificate.certificate_file and certificate.private_key_ref:
+        if certificate.certificate_file:
             pair = {
                 "certificate_chain": {"filename": certificate.certificate_file},
-                "private_key": _source(certificate.private_key_ref),
+                "private_key": _source(certificate.private_key_ref or f"file:{certificate.certificate_file}"),
             }
             made[iri] = {"name": iri, "tls_certificate": pair}
         if certificate.trust_bundle_file:

@@ -45,19 +45,22 @@ def resources(
     table: RoutingTable | None = None,
     dynamic: bool = True,
     listeners: Sequence[Listener] | None = None,
+    scope: str = "",
+    names_callers: bool = False,
 ) -> Resources:
     """All resources of a gateway.
 
     `table`: the compiled routes of `mesh`, where they are at hand. `dynamic`: resources refer to each other over ADS
     (EDS, RDS, SDS); else they stand in one file and nothing is asked for. `listeners`: in the place of the model's.
+    `scope` and `names_callers`: see `Context`.
 
     Raises ConfigError for routes that do not compile.
     """
-    context = Context(mesh, compile_table(mesh) if table is None else table, dynamic)
+    context = Context(mesh, compile_table(mesh) if table is None else table, dynamic, scope, names_callers)
     routes = _route_configuration(context)
     context.add_unused()
     if dynamic:
-        routes["name"] = f"{ROUTES}-{_filters_digest(context)}"
+        routes["name"] = f"{scope}{ROUTES}-{_filters_digest(context)}"
     where: Json = rds(routes["name"]) if dynamic else {"route_config": routes}
     stated = (mesh.listeners or (Listener(mesh.iri, _DEFAULT_PORT),)) if listeners is None else listeners
     made = {listener_name(each): listener(context, each, where) for each in stated}
