@@ -57,3 +57,11 @@ def test_of_a_file_that_holds_both_the_chain_is_told_without_the_key(keys: bool,
         assert base64.b64decode(told["private_key"]["inline_bytes"]) == both.read_bytes()
     else:
         assert told["private_key"] == named
+
+
+def test_what_is_yet_to_be_issued_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "issued.pem"
+    waiting = Resources(secrets=secret({"filename": str(file)}).secrets, awaited=frozenset({"s"}))
+    assert inlined(waiting).secrets == {}
+    file.write_bytes(b"x")
+    assert set(inlined(waiting).secrets) == {"s"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,20 +25,32 @@ _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTI
 
 def inlined(resources: Resources, *, keys: bool = True) -> Resources:
     """`resources` with what they name; without `keys` the private ones stay names, for Envoys on this machine that may
-    read the files themselves.
+    read the files themselves. A secret whose file is yet to be issued is left out: what needs it waits for it.
 
     Raises:
         AgwError: a file cannot be read, or a variable is not set.
     """
     read = _Read(keys)
     return Resources(
-        secrets={name: read.walk(resource) for name, resource in resources.secrets.items()},
+        secrets={
+            name: read.walk(resource)
+            for name, resource in resources.secrets.items()
+            if name not in resources.awaited or all(Path(file).exists() for file in _files(resource))
+        },
         clusters=resources.clusters,
         endpoints=resources.endpoints,
         listeners={name: read.walk(resource) for name, resource in resources.listeners.items()},
         routes=resources.routes,
         report=resources.report,
     )
+
+
+def _files(value: Any) -> Iterator[str]:
+    """The files that are named in `value`."""
+    for held in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _files(held)
+    if isinstance(value, dict) and "filename" in value:
+        yield value["filename"]
 
 
 class _Read:

@@ -19,7 +19,8 @@ KINDS: tuple[str, ...] = ("secrets", "clusters", "endpoints", "listeners", "rout
 class Resources:
     """Envoy's resources, each kind by name. ``report`` says what of the configuration Envoy cannot say.
 
-    ``secrets`` hold names of files and of environment variables, never what is in them."""
+    ``secrets`` hold names of files and of environment variables, never what is in them; ``awaited`` are those whose
+    files an authority writes, perhaps not yet."""
 
     secrets: Mapping[str, Json] = field(default_factory=dict)
     clusters: Mapping[str, Json] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Resources:
     listeners: Mapping[str, Json] = field(default_factory=dict)
     routes: Mapping[str, Json] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
+    awaited: frozenset[str] = frozenset()
 
     def of(self, kind: str) -> Mapping[str, Json]:
         """The resources of one of `KINDS`."""

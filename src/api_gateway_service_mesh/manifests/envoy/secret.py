@@ -18,7 +18,7 @@ from api_gateway_service_mesh.model.mtls import ANYBODY
 from .context import Context
 from .typed import TRANSPORT, Json, extension
 
-__all__ = ["ADS", "SYSTEM_ROOTS", "downstream_tls", "secrets", "trust_name", "upstream_tls"]
+__all__ = ["ADS", "SYSTEM_ROOTS", "awaited", "downstream_tls", "secrets", "trust_name", "upstream_tls"]
 
 ADS: Final[Json] = {"ads": {}, "resource_api_version": "V3"}
 """Where to ask for a resource, when it is not in the same file."""
@@ -127,6 +127,12 @@ def secrets(context: Context) -> dict[str, Json]:
                 trusted["crl"] = {"filename": certificate.crl_file}
             made[trust_name(iri)] = {"name": trust_name(iri), "validation_context": trusted}
     return made
+
+
+def awaited(context: Context) -> frozenset[str]:
+    """The names of the secrets that an authority issues."""
+    issued = (iri for iri, certificate in context.certificates.items() if certificate.authority is not None)
+    return frozenset(name for iri in issued for name in (iri, trust_name(iri)))
 
 
 def _source(reference: str) -> Json:

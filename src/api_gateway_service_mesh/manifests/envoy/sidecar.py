@@ -170,4 +170,5 @@ def sidecar_resources(mesh: Mesh, service: Upstream, *, dynamic: bool = True) ->
         listeners={**one.listeners, **other.listeners},
         routes={**one.routes, **other.routes},
         report=report,
+        awaited=one.awaited | other.awaited,
     )

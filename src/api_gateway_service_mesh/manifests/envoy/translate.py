@@ -21,7 +21,7 @@ from .match import virtual_host_matcher
 from .refusal import problem_route
 from .resources import Resources
 from .route import Routes
-from .secret import secrets
+from .secret import awaited, secrets
 from .typed import Json
 from .upstream import cluster, is_static, load_assignment
 
@@ -77,6 +77,7 @@ def resources(
         listeners=made,
         routes={routes["name"]: routes} if dynamic else {},
         report=Report().merged(context.findings),
+        awaited=awaited(context),
     )
 
 
