@@ -73,15 +73,27 @@ async def test_a_triple_of_two_graphs_is_found_once(service: SparqlService, text
 
 
 async def test_a_query_is_cut_off_at_its_bound(live: Live) -> None:
-    """Measured idle: 2 to 16 ms late. The test allows for a busy machine."""
+    """Within a tenth of a second (2 to 16 ms, idle): the best of some tries, as others want the processor too. The
+    process that held its memory is gone, and the next one answers."""
     service = SparqlService(SparqlLimits(seconds=1.0))
     await service.start()
     service.use(dataset(1), live)
-    await service.query("ASK {}", JSON)
-    started = time.monotonic()
-    with pytest.raises(QueryUnavailable):
-        await service.query(CROSS, JSON)
-    assert 1.0 <= time.monotonic() - started < 1.5
+    late = []
+    for text in (CROSS, GIANT, CROSS, GIANT, CROSS):
+        await count(service, "{ ?s ?p ?o }")
+        before = set(service.pids)
+        started = time.monotonic()
+        with pytest.raises(QueryUnavailable):
+            await service.query(text, JSON)
+        late.append(time.monotonic() - started - 1.0)
+        async with asyncio.timeout(30):
+            while before <= set(service.pids):
+                await asyncio.sleep(0.01)
+        (gone,) = before - set(service.pids)
+        assert not Path(f"/proc/{gone}").exists()
+        if late[-1] < 0.1:
+            break
+    assert min(late) < 0.1, late
     with pytest.raises(QueryUnavailable):
         await service.update(
             "INSERT { ?a <urn:x> ?n } WHERE { { SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } } }"
@@ -89,6 +101,53 @@ async def test_a_query_is_cut_off_at_its_bound(live: Live) -> None:
     changes = await service.update("INSERT DATA { <urn:a> <urn:b> <urn:c> }")
     assert changes.added == b"<urn:a> <urn:b> <urn:c> .\n"
     await service.stop()
+
+
+def deep(opening: str, inner: str, closing: str, depth: int) -> str:
+    return opening * depth + inner + closing * depth
+
+
+def filtered(expression: str) -> str:
+    return f"SELECT * {{ ?s ?p ?o FILTER({expression}) }}"
+
+
+CRAFTED = {
+    "braces": "SELECT * " + deep("{", "", "}", 40_000),
+    "function calls": filtered(deep("STR(", "?o", ")", 20_000)),
+    "parentheses": filtered(deep("(", "?o", ")", 40_000)),
+    "not": filtered("!" * 60_000 + "?o"),
+    "exists": "SELECT * { ?s ?p ?o FILTER " + deep("EXISTS { ?s ?p ?o FILTER ", "(true)", "}", 5_000) + " }",
+    "sum": filtered("+".join(["?o"] * 40_000)),
+    "or": filtered(" || ".join(["?o"] * 40_000)),
+    "sub-selects": "SELECT * " + deep("{ SELECT * ", "{}", "}", 10_000),
+    "minus": "SELECT * { " + deep("?s ?p ?o MINUS { ", "", " }", 10_000) + " }",
+    "paths": "SELECT * { ?s " + deep("(", "<urn:p>", ")*", 40_000) + " ?o }",
+    "optional": "SELECT * { " + deep("OPTIONAL { ?s ?p ?o ", "", "}", 10_000) + " }",
+    "bind": "SELECT * { " + " ".join(f"BIND(?s AS ?v{n})" for n in range(10_000)) + " }",
+    "union": "SELECT * { " + " UNION ".join(["{ ?s ?p ?o }"] * 10_000) + " }",
+    "triple terms": "SELECT * { ?s ?p " + deep("<<( ?s ?p ", "?o", " )>>", 20_000) + " }",
+    "empty lists": "SELECT * { " + deep("(", "", ")", 200) + " ?p ?o }",
+    "patterns": "SELECT * { " + " . ".join(f"?a{n} ?b ?c{n}" for n in range(400)) + " }",
+}
+
+
+@pytest.mark.parametrize("name", CRAFTED)
+async def test_what_crashes_the_engine_costs_one_process(
+    service: SparqlService, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sizes at which the engine overflows its stack or plans for minutes; the guard before it is left out here."""
+    nothing = lambda *_: None  # noqa: E731
+    monkeypatch.setattr("api_gateway_service_mesh.control.sparql.service.check_query", nothing)
+    assert await count(service, "{ ?s ?p ?o }") == 1001
+    started = time.monotonic()
+    try:
+        await service.query(CRAFTED[name], JSON)
+    except QueryUnavailable as error:
+        assert error.status == 503
+    except QueryRefused as error:
+        assert error.status in (400, 413)  # the engine itself found it out
+    assert time.monotonic() - started < service.limits.seconds + 20
+    assert await count(service, "{ ?s ?p ?o }") == 1001
 
 
 async def test_live_state_is_never_older_than_its_refresh(service: SparqlService, live: Live) -> None:
