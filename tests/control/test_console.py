@@ -335,6 +335,7 @@ async def test_the_token_is_asked_for_and_kept_in_the_tab_only(guarded: Serving,
 @needs_chromium
 @loop
 async def test_what_a_change_touches_is_told_before_it_is_made(gateway: Serving, page: Page) -> None:
+    await send("GET", f"{gateway.url}/users/1")
     await page.open(f"{gateway.admin}/console")
     await page.click(".name", "users")
     await page.click("tr.more:not([hidden]) button", "What hangs on it")
@@ -342,7 +343,7 @@ async def test_what_a_change_touches_is_told_before_it_is_made(gateway: Serving,
     await page.click("nav a", "Map")
     await page.click(".box", "people")
     await page.click(".panel button", "What hangs on it")
-    await page.until("document.querySelector('.panel #impact')?.innerText.includes('istio/')")
+    await page.until("document.querySelector('.panel #impact')?.textContent.includes('istio/virtualservice')")
     assert "of the requests so far" in await page.text(".panel #impact")
     await page.open(f"{gateway.admin}/console#query")
     await page.until("document.querySelector('.CodeMirror')")

@@ -58,7 +58,8 @@ def manifests(mesh: Mesh) -> dict[str, str]:
             written = render(mesh, target, allow_loss=True).manifests
         except AgwError:
             continue
-        found |= {f"{target}/{item.path}": item.text for item in written}
+        assert all(item.path.startswith(target + "/") for item in written)
+        found |= {str(item.path): item.text for item in written}
     return found
 
 

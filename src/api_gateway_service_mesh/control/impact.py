@@ -24,8 +24,9 @@ __all__ = ["Impact", "impact", "impact_json", "impact_of", "render_impact", "thi
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """IRIs, sorted. ``hosts`` has ``*`` where a touched route takes any; ``manifests`` are TARGET/PATH (None: they were
-    not looked at); ``share`` is the part of all requests so far that touched routes took (None: not known)."""
+    """IRIs, sorted. ``hosts`` has ``*`` where a touched route takes any; ``manifests`` are paths as ``agw manifests``
+    writes them, each below its target's name (None: they were not looked at); ``share`` is the part of all requests so
+    far that touched routes took (None: not known)."""
 
     routes: tuple[str, ...]
     services: tuple[str, ...]
@@ -116,7 +117,7 @@ def _manifests(old: Mesh, new: Mesh) -> tuple[str, ...]:
     touched: set[str] = set()
     for target in TARGETS:
         one, other = _rendered(old, target), _rendered(new, target)
-        touched |= {f"{target}/{path}" for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
+        touched |= {path for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
     return tuple(sorted(touched))
 
 

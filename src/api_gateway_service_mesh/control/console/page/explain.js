@@ -11,7 +11,7 @@ export function explainView(section) {
   const url = el("input", { id: "explain-url", type: "text", placeholder: "/api/v1/users/7 or http://host/path", autocomplete: "off", spellcheck: "false", required: true });
   const headers = el("textarea", { id: "explain-headers", rows: 2, placeholder: "x-beta: yes", spellcheck: "false" });
   const past = el("input", { id: "explain-revision", type: "text", placeholder: "now", autocomplete: "off", title: "A revision's number or a moment (2026-01-31T12:00:00Z)" });
-  const other = el("input", { id: "explain-why-not", type: "text", placeholder: "a route's name", autocomplete: "off", spellcheck: "false", title: "Why this route does not take the request, and an edit after which it does" });
+  const other = el("input", { id: "explain-why-not", type: "text", placeholder: "a route", autocomplete: "off", spellcheck: "false", title: "Why this route does not take the request, and an edit after which it does" });
   const out = el("div", { class: "out", id: "explanation", "aria-live": "polite" });
   const form = el(
     "form",

@@ -42,16 +42,20 @@ export function impact({ routes, services, hosts, manifests, settings, share }) 
   const rows = [
     ["Routes", routes, named],
     ["Services", services, named],
-    ["Hosts", hosts, (host) => el("code", { title: host === "*" ? "any host" : null }, host)],
-    ["Manifests", manifests ?? [], (file) => el("code", null, file)],
+    ["Hosts", hosts, (host) => (host === "*" ? "any" : el("code", null, host))],
   ].filter(([, items]) => items.length);
   return el(
     "div",
     { id: "impact" },
     el("p", null, settings ? pill("every route", "warn") : pill(`${routes.length} route${routes.length === 1 ? "" : "s"}`, routes.length ? "warn" : "quiet"), " ", share === null ? "" : pill(`${(share * 100).toFixed(1)} % of the requests so far`, share > 0 ? "warn" : "quiet")),
-    el("dl", { class: "pairs" }, rows.map(([name, items, show]) => [el("dt", null, name), el("dd", null, listed(items, show))])),
+    el("dl", { class: "pairs" }, rows.map(([name, items, show]) => [el("dt", null, name), el("dd", null, listed(items, show))]), files(manifests ?? [])),
     manifests === null ? el("p", { class: "quiet" }, "Manifests were not compared: there are many routes. agw impact --live does.") : null,
   );
+}
+
+function files(names) {
+  if (!names.length) return null;
+  return [el("dt", null, "Manifests"), el("dd", null, el("details", null, el("summary", null, `${names.length} file${names.length === 1 ? "" : "s"}`), el("ul", null, names.map((name) => el("li", null, el("code", null, name))))))];
 }
 
 function listed(items, show) {
