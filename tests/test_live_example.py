@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def test_the_story(tmp_path: Path) -> None:
                 continue
             words = shlex.split(line[2:])
             done = run(words)
+            for _ in range(20):  # a machine under load answers 503, and asks to come again in a second
+                if "urn:agw:problem:query-" not in done.stdout:
+                    break
+                time.sleep(1)
+                done = run(words)
             if "mistake.ru" in line:
                 assert done.returncode == 1
                 assert "A route needs a path." in done.stderr
@@ -58,6 +64,16 @@ def test_the_story(tmp_path: Path) -> None:
                 assert 'INSERT DATA { <http://shop.example/#orders> agw:httpMethod "GET" }' in done.stdout
             if "agw doctor" in line:
                 assert after.removesuffix("…") in done.stdout
+            told = {
+                "/sparql -H 'Accept: text/csv'": "http://shop.example/#orders",
+                "/queries/routes?": "http://shop.example/#orders",
+                "/shacl": "Nobody waits for ever",
+                "--iri ex:browsing": "1 route",
+                "/impact": "http://shop.example/#orders",
+                "void": "void:sparqlEndpoint",
+            }
+            for piece, answer in told.items():
+                assert piece not in line or answer in done.stdout, (line, done.stdout)
             if "agw history" in line:
                 assert "the sale begins" in done.stdout
                 assert done.stdout.splitlines()[0].split()[0] == "REVISION"
@@ -68,6 +84,7 @@ def test_the_story(tmp_path: Path) -> None:
         assert [item["why"] for item in listed][-2:] == ["the sale begins", "loaded"]
         assert listed[-2]["where"].startswith("examples/live/sale.ttl")
         assert listed[0]["rolled_back_to"] == 1
+        assert "<urn:agw:graph:history> {" in (tmp_path / "shop.trig").read_text()
         again = run(["agw", "apply", "examples/live/gateway.ttl", "--live", gateway.admin])
         assert "nothing changed" in again.stdout
         whole = run(

@@ -17,6 +17,7 @@ from api_gateway_service_mesh.errors import ConfigError, Finding
 from api_gateway_service_mesh.graph import SourceGraph
 from tests.support.certs import new_authority
 from tests.support.edits import BASE, edited, triples
+from tests.support.examples import copied
 
 HEAD = """@prefix agw: <https://ggen.ai/ontology/api-gateway#> .
 @prefix ex: <http://example.org/> .
@@ -364,3 +365,18 @@ def test_a_pack_that_is_edited_counts_from_then_on_if_what_is_served_keeps_it(fo
     pack.write_text(head + rule % "hasBackendService")
     assert gate.reloaded(read, serving) is None
     assert gate.policies != key
+
+
+def test_the_promises_of_the_example_are_kept_and_without_them_broken(tmp_path: Path) -> None:
+    house = copied("house", tmp_path)
+    packs = load_packs([str(house / "promises.ttl")])
+    text = (house / "gateway.ttl").read_text()
+    gone = text.replace("ex:refund a ex:Payment", "ex:refunds a ex:Payment").replace(", ex:refund ,", ", ex:refunds ,")
+    assert gone != text
+    with pytest.raises(ConfigError, match="A payment's route goes"):
+        gated(house, text, gone, packs)
+    assert gated(house, text, gone, None)
+    slow = text.replace("    agw:hasTimeout ex:patience ;\n", "").replace("    agw:hasTimeout ex:brisk .", "    .")
+    slow = slow.replace("ex:Payment rdfs:subClassOf agw:Route ;", "ex:Payment rdfs:subClassOf agw:Route")
+    assert "may not wait for ever" in refused(house, slow, packs)[0].message
+    made(house, slow)
