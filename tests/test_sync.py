@@ -80,7 +80,9 @@ def _role(name: str) -> str:
 
 
 def _terms_in(text: str) -> set[str]:
-    return set(re.findall(r"\bagw:([A-Za-z]\w*)", text)) | set(re.findall(re.escape(NAMESPACE) + r"(\w+)", text))
+    return set(re.findall(r"(?<!urn:)\bagw:([A-Za-z]\w*)", text)) | set(
+        re.findall(re.escape(NAMESPACE) + r"(\w+)", text)
+    )
 
 
 @cache
