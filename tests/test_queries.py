@@ -64,6 +64,9 @@ ex:canary agw:canaryPhase "ROLLED_BACK" ; agw:currentStep 0 ; agw:currentWeight 
     agw:failedTotal 9 ; agw:lastDecision ex:decision .
 ex:decision agw:decisionOutcome "ROLLED_BACK" ; agw:decisionReason "error rate 0.2 is above 0.1" .
 ex:orders a agw:Route ; agw:routePath "/orders" ; agw:requestTotal 10 ; agw:hasTrafficSplit ex:stable , ex:canary .
+ex:orders agw:inVersion ex:v1 ; agw:hasDeprecationPolicy ex:farewell .
+ex:v1 a agw:ApiVersion ; agw:versionName "1" .
+ex:farewell a agw:DeprecationPolicy ; agw:sunsetAt "2030-01-01T00:00:00Z"^^xsd:dateTime .
 ex:leave a agw:Exemption ; agw:exempts ex:orders ; agw:exemptsFrom agw:hasAuthentication ; agw:exemptionReason "probes" ;
     agw:exemptionOwner "platform" ; agw:validUntil "2027-03-31"^^xsd:date .
 ex:stable a agw:TrafficSplit ; agw:weight 90 ; agw:targetService ex:productsService .
@@ -112,6 +115,7 @@ SEEN = {
         ["urn:ex:productsService"],
         ["urn:ex:spare", "spare:80", "0"],
     ],
+    ("report", "deprecated-routes"): [["urn:ex:orders", "/orders", "1", None, "2030-01-01T00:00:00Z", "10"]],
     ("report", "unused-services"): [["urn:ex:spare"]],
     ("report", "unprotected-routes"): [["urn:ex:orders", "/orders"]],
     ("report", "unauthenticated-routes"): [["urn:ex:orders", "/orders"]],

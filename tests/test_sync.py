@@ -188,7 +188,7 @@ def test_every_constraint_has_a_sentence_and_a_severity() -> None:
             assert severity in severities, (shape, message)
             assert isinstance(message, Literal), shape
             assert re.match(r"""["*A-Za-z].{20,400}[.?]$""", str(message)), message
-            assert "{" not in re.sub(r"\{(id|name|)\}", "", str(message)), f"a placeholder in {message}"
+            assert "{" not in re.sub(r"\{(id|name|version|)\}", "", str(message)), f"a placeholder in {message}"
 
 
 def test_shapes_use_only_what_both_engines_evaluate() -> None:

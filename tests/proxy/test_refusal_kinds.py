@@ -15,6 +15,7 @@ import pytest
 from api_gateway_service_mesh.model import (
     AdaptiveConcurrency,
     ApiKey,
+    ApiVersion,
     Authentication,
     Authorization,
     AuthorizationFailureMode,
@@ -23,6 +24,7 @@ from api_gateway_service_mesh.model import (
     ClientCertificate,
     ConnectionPool,
     Cors,
+    Deprecation,
     ExternalAuthorization,
     FailureMode,
     Fault,
@@ -42,6 +44,7 @@ from api_gateway_service_mesh.model import (
     RedisStore,
     RouteMatch,
     Timeout,
+    VersionedBy,
 )
 from api_gateway_service_mesh.policies import CellStore, read_bulkhead
 from api_gateway_service_mesh.policies.refusal import read_refusals
@@ -182,6 +185,15 @@ CASES: dict[str, Case] = {
         ),
         route={"cors": Cors(POLICY, ("https://a.example",))},
         policy=POLICY,
+    ),
+    "unknown-version": Case(
+        400,
+        request(fields="API-Version: 9\r\n"),
+        route={"version": ApiVersion(POLICY, "1", VersionedBy.HEADER, "api-version", is_default=True)},
+        policy=POLICY,
+    ),
+    "version-withdrawn": Case(
+        410, route={"deprecation": Deprecation(POLICY, sunset_at=1.0, refuses=True)}, policy=POLICY
     ),
     "fault-injected": Case(503, route={"faults": (Fault(POLICY, abort_status=503),)}, policy=POLICY),
     "overloaded": Case(

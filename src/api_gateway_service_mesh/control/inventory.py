@@ -17,6 +17,7 @@ from api_gateway_service_mesh.model import (
     ClientCertificate,
     Compression,
     Cors,
+    Deprecation,
     DirectResponse,
     Endpoint,
     ExternalAuthorization,
@@ -48,6 +49,7 @@ Counted = (
     | Fault
     | Cors
     | Compression
+    | Deprecation
     | Redirect
     | DirectResponse
     | Rewrite
@@ -129,6 +131,7 @@ class Inventory:
                 *route.faults,
                 route.cors,
                 route.compression,
+                route.deprecation,
                 route.redirect,
                 route.direct,
                 route.rewrite,

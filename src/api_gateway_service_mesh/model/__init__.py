@@ -57,6 +57,7 @@ from .split import SplitTarget
 from .timeout import DeadlineTrust, Timeout
 from .tracing import Propagation, TraceFormat, Tracing
 from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
+from .version import ApiVersion, Deprecation, VersionedBy
 
 __all__ = [
     "CODINGS",
@@ -64,6 +65,7 @@ __all__ = [
     "AdaptiveConcurrency",
     "Algorithm",
     "ApiKey",
+    "ApiVersion",
     "AuditLog",
     "AuditedKind",
     "Authentication",
@@ -93,6 +95,7 @@ __all__ = [
     "ConnectionPool",
     "Cors",
     "DeadlineTrust",
+    "Deprecation",
     "DirectResponse",
     "Discovery",
     "Endpoint",
@@ -162,6 +165,7 @@ __all__ = [
     "Upstream",
     "UpstreamTls",
     "ValueKind",
+    "VersionedBy",
     "claim_says",
     "claim_text",
     "claim_values",

@@ -30,6 +30,7 @@ from .security_headers import SecurityHeaders
 from .split import SplitTarget
 from .timeout import Timeout
 from .tracing import Tracing
+from .version import ApiVersion, Deprecation
 
 __all__ = ["Route"]
 
@@ -83,6 +84,8 @@ class Route:
     security_headers: SecurityHeaders | None = None
     compression: Compression | None = None
     access_log: LogFormat | None = None
+    version: ApiVersion | None = None
+    deprecation: Deprecation | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -18,8 +18,8 @@ __all__ = ["traffic_slots"]
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
     (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, OpenIdLogin, Fault,
-    Cors, Compression, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``tracing`` (Tracing, per worker),
-    ``mirror`` (Mirror: the counters of a route)."""
+    Cors, Compression, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``tracing`` (Tracing, per
+    worker), ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -34,7 +34,7 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
             yield "event", introspection.iri, EVENT_CELLS * workers
         for login in route.authentication.logins:
             yield "event", login.iri, EVENT_CELLS * workers
-    answering = (route.cors, route.compression, route.redirect, route.direct, route.rewrite)
+    answering = (route.cors, route.compression, route.deprecation, route.redirect, route.direct, route.rewrite)
     for policy in (route.maintenance, route.client_certificate, *route.faults, *answering, *route.mirrors):
         if policy is not None:
             yield "event", policy.iri, EVENT_CELLS * workers

@@ -55,6 +55,7 @@ from .timeout import timeouts
 from .tracing import tracings, with_lone_tracing
 from .traffic import with_traffic
 from .upstream import connection_pools, upstreams
+from .version import with_versions
 
 if TYPE_CHECKING:
     from api_gateway_service_mesh.graph import InferredGraph
@@ -141,6 +142,7 @@ def assemble(
     served = _authenticated(served, rows, chosen, reading)
     served = authorized(served, rows, chosen, reading)
     served = with_traffic(served, rows, services, conditions, peers, reading)
+    served = with_versions(served, rows.version, rows.version_deprecation, rows.version_promise, reading)
     refuse_lost_callbacks(served, reading)
     served = with_lone_tracing(served, rows.tracing, traced)
     for route in served:

@@ -250,6 +250,8 @@ def _partial(
     mesh = previous.mesh
     if touched.keys() - LOCAL - {"gateway_route"}:
         return None
+    if rows.version_promise or previous_rows.version_promise:
+        return None  # whether a promise is kept is told by all routes of two versions
     if previous.findings and any(document.has_positions for document in graph.source.documents):
         return None  # what was said before may stand in another line now
     old_links = previous.links or Links.of(previous_rows)

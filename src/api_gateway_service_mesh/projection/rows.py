@@ -66,6 +66,7 @@ from .subset import InstanceLabelRow, SubsetRow
 from .timeout import TimeoutRow
 from .tracing import TracingRow
 from .upstream import ConnectionPoolRow, UpstreamRow
+from .version import VersionDeprecationRow, VersionPromiseRow, VersionRow
 
 __all__ = ["ProjectedRows", "render_rows", "row_types"]
 
@@ -132,6 +133,9 @@ class ProjectedRows:
     security_headers_field: tuple[SecurityHeadersFieldRow, ...] = ()
     compression: tuple[CompressionRow, ...] = ()
     compression_value: tuple[CompressionValueRow, ...] = ()
+    version: tuple[VersionRow, ...] = ()
+    version_deprecation: tuple[VersionDeprecationRow, ...] = ()
+    version_promise: tuple[VersionPromiseRow, ...] = ()
     redirect: tuple[RedirectRow, ...] = ()
     direct: tuple[DirectRow, ...] = ()
     rewrite: tuple[RewriteRow, ...] = ()

@@ -8,6 +8,7 @@ The order, outermost first, and why it is so:
 2. *ACME*: answers that one route. *Overload guard*: sheds before anything is spent on a request. *Security headers*:
    all answers get them. *CORS*: before all else that refuses, so that pages may read why; before authentication, as
    preflights come without credentials. *Compression*: stands before the client from here on, whoever answers.
+   *Versions*: what is said of one that is withdrawn, or that there is not, is true for everybody.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
 5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
@@ -67,6 +68,7 @@ from .security_headers import security_headers_gates
 from .split import upstream_gates
 from .target import Target
 from .tracing import tracing_ends, tracing_gates
+from .version import version_gates
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -151,6 +153,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     security_headers_gates,
     cors_gates,
     compression_gates,
+    version_gates,
     maintenance_gates,
     address_limits,
     client_certificate_gates,

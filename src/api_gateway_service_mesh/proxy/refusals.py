@@ -2,7 +2,8 @@
 
 A kind is the last part of the problem's ``type`` (``urn:agw:problem:KIND``), which is stable: programs may go by it.
 The flags are Envoy's where it has one for the case (RESPONSE_FLAGS of its access log), so that dashboards keep working;
-``MM`` (maintenance), ``CORS``, ``NA`` (not available yet), ``CL`` (connection limit) and ``shed`` are agw's own.
+``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``NA`` (not available yet), ``CL`` (connection limit) and ``shed``
+are agw's own.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "authentication-unavailable": RefusalKind("UAEX", "keys to check the caller with are not there yet"),
         "login-failed": RefusalKind("UAEX", "a login did not come to its end"),
         "cors-refused": RefusalKind("CORS", "pages of that origin may not call so"),
+        "unknown-version": RefusalKind("VER", "the request names a version that there is not"),
+        "version-withdrawn": RefusalKind("VER", "the version is withdrawn since its sunset"),
         "fault-injected": RefusalKind("FI", "a fault is injected on purpose"),
         "overloaded": RefusalKind("shed", "the overload guard or adaptive concurrency sheds load"),
         "maintenance": RefusalKind("MM", "maintenance mode"),

@@ -41,6 +41,7 @@ from .security_headers import security_headers_part
 from .split import split_part
 from .tracing import tracing_part
 from .traffic import client_certificate_part, direct_part, fault_part, maintenance_part, mirror_part
+from .version import deprecation_part, version_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
 
@@ -64,6 +65,10 @@ def effects(
         parts.append(cors_part(route, route.cors, request))
     if route.compression is not None:
         parts.append(compression_part(route, route.compression, request))
+    if route.version is not None:
+        parts.append(version_part(route, route.version, request))
+    if route.deprecation is not None:
+        parts.append(deprecation_part(route, route.deprecation, request))
     if route.maintenance is not None:
         parts.append(maintenance_part(route.maintenance))
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]

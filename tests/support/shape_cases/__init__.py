@@ -28,6 +28,7 @@ from .routes import ROUTES
 from .security_headers import SECURITY_HEADERS
 from .services import SERVICES
 from .traffic import TRAFFIC
+from .version import VERSION
 
 __all__ = ["CASES", "PREFIXES", "Case"]
 
@@ -50,6 +51,7 @@ CASES: tuple[Case, ...] = (
     *COMPRESSION,
     *SECURITY_HEADERS,
     *ACCESS_LOG,
+    *VERSION,
     *INHERITANCE,
     *EXPECTATION,
     *OBJECTIVE,
