@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def main() -> int:
         parser.exit(1, f"needed, and not here: {', '.join(missing)}\n")
     if machine.cores() < 2:
         parser.exit(1, "two cores are needed: one for the program, one for the load\n")
-    about = machine.describe()
+    about = machine.describe() | {"each": f"{options.rounds} rounds, runs of {options.seconds:g} s"}
     print(report.heading(about, [name for name, peer in PEERS.items() if peer.executable is None]))
     results: list[CaseResult] = []
     loads = [machine.load_average()]
@@ -40,7 +41,9 @@ def main() -> int:
         bench = Bench(options.rounds, options.seconds, frozenset(options.peer), Path(name))
         for case in (name for name in NAMES if name in options.case):
             bench.say(f"{case} ({machine.load_average():.1f} processes wanted a core over the last minute)")
+            began = time.monotonic()
             result = importlib.import_module(f"{__package__}.cases.{case}").run(bench)
+            bench.say(f"  {case} took {time.monotonic() - began:.0f} s")
             loads.append(machine.load_average())
             results.append(result)
             print(report.section(result), flush=True)
