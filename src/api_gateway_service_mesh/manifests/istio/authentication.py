@@ -1,7 +1,6 @@
-"""RequestAuthentication and AuthorizationPolicy: who shows a token, and where one is needed.
+"""RequestAuthentication and AuthorizationPolicies: who shows a token, where one is needed, and who may do what.
 
-The policy allows what it names and refuses the rest. A rule of a route leaves out the paths of routes that rank before
-it and ask for something else, whatever their methods: where Istio cannot tell them apart it refuses, it never lets in.
+The first policy allows what it names and refuses the rest; the second, where a rule denies, goes before it.
 """
 
 from __future__ import annotations
@@ -10,40 +9,45 @@ from typing import Any
 
 from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
-from api_gateway_service_mesh.manifests.name import metadata
-from api_gateway_service_mesh.model import JwtAuthentication, PathKind, Route
-from api_gateway_service_mesh.routing import ANY_HOST, ANY_SEGMENT, PathPattern, RouteEntry, host_text
+from api_gateway_service_mesh.manifests.name import metadata, name_of
+from api_gateway_service_mesh.model import JwtAuthentication, Route
+from api_gateway_service_mesh.routing import RouteEntry
 from api_gateway_service_mesh.vocabulary import AGW
 
+from .authorization import allowed_rules, denied_rules
 from .context import Context
+from .operation import path_forms
 
 __all__ = ["authentication_documents"]
 
 
 def authentication_documents(context: Context) -> list[Document]:
     """Nothing where no route asks who calls."""
-    asking = [entry for entry in context.table.entries if entry.route.authentication is not None]
-    if not asking:
+    entries = context.table.entries
+    if not any(entry.route.authentication is not None or entry.route.authorization is not None for entry in entries):
         return []
-    tokens = {jwt.iri: jwt for entry in asking for jwt in _accepted(entry.route)}
-    for entry in asking:
+    tokens = {jwt.iri: jwt for entry in entries for jwt in _accepted(entry.route)}
+    for entry in entries:
         _report(context, entry)
     where: dict[str, Any] = {"selector": {"matchLabels": context.selector}} if context.gateway_bound else {}
     made: list[Document] = []
     rules = [_token_rule(jwt) for _, jwt in sorted(tokens.items()) if not jwt.jwks_uri.startswith("file:")]
     if rules:
         made.append(_document(context, "RequestAuthentication", {**where, "jwtRules": rules}))
-    allowed = [rule for entry in context.table.entries for rule in _rules(context, entry)]
+    allowed = [rule for entry in entries for rule in allowed_rules(context, entry)]
     spec = {**where, "action": "ALLOW", "rules": allowed} if allowed else {**where}  # none: nobody gets in
     made.append(_document(context, "AuthorizationPolicy", spec))
+    if denied := denied_rules(context):
+        spec = {**where, "action": "DENY", "rules": denied}
+        made.append(_document(context, "AuthorizationPolicy", spec, name=name_of(f"{context.name} denied")))
     return made
 
 
-def _document(context: Context, kind: str, spec: dict[str, Any]) -> Document:
+def _document(context: Context, kind: str, spec: dict[str, Any], *, name: str | None = None) -> Document:
     return {
         "apiVersion": "security.istio.io/v1",
         "kind": kind,
-        "metadata": metadata(context.name, context.namespace, gateway=context.mesh.iri),
+        "metadata": metadata(name or context.name, context.namespace, gateway=context.mesh.iri),
         "spec": spec,
     }
 
@@ -64,72 +68,12 @@ def _token_rule(jwt: JwtAuthentication) -> dict[str, Any]:
     return made
 
 
-def _rules(context: Context, entry: RouteEntry) -> list[dict[str, Any]]:
-    """What a route's requests are allowed by: anybody's, or one rule for each kind of token."""
-    paths = _paths(entry.path)
-    if paths is None:
-        return []
-    operation: dict[str, Any] = {"paths": paths}
-    others: list[str] = []
-    for before in context.table.entries:
-        if before is entry:
-            break
-        if before.route.authentication != entry.route.authentication:
-            others += [path for path in _paths(before.path) or () if path not in paths]
-    if others:
-        operation["notPaths"] = list(dict.fromkeys(others))
-    methods = sorted(entry.methods)
-    if methods:
-        operation["methods"] = [*methods, *(["HEAD"] if "GET" in methods and "HEAD" not in methods else [])]
-    if ANY_HOST not in entry.hosts:
-        texts = [host_text(host) for host in entry.hosts]
-        operation["hosts"] = [form for text in texts for form in (text, f"{text}:*") if form.count("*") < 2]
-    to = [{"operation": operation}]
-    if entry.route.authentication is None:
-        return [{"to": to}]
-    return [
-        {
-            "from": [{"source": {"requestPrincipals": [f"{jwt.issuer}/*"]}}],
-            "to": to,
-            **({"when": asked} if (asked := _asked(jwt)) else {}),
-        }
-        for jwt in _accepted(entry.route)
-    ]
-
-
-def _asked(jwt: JwtAuthentication) -> list[dict[str, Any]]:
-    made = [{"key": "request.auth.claims[scope]", "values": [scope]} for scope in jwt.required_scopes]
-    by_name: dict[str, list[str]] = {}
-    for claim in jwt.required_claims:
-        name, stated, value = claim.partition("=")
-        by_name.setdefault(name, []).append(value if stated else "*")
-    for name, values in by_name.items():
-        parts = "".join(f"[{part}]" for part in name.strip("/").split("/")) if name.startswith("/") else f"[{name}]"
-        made.append({"key": f"request.auth.claims{parts}", "values": values})
-    return made
-
-
-def _paths(path: PathPattern) -> list[str] | None:
-    """Istio's patterns of a path; None: it has none for it. Its star at the end is by characters."""
-    if path.kind is PathKind.REGULAR_EXPRESSION:
-        return None
-    if path.kind is PathKind.EXACT:
-        return None if "*" in path.text else [path.text]
-    if any("*" in segment for segment in path.segments if segment != ANY_SEGMENT):
-        return None
-    stem = "".join("/{*}" if segment == ANY_SEGMENT else f"/{segment}" for segment in path.segments)
-    if not path.open_ended:
-        return [stem]
-    if ANY_SEGMENT in path.segments:
-        return [stem, f"{stem}/{{**}}"]
-    return [stem, f"{stem}/*"] if stem else ["/*"]
-
-
 def _report(context: Context, entry: RouteEntry) -> None:
     route, found = entry.route, context.findings
-    message = f"{route.name}: without a token Istio answers 403, and a wrong one is refused everywhere"
-    found.append(differs(route.iri, AGW.hasAuthentication, message))
-    if _paths(entry.path) is None:
+    if route.authentication is not None:
+        message = f"{route.name}: without a token Istio answers 403, and a wrong one is refused everywhere"
+        found.append(differs(route.iri, AGW.hasAuthentication, message))
+    if path_forms(entry.path) is None:
         message = f"{route.name}: Istio's policies know no such path; its requests are refused"
         found.append(lost(route.iri, AGW.pathMatchType, message, "write it as a template or a prefix"))
     for jwt in _accepted(route):
