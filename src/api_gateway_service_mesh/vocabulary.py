@@ -178,6 +178,18 @@ class AGW(metaclass=_Closed):
     shadowedTotal: Final = f"{NAMESPACE}shadowedTotal"
     evictedKeysTotal: Final = f"{NAMESPACE}evictedKeysTotal"
     fallbackTotal: Final = f"{NAMESPACE}fallbackTotal"
+    # registration
+    Registration: Final = f"{NAMESPACE}Registration"
+    hasRegistration: Final = f"{NAMESPACE}hasRegistration"
+    registeredIn: Final = f"{NAMESPACE}registeredIn"
+    registeredName: Final = f"{NAMESPACE}registeredName"
+    advertisedAddress: Final = f"{NAMESPACE}advertisedAddress"
+    advertisedPort: Final = f"{NAMESPACE}advertisedPort"
+    registeredTag: Final = f"{NAMESPACE}registeredTag"
+    heartbeatInterval: Final = f"{NAMESPACE}heartbeatInterval"
+    registrationState: Final = f"{NAMESPACE}registrationState"
+    registeredAs: Final = f"{NAMESPACE}registeredAs"
+    registrationFault: Final = f"{NAMESPACE}registrationFault"
     # live_rate
     LiveRate: Final = f"{NAMESPACE}LiveRate"
     hasLiveRate: Final = f"{NAMESPACE}hasLiveRate"

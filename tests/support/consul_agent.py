@@ -23,13 +23,14 @@ needs_consul = pytest.mark.skipif(PROGRAM is None, reason="no consul: see .ci/se
 class Agent:
     """Consul's HTTP interface."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str | None = None) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._headers = {} if token is None else {"X-Consul-Token": token}
 
     def ask(self, path: str, body: str | None = None) -> tuple[int, str]:
         """GET, or PUT of a body; status and text."""
         data = None if body is None else body.encode()
-        request = urllib.request.Request(self.url + path, data, method="GET" if data is None else "PUT")
+        request = urllib.request.Request(self.url + path, data, self._headers, method="GET" if data is None else "PUT")
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, answer.read().decode()
@@ -56,19 +57,22 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def consul_agent(folder: Path) -> Iterator[Agent]:
-    """An agent that leads itself; it ends with the block."""
+def consul_agent(folder: Path, token: str | None = None) -> Iterator[Agent]:
+    """An agent that leads itself; it ends with the block. With a `token` (a UUID) nothing is allowed without it."""
     assert PROGRAM is not None
     http, grpc, server, lan, wan = _free_ports(5)
     command = [
         PROGRAM, "agent", "-dev", "-bind=127.0.0.1", f"-http-port={http}", f"-grpc-port={grpc}", "-grpc-tls-port=-1",
         "-dns-port=-1", f"-server-port={server}", f"-serf-lan-port={lan}", f"-serf-wan-port={wan}", "-log-level=warn",
     ]  # fmt: skip
+    if token is not None:
+        tokens = f'initial_management = "{token}" agent = "{token}"'
+        command += ["-hcl", f'acl {{ enabled = true default_policy = "deny" tokens {{ {tokens} }} }}']
     log = folder / "consul.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
     try:
-        agent, deadline = Agent(http), time.monotonic() + 60
+        agent, deadline = Agent(http, token), time.monotonic() + 60
         while True:
             try:
                 # A write is what tells that it leads.

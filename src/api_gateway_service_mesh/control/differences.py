@@ -50,15 +50,13 @@ def differences(old: Mesh | None, new: Mesh) -> Differences:
     """What `new` has that `old` had not, and the other way round."""
     if old is None:
         return Differences(tuple(route.iri for route in new.routes), backends_added=tuple(u.iri for u in new.upstreams))
-    settings = (old.listeners, old.trusted_proxies, old.service_mesh, old.access_log, old.log_format, old.iri) != (
-        new.listeners,
-        new.trusted_proxies,
-        new.service_mesh,
-        new.access_log,
-        new.log_format,
-        new.iri,
-    )
+    settings = _settings(old) != _settings(new)
     return Differences(*_changes(old.routes, new.routes), *_changes(old.upstreams, new.upstreams), settings)
+
+
+def _settings(mesh: Mesh) -> tuple[object, ...]:
+    logs = mesh.access_log, mesh.log_format
+    return mesh.listeners, mesh.trusted_proxies, mesh.service_mesh, *logs, mesh.registrations, mesh.iri
 
 
 def _changes(old: Iterable[Thing], new: Iterable[Thing]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

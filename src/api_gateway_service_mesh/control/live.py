@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.discovery import Standing
+from api_gateway_service_mesh.discovery.registration import Standing as EntryStanding
 from api_gateway_service_mesh.model import (
     Breaker,
     Certificate,
@@ -26,6 +27,7 @@ from api_gateway_service_mesh.model import (
     Purpose,
     RateLimit,
     RedisStore,
+    Registration,
     Retry,
     Route,
     SplitTarget,
@@ -115,6 +117,7 @@ class Live:
     """Asks which proxies agw configures."""
     audit: Audit | None = None
     discovered: Iterable[tuple[Discovery, Standing]] = ()
+    registrations: Iterable[tuple[Registration, EntryStanding]] = ()
     edition: int = 0
     """Counts what is this revision with other discovered instances."""
     renewals: Mapping[str, RenewalStatus] = field(default_factory=dict)

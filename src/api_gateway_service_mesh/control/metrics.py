@@ -12,6 +12,7 @@ from platform import python_version
 
 from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.discovery import DiscoveryState
+from api_gateway_service_mesh.discovery.registration import RegistrationState
 from api_gateway_service_mesh.policies import read_rate_limit
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample
 
@@ -57,6 +58,7 @@ def metric_families(live: Live | None, counters: ControlCounters, series: Series
         yield from listener_families(live)
         yield from certificate_families(live)
         yield from _discovery(live)
+        yield from _registrations(live)
         yield from _log(live)
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
         yield Family("agw_config_revision", "The configuration in force.", Kind.INFO, (Sample(1, labels),))
@@ -162,6 +164,17 @@ def _discovery(live: Live) -> Iterator[Family]:
         for result, count in (("answered", standing.answers), ("failed", standing.failures))
     ]
     yield Family("agw_discovery_questions", "Questions to registries, by what became of them.", Kind.COUNTER, asked)
+
+
+def _registrations(live: Live) -> Iterator[Family]:
+    states = [
+        Sample(int(standing.state is state), (("registration", registration.iri), ("state", state)))
+        for registration, standing in live.registrations
+        for state in RegistrationState
+    ]
+    if states:
+        text = "1 for the state that the gateway's own entry in a registry is in."
+        yield Family("agw_registration_state", text, Kind.GAUGE, states)
 
 
 def _log(live: Live) -> Iterator[Family]:

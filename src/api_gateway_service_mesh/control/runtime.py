@@ -120,6 +120,12 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for endpoint, purpose in live.failing():
         yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
     yield from _discovered(live)
+    for registration, standing in live.registrations:
+        yield registration.iri, AGW.registrationState, f'"{standing.state}"'
+        if standing.entry is not None:
+            yield registration.iri, AGW.registeredAs, _text(standing.entry.id)
+        if standing.fault is not None:
+            yield registration.iri, AGW.registrationFault, _text(standing.fault)
     yield from certificate_triples(live)
 
 

@@ -40,6 +40,7 @@ from .metrics import ControlCounters
 from .options import ServeOptions
 from .placement import Placer
 from .plane import Plane
+from .registration import Registrations
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
 from .sparql.dataset import DEFAULT_GRAPHS
@@ -84,7 +85,8 @@ class Supervisor:
         self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self.gate.policies)
         self._feed = Feed()
         self.audit = Audit(say)
-        self._watch = Watch(plane, say, self.audit, self.issuing.statuses, self._discovered)
+        entries = Registrations(lambda: self.addresses, self._unready)
+        self._watch = Watch(plane, say, self.audit, self.issuing.statuses, self._discovered, entries)
         self.doctor = Doctor(self.sparql, self._watch.prober.failures)
         plane.pool.on_audit = self.audit.decided
         self._placer = Placer(plane)
@@ -102,6 +104,10 @@ class Supervisor:
     def ready(self) -> bool:
         """At least one worker serves the revision in force, and the gateway is not ending."""
         return self.live is not None and not self.draining and self._pool.serving > 0
+
+    def _unready(self) -> str | None:
+        """Why `ready` does not hold."""
+        return None if self.ready else "draining" if self.draining else "no worker serves"
 
     @property
     def addresses(self) -> tuple[tuple[str, str, int], ...]:

@@ -1,4 +1,5 @@
-"""What looks at the revision in force once in a while: health probes, canaries, live rates, objectives."""
+"""What looks at the revision in force once in a while: health probes, canaries, live rates, objectives, and the
+gateway's entries in registries."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from .live import Live
 from .live_rate import Rates
 from .objective import Objectives
 from .plane import Plane
+from .registration import Registrations
 from .rollout import Rollouts
 from .snapshot import Snapshot
 
@@ -31,12 +33,14 @@ class Watch:
         audit: Audit,
         renewals: Mapping[str, RenewalStatus],
         discovered: Iterable[tuple[Discovery, Standing]],
+        registrations: Registrations,
     ) -> None:
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self.prober = HealthProber(plane.cells, lock=plane.lock)
         self._rollouts = Rollouts(plane.cells, plane.workers, {}, say)
         self._rates = Rates(plane.cells, plane.workers)
         self._objectives = Objectives(self._rates)
+        self._registrations = registrations
         self._plane = plane
         self._audit, self._renewals, self._discovered = audit, renewals, discovered
 
@@ -46,6 +50,7 @@ class Watch:
         live = Live(served.mesh, served.slots, plane.cells, plane.workers, served.revision, at)
         live.decisions, live.proxies, live.edition = self._rollouts.decisions, plane.proxies, served.edition
         live.audit, live.renewals, live.discovered = self._audit, self._renewals, self._discovered
+        live.registrations = self._registrations
         live.rates, live.objectives = self._rates.read, self._objectives.read
         return live
 
@@ -55,9 +60,11 @@ class Watch:
         self._rollouts.update(live.mesh, live.slots)
         self._rates.update(live.mesh, live.slots)
         self._objectives.update(live.mesh)
+        self._registrations.update(live.mesh)
 
     async def stop(self) -> None:
         """Look no more."""
+        await self._registrations.stop()
         await self.prober.stop()
         await self._rollouts.stop()
         await self._rates.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 
 import aiohttp
 
@@ -13,7 +14,7 @@ from api_gateway_service_mesh.security.secret import read_secret
 
 from .source import SourceError
 
-__all__ = ["MOST_BYTES", "base_url", "excerpt", "limited", "quoted", "secured", "token"]
+__all__ = ["MOST_BYTES", "base_url", "basic_or_bearer", "excerpt", "limited", "quoted", "secured", "token"]
 
 MOST_BYTES = 64 * 1024 * 1024
 """The longest answer that is read, unpacked."""
@@ -38,6 +39,18 @@ def token(registry: Registry) -> str | None:
         return read_secret(registry.token_ref)
     except AgwError as error:
         raise SourceError(error.message) from error
+
+
+def basic_or_bearer(registry: Registry) -> dict[str, str]:
+    """The Authorization field for `registry`, if any: Basic where the token is ``user:password``, else Bearer.
+
+    Raises:
+        SourceError: the token cannot be read.
+    """
+    known = token(registry)
+    if known is None:
+        return {}
+    return {"Authorization": f"Basic {b64encode(known.encode()).decode()}" if ":" in known else f"Bearer {known}"}
 
 
 async def secured(registry: Registry) -> ssl.SSLContext | bool:

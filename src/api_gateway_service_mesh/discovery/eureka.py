@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery
 
-from .asking import base_url, excerpt, limited, quoted, secured, token
+from .asking import base_url, basic_or_bearer, excerpt, limited, quoted, secured
 from .source import Instance, Instances, SourceError
 
 __all__ = ["EurekaSource"]
@@ -107,12 +106,7 @@ class EurekaSource:
             raise SourceError(f"{type(error).__name__}{quoted(registry, error)}") from error
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
-        known = token(self._discovery.registry)
-        if known is not None:
-            basic = ":" in known
-            headers["Authorization"] = f"Basic {b64encode(known.encode()).decode()}" if basic else f"Bearer {known}"
-        return headers
+        return {"Accept": "application/json", **basic_or_bearer(self._discovery.registry)}
 
     async def _read(self, take: Callable[[bytes], _T], body: bytes) -> _T:
         try:

@@ -43,6 +43,10 @@ IDENTITY: Final = frozenset(
         "Exemption.valid_until",  # who may do without what: judged when the graph is read
         "Mesh.objectives", "Objective.subjects", "Objective.availability", "Objective.latency",
         "Objective.threshold_seconds", "Objective.window_seconds",  # watched; they decide nothing about a request
+        "Mesh.registrations", "Registration.registry", "Registration.name", "Registration.address", "Registration.port",
+        "Registration.tags", "Registration.interval_seconds", "Registry.type", "Registry.address",
+        "Registry.token_ref", "Registry.datacenter", "Registry.interval_seconds", "Registry.trust_file",
+        # a running agw tells of itself; where it is rendered, the target's own Services are its entries
         "SplitTarget.active",  # its weight says it
         "RateLimit.quota",  # its period and algorithm say it
         "ApiKey.owner",

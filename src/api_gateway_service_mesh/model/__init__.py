@@ -48,6 +48,7 @@ from .outlier import OutlierDetection
 from .overload import OverloadGuard
 from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
 from .redirect import Redirect
+from .registration import Registration
 from .retry import Retry, RetryCondition
 from .rewrite import Rewrite
 from .route import Route
@@ -139,6 +140,7 @@ __all__ = [
     "RecordType",
     "Redirect",
     "RedisStore",
+    "Registration",
     "Registry",
     "RegistryType",
     "RequestCondition",

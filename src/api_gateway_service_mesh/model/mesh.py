@@ -14,6 +14,7 @@ from .listener import DEFAULT_LISTENER, Listener
 from .mtls import MutualTls
 from .objective import Objective
 from .overload import OverloadGuard
+from .registration import Registration
 from .route import Route
 from .upstream import Upstream
 
@@ -67,6 +68,7 @@ class Mesh:
     objectives: tuple[Objective, ...] = ()
     connection_cap: ConnectionCap | None = None
     log_format: LogFormat | None = None
+    registrations: tuple[Registration, ...] = ()
 
     @property
     def listening(self) -> tuple[Listener, ...]:

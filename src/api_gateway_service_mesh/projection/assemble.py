@@ -45,6 +45,7 @@ from .overload import overload_guards
 from .rate_limit import rate_limits, refuse_costs_above_limits
 from .reading import Reading, name_of
 from .redis import redis_stores, refuse_without_client
+from .registration import registrations
 from .retry import retries
 from .route import Parts, routes, warn_without_target
 from .rows import ProjectedRows
@@ -104,6 +105,7 @@ def assemble(
     around = _service_mesh(chosen, service_meshes(rows.service_mesh, settings, reading), reading)
     asked = (AuthorizationRow(row.sidecar, row.policy, row.enforcement) for row in rows.sidecar_authorization)
     admitting = policies_of(asked, rows, reading) if rows.sidecar_authorization else {}
+    directories = registries(rows.discovery_registry, reading)
     services = upstreams(
         rows.upstream,
         endpoints(rows.endpoint, instance_labels(rows.instance_label), reading),
@@ -111,7 +113,7 @@ def assemble(
         health_checks(rows.health, rows.health_value, reading),
         connection_pools(rows.connection_pool, reading),
         outlier_detections(rows.outlier, reading),
-        discoveries(rows.discovery, rows.discovery_tag, registries(rows.discovery_registry, reading), reading),
+        discoveries(rows.discovery, rows.discovery_tag, directories, reading),
         sidecars(rows.sidecar, rows.sidecar_call, keys, admitting, around, reading),
         around,
         reading,
@@ -172,6 +174,7 @@ def assemble(
         audit=audit_logs(rows.audit, reading).get(chosen.gateway),
         change_rights=change_rights(rows.change_right, reading),
         connection_cap=caps.get(chosen.gateway),
+        registrations=registrations(rows.registration, rows.registration_tag, directories, chosen.gateway, reading),
     )
     logs = rows.access_log, rows.access_log_gateway, rows.access_log_value
     mesh = with_access_logs(mesh, chosen.access_log, *logs, reading)

@@ -56,6 +56,7 @@ from .overload import OverloadRow
 from .rate_limit import RateLimitKeyRow, RateLimitRow, RouteRateLimitRow
 from .redirect import RedirectRow
 from .redis import RedisRow
+from .registration import RegistrationRow, RegistrationTagRow
 from .retry import RetryConditionRow, RetryRow, RetryStatusRow
 from .rewrite import RewriteRow
 from .route import RouteHostnameRow, RouteMethodRow, RouteRow
@@ -154,6 +155,8 @@ class ProjectedRows:
     health: tuple[HealthRow, ...] = ()
     health_value: tuple[HealthValueRow, ...] = ()
     outlier: tuple[OutlierRow, ...] = ()
+    registration: tuple[RegistrationRow, ...] = ()
+    registration_tag: tuple[RegistrationTagRow, ...] = ()
     exemption: tuple[ExemptionRow, ...] = ()
     objective: tuple[ObjectiveRow, ...] = ()
     expectation: tuple[ExpectationRow, ...] = ()

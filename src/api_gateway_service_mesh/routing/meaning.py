@@ -53,6 +53,7 @@ _PLURALS = {
     "listeners": "listener",
     "exemptions": "exemption",
     "objectives": "service level objective",
+    "registrations": "registration",
     "conditions": "condition",
     "algorithms": "algorithm",
 }

@@ -24,6 +24,7 @@ from .limits import LIMITS
 from .load import LOAD
 from .objective import OBJECTIVE
 from .policies import POLICIES
+from .registration import REGISTRATION
 from .routes import ROUTES
 from .security_headers import SECURITY_HEADERS
 from .services import SERVICES
@@ -52,6 +53,7 @@ CASES: tuple[Case, ...] = (
     *SECURITY_HEADERS,
     *ACCESS_LOG,
     *VERSION,
+    *REGISTRATION,
     *INHERITANCE,
     *EXPECTATION,
     *OBJECTIVE,
