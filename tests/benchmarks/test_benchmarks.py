@@ -16,7 +16,7 @@ from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.model import MtlsMode, TraceFormat
 from api_gateway_service_mesh.telemetry.span import Span, encoded, wrapped
 
-from . import machine, report
+from . import live_graph, machine, report
 from .arrangement import Arrangement, Layer, Tls, make_certificates
 from .backend import BODY_PATH
 from .bench import Bench, Contestant, enter_all, requests_sample
@@ -235,3 +235,22 @@ def test_one_tiny_case(tmp_path: Path) -> None:
     assert "agw" in report.section(result) and json.dumps(report.as_json(result))
     result.series[1].program = "envoy"
     ElementTree.fromstring(draw([result]))
+
+
+@pytest.mark.timeout(300)
+def test_what_the_live_graph_costs_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["live_graph", "--routes", "3", "--rounds", "1"])
+    assert live_graph.main() == 0
+    told = capsys.readouterr().out
+    for line in (
+        "cut off late by",
+        "memory it held",
+        "on disk and live",
+        "0 failed",
+        "killed with -9",
+        "why not",
+        "impact",
+    ):
+        assert line in told
