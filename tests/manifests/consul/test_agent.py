@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from api_gateway_service_mesh.control.build import build
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.manifests import render
+from api_gateway_service_mesh.manifests.consul.service import NOTHING, subset_name, tag_literal
 from api_gateway_service_mesh.model import Mesh
 from tests.support.consul_agent import Agent, consul_agent, needs_consul
 from tests.support.examples import copied
@@ -44,6 +46,39 @@ def applied(agent: Agent, mesh: Mesh) -> dict[str, tuple[int, str]]:
         if answer != (200, "true"):
             said[manifest.path] = answer
     return said
+
+
+LABELS = [
+    "plain",
+    'a"b',
+    "a`b",
+    "a'b",
+    "a\\b",
+    'a\\"b',
+    '"',
+    "\\",
+    "{{x}}",
+    "$(x)",
+    "%2f",
+    'x"inService.Tagsor"y',
+    "#a",
+]
+
+
+def test_a_label_is_that_tag_and_no_other(agent: Agent) -> None:
+    """Asked of Consul itself: what a filter chooses among instances with every tag."""
+    for at, label in enumerate(LABELS):
+        tagged = {"ID": f"tagged-{at}", "Name": "tagged", "Port": 1, "Tags": [label]}
+        assert agent.ask("/v1/agent/service/register", json.dumps(tagged))[0] == 200
+    for label in LABELS:
+        text = tag_literal(label)
+        assert text is not None
+        status, found = agent.ask(f"/v1/health/service/tagged?filter={quote(f'{text} in Service.Tags')}")
+        assert status == 200, (label, found)
+        assert [one["Service"]["Tags"] for one in json.loads(found)] == [[label]]
+    assert tag_literal('`"') is None
+    assert agent.ask(f"/v1/health/service/tagged?filter={quote(NOTHING)}") == (200, "[]")
+    assert len({subset_name((label,)) for label in LABELS} | {subset_name(("a", "b")), subset_name(("a-b",))}) == 15
 
 
 @pytest.mark.parametrize("name", ["shop", "mtls", "auth", "traffic", "resilience"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any, Final
 
 from api_gateway_service_mesh.errors import Finding
@@ -23,7 +24,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .entry import Entry, entry
 
-__all__ = ["known_as", "service_entries", "subset_name"]
+__all__ = ["NOTHING", "known_as", "service_entries", "subset_name", "tag_literal"]
 
 _POLICIES: Final = {
     Algorithm.ROUND_ROBIN: "round_robin",
@@ -51,9 +52,26 @@ def known_as(outline: Outline) -> dict[str, str]:
     }
 
 
+NOTHING: Final = 'Service.ID == "" and Service.ID != ""'
+"""What no instance is."""
+
+
 def subset_name(labels: tuple[str, ...]) -> str:
     """The name of the instances that have all of `labels`."""
-    return name_of("-".join(sorted(set(labels))))
+    stated = sorted(set(labels))
+    plain = "-".join(stated)
+    name = name_of(plain)
+    if name == plain and len(stated) == 1:
+        return name
+    return f"{name[:50].rstrip('-')}-{sha256(json.dumps(stated).encode()).hexdigest()[:8]}"  # others may come to it
+
+
+def tag_literal(label: str) -> str | None:
+    """`label` as a text of Consul's filters; None: it cannot be one. A text in double quotes holds no such quote,
+    however it is escaped, and one in backquotes no backquote (go-bexpr, ``grammar.peg``)."""
+    if '"' not in label:
+        return json.dumps(label, ensure_ascii=False)
+    return None if "`" in label else f"`{label}`"
 
 
 def service_entries(outline: Outline) -> list[Entry]:
@@ -118,13 +136,14 @@ def _resolver(outline: Outline, upstream: Upstream) -> dict[str, Any]:
         made["ConnectTimeout"] = duration(upstream.pool.connect_timeout_seconds)
     subsets = sorted({labels for route in routes for iri, labels in _targets(route) if iri == upstream.iri and labels})
     if subsets:
-        made["Subsets"] = {
-            subset_name(labels): {
-                "Filter": " and ".join(f"{json.dumps(label)} in Service.Tags" for label in sorted(set(labels))),
-                "OnlyPassing": True,
-            }
-            for labels in subsets
-        }
+        made["Subsets"] = {}
+        for labels in subsets:
+            texts = [tag_literal(label) for label in sorted(set(labels))]
+            if None in texts:
+                message = f"{upstream.name}: Consul asks for no tag with both kinds of quotes; no instance is chosen"
+                outline.findings.append(lost(upstream.iri, AGW.selectsLabel, message))
+            chosen = NOTHING if None in texts else " and ".join(f"{text} in Service.Tags" for text in texts)
+            made["Subsets"][subset_name(labels)] = {"Filter": chosen, "OnlyPassing": True}
         message = f"{upstream.name}: the labels of its instances are taken to be their tags in Consul's catalog"
         outline.findings.append(differs(upstream.iri, AGW.instanceLabel, message))
         for endpoint in upstream.endpoints:
