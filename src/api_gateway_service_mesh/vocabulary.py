@@ -729,6 +729,16 @@ class AGW(metaclass=_Closed):
     # transform
     RequestTransformation: Final = f"{NAMESPACE}RequestTransformation"
     ResponseTransformation: Final = f"{NAMESPACE}ResponseTransformation"
+    hasRequestTransformation: Final = f"{NAMESPACE}hasRequestTransformation"
+    hasResponseTransformation: Final = f"{NAMESPACE}hasResponseTransformation"
+    setsHeader: Final = f"{NAMESPACE}setsHeader"
+    addsHeader: Final = f"{NAMESPACE}addsHeader"
+    removesHeader: Final = f"{NAMESPACE}removesHeader"
+    copiesHeader: Final = f"{NAMESPACE}copiesHeader"
+    setsParameter: Final = f"{NAMESPACE}setsParameter"
+    addsParameter: Final = f"{NAMESPACE}addsParameter"
+    removesParameter: Final = f"{NAMESPACE}removesParameter"
+    transformedTotal: Final = f"{NAMESPACE}transformedTotal"
     # expectation
     Expectation: Final = f"{NAMESPACE}Expectation"
     requestUrl: Final = f"{NAMESPACE}requestUrl"

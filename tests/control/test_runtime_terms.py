@@ -102,7 +102,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection .
 ex:web a agw:Listener ; agw:port 8080 ; agw:maxConnectionsPerAddress 40 .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
@@ -189,6 +189,8 @@ ex:leaving a agw:Route ; agw:routePath "/leaving" ; agw:hasBackendService ex:wel
 ex:farewell a agw:DeprecationPolicy .
 ex:gone a agw:Route ; agw:routePath "/gone" ; agw:hasBackendService ex:wellService ; agw:hasDeprecationPolicy ex:end .
 ex:end a agw:DeprecationPolicy ; agw:sunsetAt "2020-01-01T00:00:00Z"^^xsd:dateTime ; agw:afterSunset "REFUSE" .
+ex:changed a agw:Route ; agw:routePath "/changed" ; agw:hasBackendService ex:wellService ; agw:hasRequestTransformation ex:change .
+ex:change a agw:RequestTransformation ; agw:removesHeader "X-Debug" .
 ex:packed a agw:Route ; agw:routePath "/packed" ; agw:hasDirectResponse [ a agw:DirectResponse ; agw:responseBody "aaaaaaaaaaaaaaaaaaaaaaaa" ] ;
     agw:hasCompression ex:packing .
 ex:packing a agw:Compression ; agw:minimumBytes 24 .
@@ -598,6 +600,7 @@ EVENTS = (
     ),
     Event("something deprecated is used", _asks("/leaving"), (("farewell", "deprecatedUseTotal", is_("1")),)),
     Event("something withdrawn is asked for", _asks("/gone"), (("end", "sunsetRefusedTotal", is_("1")),)),
+    Event("a request is changed", _asks("/changed"), (("change", "transformedTotal", is_("1")),)),
     Event("a request is redirected", _asks("/moved"), (("redirect", "redirectedTotal", is_("1")),)),
     Event("the gateway answers", _asks("/direct"), (("answer", "answeredTotal", is_("1")),)),
     Event("a request is rewritten", _asks("/rewritten"), (("rewrite", "rewrittenTotal", is_("1")),)),

@@ -28,6 +28,8 @@ from api_gateway_service_mesh.model import (
     OpenIdLogin,
     RateLimit,
     Redirect,
+    RequestTransformation,
+    ResponseTransformation,
     Retry,
     Rewrite,
     Route,
@@ -53,6 +55,8 @@ Counted = (
     | Redirect
     | DirectResponse
     | Rewrite
+    | RequestTransformation
+    | ResponseTransformation
     | Mirror
 )
 
@@ -135,6 +139,8 @@ class Inventory:
                 route.redirect,
                 route.direct,
                 route.rewrite,
+                route.request_transformation,
+                route.response_transformation,
                 *route.mirrors,
             ):
                 if policy is not None:

@@ -20,6 +20,8 @@ from api_gateway_service_mesh.model import (
     Mirror,
     OpenIdLogin,
     Redirect,
+    RequestTransformation,
+    ResponseTransformation,
     Rewrite,
     TokenIntrospection,
 )
@@ -76,6 +78,8 @@ _DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
     Redirect: ((AGW.redirectedTotal, "redirected"),),
     DirectResponse: ((AGW.answeredTotal, "answered"),),
     Rewrite: ((AGW.rewrittenTotal, "rewritten"),),
+    RequestTransformation: ((AGW.transformedTotal, "transformed"),),
+    ResponseTransformation: ((AGW.transformedTotal, "transformed"),),
     Mirror: (
         (AGW.mirroredTotal, "mirrored"),
         (AGW.mirrorFailedTotal, "mirror-failed"),

@@ -57,6 +57,7 @@ from .sidecar import Sidecar
 from .split import SplitTarget
 from .timeout import DeadlineTrust, Timeout
 from .tracing import Propagation, TraceFormat, Tracing
+from .transform import RequestTransformation, ResponseTransformation
 from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
 from .version import ApiVersion, Deprecation, VersionedBy
 
@@ -146,6 +147,8 @@ __all__ = [
     "RequestCondition",
     "RequestKey",
     "RequestPriority",
+    "RequestTransformation",
+    "ResponseTransformation",
     "Retry",
     "RetryCondition",
     "Rewrite",

@@ -30,6 +30,7 @@ from .security_headers import SecurityHeaders
 from .split import SplitTarget
 from .timeout import Timeout
 from .tracing import Tracing
+from .transform import RequestTransformation, ResponseTransformation
 from .version import ApiVersion, Deprecation
 
 __all__ = ["Route"]
@@ -86,6 +87,8 @@ class Route:
     access_log: LogFormat | None = None
     version: ApiVersion | None = None
     deprecation: Deprecation | None = None
+    request_transformation: RequestTransformation | None = None
+    response_transformation: ResponseTransformation | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

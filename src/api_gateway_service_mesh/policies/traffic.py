@@ -34,7 +34,16 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
             yield "event", introspection.iri, EVENT_CELLS * workers
         for login in route.authentication.logins:
             yield "event", login.iri, EVENT_CELLS * workers
-    answering = (route.cors, route.compression, route.deprecation, route.redirect, route.direct, route.rewrite)
+    changes = (route.request_transformation, route.response_transformation)
+    answering = (
+        route.cors,
+        route.compression,
+        route.deprecation,
+        route.redirect,
+        route.direct,
+        route.rewrite,
+        *changes,
+    )
     for policy in (route.maintenance, route.client_certificate, *route.faults, *answering, *route.mirrors):
         if policy is not None:
             yield "event", policy.iri, EVENT_CELLS * workers

@@ -60,6 +60,8 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "compression": ("compression",),
     "compression_value": (),
     "access_log": (),
+    "transform": ("transformation",),
+    "transform_value": (),
     "redirect": ("redirect",),
     "direct": ("direct",),
     "rewrite": ("rewrite",),

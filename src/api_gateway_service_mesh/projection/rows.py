@@ -66,6 +66,7 @@ from .split import SplitChoiceRow, SplitRow
 from .subset import InstanceLabelRow, SubsetRow
 from .timeout import TimeoutRow
 from .tracing import TracingRow
+from .transform import TransformRow, TransformValueRow
 from .upstream import ConnectionPoolRow, UpstreamRow
 from .version import VersionDeprecationRow, VersionPromiseRow, VersionRow
 
@@ -134,6 +135,8 @@ class ProjectedRows:
     security_headers_field: tuple[SecurityHeadersFieldRow, ...] = ()
     compression: tuple[CompressionRow, ...] = ()
     compression_value: tuple[CompressionValueRow, ...] = ()
+    transform: tuple[TransformRow, ...] = ()
+    transform_value: tuple[TransformValueRow, ...] = ()
     version: tuple[VersionRow, ...] = ()
     version_deprecation: tuple[VersionDeprecationRow, ...] = ()
     version_promise: tuple[VersionPromiseRow, ...] = ()

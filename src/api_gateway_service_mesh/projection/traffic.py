@@ -20,6 +20,7 @@ from .redirect import redirects
 from .rewrite import rewrites
 from .rows import ProjectedRows
 from .security_headers import security_headers
+from .transform import request_transformations, response_transformations
 
 __all__ = ["with_traffic"]
 
@@ -39,13 +40,29 @@ def with_traffic(
     paged = cors_policies(rows.cors, rows.cors_value, reading)
     careful = security_headers(rows.security_headers, rows.security_headers_field, reading)
     packed = compressions(rows.compression, rows.compression_value, reading)
+    ordered = request_transformations(rows.transform, rows.transform_value)
+    replies = response_transformations(rows.transform, rows.transform_value)
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed)
-    if not any(stated):
+    stated = (
+        closed,
+        shown,
+        harmed,
+        moved,
+        answered,
+        rewritten,
+        copied,
+        asked,
+        paged,
+        careful,
+        packed,
+        ordered,
+        replies,
+    )
+    if not (replies or any(stated)):
         return served
     return tuple(
         replace(
@@ -56,6 +73,8 @@ def with_traffic(
             cors=paged.get(route.iri),
             security_headers=careful.get(route.iri),
             compression=packed.get(route.iri),
+            request_transformation=ordered.get(route.iri),
+            response_transformation=replies.get(route.iri),
             redirect=moved.get(route.iri),
             direct=answered.get(route.iri),
             rewrite=rewritten.get(route.iri),

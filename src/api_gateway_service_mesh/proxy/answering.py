@@ -55,7 +55,7 @@ class Answering(ExchangeState):
             self._tell_breaker(status)
         if self.attempt_started:
             self._tell_attempt(status, None)
-        if self.answer_fields:
+        if self.answer_fields or self.answer_drops:
             self.down.respond(self, head.with_fields(self.answer_fields, self.answer_drops), payload, None)
         else:
             self.down.respond(self, head, payload, raw if head.unchanged else None)
@@ -71,7 +71,9 @@ class Answering(ExchangeState):
             self._tell_breaker(head.status)
         if self.attempt_started or self.ticket:
             self.head_at = monotonic()
-        self.down.begin(self, head.with_fields(self.answer_fields, self.answer_drops) if self.answer_fields else head)
+        if self.answer_fields or self.answer_drops:
+            head = head.with_fields(self.answer_fields, self.answer_drops)
+        self.down.begin(self, head)
         return True
 
     def _retry_status(self, connection: BackendSide, head: AnswerHead, *, whole: bool) -> bool:
@@ -132,7 +134,7 @@ class Answering(ExchangeState):
         connection.detach()
         connection.resume()
         tunnel = Tunnel(self, connection)
-        if self.answer_fields:
+        if self.answer_fields or self.answer_drops:
             head = head.with_fields(self.answer_fields, self.answer_drops)
         self.down.tunnel(head, tunnel)
         if rest:
@@ -180,7 +182,7 @@ class Answering(ExchangeState):
         self.generation.count_refusal(refusal.problem)
         self.reason = refusal.reason or (refusal.detail if refusal.failure else None)
         self.committed = True
-        if self.answer_fields:
+        if self.answer_fields or self.answer_drops:
             head = head.with_fields(self.answer_fields, self.answer_drops)
         if self.is_head:
             payload = b""

@@ -114,7 +114,7 @@ class ExchangeState(Asker):
     """The keys that were shown, from the first asking of a gate to the second."""
     idle_ticks = 0
     answer_drops: frozenset[bytes] = frozenset()
-    """Fields (names in lower case) that the answer loses before it gets ``answer_fields``, if it gets any."""
+    """Fields (names in lower case) that the answer loses before it gets ``answer_fields``."""
     takes_trailers = False
     """Whoever stands for the client takes trailers, whatever the client says."""
     unwrap: Callable[[bytes], bytes] | None = None

@@ -19,7 +19,7 @@ The order, outermost first, and why it is so:
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
 9. *redirect, direct response*: answer in the place of an upstream.
 10. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-11. *rewrite*, *gRPC-Web*: behind all that looks at the request as the client sent it.
+11. *rewrite*, *transformation*, *gRPC-Web*: behind all that looks at the request as the client sent it.
 12. *mirror*: copies what the backend is going to see.
 13. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
     breaker for each instance is asked with the balancer, and judges attempts.
@@ -68,6 +68,7 @@ from .security_headers import security_headers_gates
 from .split import upstream_gates
 from .target import Target
 from .tracing import tracing_ends, tracing_gates
+from .transform import transform_gates
 from .version import version_gates
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     direct_gates,
     upstream_gates,
     rewrite_gates,
+    transform_gates,
     grpc_web_gates,
     mirror_gates,
     breaker_gates,

@@ -41,6 +41,7 @@ from .security_headers import security_headers_part
 from .split import split_part
 from .tracing import tracing_part
 from .traffic import client_certificate_part, direct_part, fault_part, maintenance_part, mirror_part
+from .transform import request_transformation_part, response_transformation_part
 from .version import deprecation_part, version_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
@@ -89,6 +90,10 @@ def effects(
         return tuple(parts)
     if route.rewrite is not None:
         parts.append(rewrite_part(route, route.rewrite, path))
+    if route.request_transformation is not None:
+        parts.append(request_transformation_part(route, route.request_transformation))
+    if route.response_transformation is not None:
+        parts.append(response_transformation_part(route, route.response_transformation))
     parts += [mirror_part(route, mirror, _name(upstreams, mirror.upstream)) for mirror in route.mirrors]
     if route.breaker is not None:
         parts.append(_breaker(route, route.breaker))

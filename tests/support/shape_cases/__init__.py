@@ -29,6 +29,7 @@ from .routes import ROUTES
 from .security_headers import SECURITY_HEADERS
 from .services import SERVICES
 from .traffic import TRAFFIC
+from .transform import TRANSFORM
 from .version import VERSION
 
 __all__ = ["CASES", "PREFIXES", "Case"]
@@ -54,6 +55,7 @@ CASES: tuple[Case, ...] = (
     *ACCESS_LOG,
     *VERSION,
     *REGISTRATION,
+    *TRANSFORM,
     *INHERITANCE,
     *EXPECTATION,
     *OBJECTIVE,

@@ -1,0 +1,33 @@
+"""What is changed on the way (``agw:RequestTransformation``, ``agw:ResponseTransformation``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["RequestTransformation", "ResponseTransformation"]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTransformation:
+    """In this order: ``copies`` (names, from and to), ``removes`` (names), ``sets`` and ``adds`` (names and values) of
+    header fields; of the query ``removes_parameters``, ``sets_parameters`` and ``adds_parameters``, not encoded. Names
+    of fields are as they were written, but for those that are removed and copied, which are in lower case."""
+
+    iri: str
+    sets: tuple[tuple[str, str], ...] = ()
+    adds: tuple[tuple[str, str], ...] = ()
+    removes: tuple[str, ...] = ()
+    copies: tuple[tuple[str, str], ...] = ()
+    sets_parameters: tuple[tuple[str, str], ...] = ()
+    adds_parameters: tuple[tuple[str, str], ...] = ()
+    removes_parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTransformation:
+    """In this order: ``removes``, ``sets`` and ``adds``, as of a request."""
+
+    iri: str
+    sets: tuple[tuple[str, str], ...] = ()
+    adds: tuple[tuple[str, str], ...] = ()
+    removes: tuple[str, ...] = ()

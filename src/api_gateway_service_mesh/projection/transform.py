@@ -1,0 +1,85 @@
+"""What is changed on the way (``agw:RequestTransformation``, ``agw:ResponseTransformation``)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
+from api_gateway_service_mesh.vocabulary import AGW
+
+__all__ = ["TransformRow", "TransformValueRow", "request_transformations", "response_transformations"]
+
+Said = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class TransformRow:
+    """``transform.rq``."""
+
+    route: str
+    property: str
+    transformation: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransformValueRow:
+    """``transform_value.rq``."""
+
+    transformation: str
+    property: str
+    value: str
+
+
+def request_transformations(
+    rows: Iterable[TransformRow], values: Iterable[TransformValueRow]
+) -> Mapping[str, RequestTransformation]:
+    """How each route's requests are changed, by route IRI."""
+    said = _said(values)
+    found: dict[str, RequestTransformation] = {}
+    for row in rows:
+        if row.property == AGW.hasRequestTransformation and row.route not in found:
+            iri = row.transformation
+            found[row.route] = RequestTransformation(
+                iri,
+                _pairs(said, iri, AGW.setsHeader, ":"),
+                _pairs(said, iri, AGW.addsHeader, ":"),
+                _names(said, iri),
+                tuple((a.lower(), b) for a, b in _pairs(said, iri, AGW.copiesHeader, ":")),
+                _pairs(said, iri, AGW.setsParameter, "="),
+                _pairs(said, iri, AGW.addsParameter, "="),
+                said.get((iri, AGW.removesParameter), ()),
+            )
+    return found
+
+
+def response_transformations(
+    rows: Iterable[TransformRow], values: Iterable[TransformValueRow]
+) -> Mapping[str, ResponseTransformation]:
+    """How each route's answers are changed, by route IRI."""
+    said = _said(values)
+    found: dict[str, ResponseTransformation] = {}
+    for row in rows:
+        if row.property == AGW.hasResponseTransformation and row.route not in found:
+            iri = row.transformation
+            found[row.route] = ResponseTransformation(
+                iri, _pairs(said, iri, AGW.setsHeader, ":"), _pairs(said, iri, AGW.addsHeader, ":"), _names(said, iri)
+            )
+    return found
+
+
+def _said(values: Iterable[TransformValueRow]) -> Said:
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in values:
+        found[row.transformation, row.property].add(row.value)
+    return {key: tuple(sorted(stated)) for key, stated in found.items()}
+
+
+def _pairs(said: Said, iri: str, term: str, mark: str) -> tuple[tuple[str, str], ...]:
+    split = (value.partition(mark) for value in said.get((iri, term), ()))
+    return tuple((name, value.strip(" ") if mark == ":" else value) for name, _, value in split)
+
+
+def _names(said: Said, iri: str) -> tuple[str, ...]:
+    return tuple(sorted({name.lower() for name in said.get((iri, AGW.removesHeader), ())}))
