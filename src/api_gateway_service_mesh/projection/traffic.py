@@ -47,21 +47,7 @@ def with_traffic(
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    stated = (
-        closed,
-        shown,
-        harmed,
-        moved,
-        answered,
-        rewritten,
-        copied,
-        asked,
-        paged,
-        careful,
-        packed,
-        ordered,
-        replies,
-    )
+    stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered)
     if not (replies or any(stated)):
         return served
     return tuple(
