@@ -66,6 +66,7 @@ def test_policies_decide_and_never_act() -> None:
 
 # Modules that only run as part of a process or of a connection, and the tests that hold them through it.
 HELD_BY = {
+    "control/base.py": "control/test_journal.py",
     "proxy/arrivals.py": "proxy/test_connection_cap.py",
     "proxy/turned_away.py": "proxy/test_connection_cap.py",
     "importers/host.py": "importers/test_gateway_api.py",

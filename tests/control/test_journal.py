@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -275,6 +276,49 @@ def test_whatever_fails_while_old_history_goes_what_was_acknowledged_is_there(tm
             again.close()
 
 
+def test_nobody_waits_for_a_new_file_and_it_has_what_was_committed_meanwhile(
+    tmp_path: Path, short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = threading.Event()
+
+    class Slow(Disk):
+        """Writes a new file's graph when it is told to."""
+
+        def write(self, fd: int, data: bytes) -> None:
+            if threading.current_thread().name == "agw-base":
+                writes.wait(20)
+            super().write(fd, data)
+
+    monkeypatch.setattr("api_gateway_service_mesh.control.store_journal._QUICK", -1)
+    folder = tmp_path / "s"
+    store = JournalStore(folder, disk=Slow())
+    old: SourceGraph | None = None
+    for number in range(1, 31):
+        new = graph(number)
+        store.commit(revision(store, number, old, new), new)
+        old = new
+    assert [path.name for path in folder.glob("journal-*.agw")] == ["journal-0000000000.agw"]
+    (making,) = folder.glob("*.making")
+    writes.set()
+    number = 30
+    while len(list(folder.glob("journal-*.agw"))) == 1:
+        number += 1
+        new = graph(number)
+        store.commit(revision(store, number, old, new), new)
+        old = new
+    assert not making.exists()
+    for each in range(number - short, number + 1):
+        assert store.delta(each) == between(graph(each - 1), graph(each))
+    store.commit(revision(store, number + 1, old, graph(0)), graph(0))
+    store.retract()
+    store.close()
+    assert not list(folder.glob("*.making"))
+    again = JournalStore(folder)
+    assert again.read().digest == graph(number).digest
+    assert [item.number for item in again.restored()] == list(range(number - short + 1, number + 1))
+    again.close()
+
+
 def test_one_gateway_a_folder(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "s")
     with pytest.raises(AgwError, match="another gateway has the store"):
@@ -289,7 +333,8 @@ from pathlib import Path
 from api_gateway_service_mesh.control import store_journal
 from tests.control.test_journal import JournalStore, graph, revision
 store_journal._LEAST, store_journal.KEPT_REVISIONS = 1500, 8
-for _ in sys.stdin:  # each line begins a writer: so that two hundred of them import the program once
+for line in sys.stdin:  # each line begins a writer: so that two hundred of them import the program once
+    store_journal._QUICK = int(line)
     writer = os.fork()
     if writer:
         os.waitpid(writer, 0)
@@ -329,7 +374,7 @@ def test_killed_at_any_instant_all_that_was_acknowledged_is_there(memory: Path) 
     ) as writers:
         assert writers.stdin is not None and writers.stdout is not None
         for _ in range(KILLS):
-            writers.stdin.write("another\n")
+            writers.stdin.write(rng.choice(("2000\n", "-1\n")))  # new files are begun at once, or by a thread
             writers.stdin.flush()
             writer = int(writers.stdout.readline())
             acknowledged = writers.stdout.readline()

@@ -12,14 +12,14 @@ import errno
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from api_gateway_service_mesh.errors import AgwError, Origin
 
 from .store import StoreUnavailable
 
-__all__ = ["Disk", "Journal", "JournalDamaged", "write_durably"]
+__all__ = ["Disk", "Journal", "JournalDamaged", "begin_record", "end_record", "sync_folder", "write_durably"]
 
 _MAGIC = b"\xa9AGW"
 _HEAD = struct.Struct("!4sQ16s")
@@ -113,11 +113,17 @@ class Journal:
         Raises:
             StoreUnavailable: it is not; the journal is as it was.
         """
+        self.extend((payload,))
+
+    def extend(self, payloads: Sequence[bytes]) -> None:
+        """`append` for several, at the price of one; all of them or none."""
         if self._broken is not None:
             raise StoreUnavailable(self._broken, remedy="mend the disk, then start the gateway again")
-        frame = _HEAD.pack(_MAGIC, len(payload), _digest(payload)) + payload
+        if not payloads:
+            return
+        frames = [_HEAD.pack(_MAGIC, len(payload), _digest(payload)) + payload for payload in payloads]
         try:
-            self._disk.write(self._fd, frame)
+            self._disk.write(self._fd, b"".join(frames))
             self._disk.sync(self._fd)
         except OSError as error:
             self._cut_back(self._size)
@@ -128,8 +134,9 @@ class Journal:
             )
             raised.status = 507 if full else 503
             raise raised from None
-        self._offsets.append(self._size)
-        self._size += len(frame)
+        for frame in frames:
+            self._offsets.append(self._size)
+            self._size += len(frame)
 
     def retract(self) -> None:
         """Take the last record away.
@@ -184,6 +191,20 @@ def _whole(data: bytes, at: int) -> int | None:
     if magic != _MAGIC or start + length > len(data):
         return None
     return start + length if _digest(memoryview(data)[start : start + length]) == digest else None
+
+
+def begin_record(fd: int, payload: bytes, disk: Disk) -> hashlib.blake2b:
+    """Begin a record in an empty file, with the first part of its payload: the digest so far. It counts once
+    `end_record` has told its length."""
+    disk.write(fd, bytes(_HEAD.size) + payload)
+    return hashlib.blake2b(payload, digest_size=16)
+
+
+def end_record(fd: int, length: int, digest: hashlib.blake2b, disk: Disk) -> None:
+    """The payload is there, `length` bytes of it; on disk when this returns."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    disk.write(fd, _HEAD.pack(_MAGIC, length, digest.digest()))
+    disk.sync(fd)
 
 
 def _digest(payload: bytes | memoryview) -> bytes:

@@ -1,14 +1,13 @@
 """The configuration in a folder of its own: a journal of what changed, revision by revision (``--store DIR``).
 
 ``journal-N.agw`` begins at revision N: with the whole graph (but the very first), then one record a revision. A new
-file is begun when the differences outweigh the graph, so that starting stays quick; the old ones are the history. They
-go, oldest first, once those behind them hold `KEPT_REVISIONS`: each begins with a whole graph, so whatever is left can
-be read by itself, and a crash between two removals leaves a shorter history and nothing else.
+file is begun (`control.base`) when the differences outweigh the graph, so that starting stays quick; the old ones are
+the history. They go, oldest first, once those behind them hold `KEPT_REVISIONS`: each begins with a whole graph, so
+whatever is left can be read by itself, and a crash between two removals leaves a shorter history and nothing else.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -22,14 +21,17 @@ from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Orig
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.document import Document
 
+from .base import Base
 from .delta import Delta, applied, between, ntriples, parse_ntriples
 from .history import Author, Revision
-from .journal import Disk, Journal, write_durably
+from .journal import Disk, Journal
 from .reload import Fingerprint
 
 __all__ = ["KEPT_REVISIONS", "JournalStore"]
 
 _LEAST = 4 * 1024 * 1024
+_QUICK = 2_000
+"""Triples that are written faster than somebody else could be told to do it."""
 KEPT_REVISIONS = 10_000
 """Of so many revisions, the latest, all is kept that they changed; of earlier ones what shares a file with them."""
 
@@ -58,6 +60,7 @@ class JournalStore:
         self._source: SourceGraph | None = None
         self._number = 0
         self._base = 0
+        self._making: Base | None = None
         self._before: tuple[SourceGraph | None, int] = (None, 0)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -93,7 +96,7 @@ class JournalStore:
         return None
 
     def _opened(self) -> list[Journal]:
-        for left in self.folder.glob(".*.agw-new"):
+        for left in (*self.folder.glob(".*.agw-new"), *self.folder.glob("*.making")):
             left.unlink(missing_ok=True)
         paths = sorted(self.folder.glob("journal-*.agw")) or [self._path(0)]
         return [Journal(path, self._disk) for path in paths]
@@ -151,8 +154,9 @@ class JournalStore:
         """See `ConfigStore`."""
         old = self._source
         delta = revision.delta if revision.delta is not None else between(old, source)
-        if self._journals[-1].size > max(_LEAST, 2 * self._base) and old is not None:
+        if self._making is None and self._journals[-1].size > max(_LEAST, 2 * self._base) and old is not None:
             self._begin_anew(old)
+        self._adopt()
         added, removed = ntriples(delta.added), ntriples(delta.removed)
         head = {"kind": "revision", **_head(revision), "added_bytes": len(added), "prefixes": dict(source.prefixes)}
         self._journals[-1].append(_written(head, added + removed))
@@ -163,42 +167,30 @@ class JournalStore:
 
     def _forget(self) -> None:
         """Remove the oldest files that nothing needs any more. What is not to be removed now will be later."""
-        revisions = sum(map(self._revisions, self._journals))
-        while len(self._journals) > 1 and revisions - self._revisions(self._journals[0]) >= KEPT_REVISIONS:
+        while len(self._journals) > 1 and self._number - _base_of(self._journals[1]) >= KEPT_REVISIONS:
             oldest = self._journals[0]
             try:
                 self._disk.remove(oldest.path)
             except OSError:
                 return
-            revisions -= self._revisions(oldest)
             del self._journals[0]
             oldest.close()
 
-    def _revisions(self, journal: Journal) -> int:
-        """How many there are in a file: all of its records, but for the graph that all files but the very first begin
-        with."""
-        return len(journal) - (journal.path != self._path(0))
-
     def _begin_anew(self, source: SourceGraph) -> None:
         """A new file that starts with the whole graph. That it cannot be written is no reason to refuse a change."""
-        text = ntriples(source.triples)
-        head = {"kind": "base", "revision": self._number, "digest": source.digest, "added_bytes": len(text)}
-        path = self._path(self._number)
-        made = path.with_suffix(".making")
-        try:
-            made.unlink(missing_ok=True)
-            journal = Journal(made, self._disk)
-            journal.append(_written({**head, "prefixes": dict(source.prefixes)}, text))
-            journal.close()
-            write_durably(path, made.read_bytes(), self._disk)
-            self._journals.append(Journal(path, self._disk))
-            self._base = len(text)
-        except (OSError, AgwError):
-            # It must not stand there while the one before is written on: what is read is the last file.
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-        finally:
-            made.unlink(missing_ok=True)
+        head = {"kind": "base", "revision": self._number, "digest": source.digest, "prefixes": dict(source.prefixes)}
+        quickly, behind = len(source.rows) <= _QUICK, len(self._journals[-1])
+        self._making = Base(self._path(self._number), source, head, behind, self._disk, quickly=quickly)
+
+    def _adopt(self) -> None:
+        """Go on in the new file, once its graph is written."""
+        making = self._making
+        if making is not None and making.done:
+            self._making = None
+            journal = making.adopted(self._journals[-1])
+            if journal is not None:
+                self._journals.append(journal)
+                self._base = making.size
 
     def retract(self) -> None:
         """See `ConfigStore`."""
@@ -211,7 +203,9 @@ class JournalStore:
         for journal in reversed(self._journals):
             for index in reversed(range(len(journal))):
                 head = json.loads(journal.first_line(index))
-                if head["kind"] == "revision" and len(found) < KEPT_REVISIONS:
+                # A file also has what was committed while the one behind it was begun.
+                fresh = not found or head["revision"] < (found[-1].number or 0)
+                if head["kind"] == "revision" and fresh and len(found) < KEPT_REVISIONS:
                     found.append(_revision(head))
         found.reverse()
         return found
@@ -230,6 +224,8 @@ class JournalStore:
 
     def close(self) -> None:
         """See `ConfigStore`."""
+        if self._making is not None:
+            self._making.give_up()
         for journal in self._journals:
             journal.close()
         os.close(self._lock)
@@ -242,7 +238,13 @@ def _written(head: dict[str, Any], body: bytes) -> bytes:
 def _read(payload: bytes) -> tuple[dict[str, Any], bytes, bytes]:
     line, _, body = payload.partition(b"\n")
     head = json.loads(line)
-    return head, body[: head["added_bytes"]], body[head["added_bytes"] :]
+    size = head.get("added_bytes", len(body))  # a base has nothing else
+    return head, body[:size], body[size:]
+
+
+def _base_of(journal: Journal) -> int:
+    """The revision a file begins at."""
+    return int(journal.path.stem.rpartition("-")[2])
 
 
 def _head(revision: Revision) -> dict[str, Any]:
