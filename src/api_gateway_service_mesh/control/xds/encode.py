@@ -23,7 +23,7 @@ __all__ = ["demand_protos", "goal_of", "packed"]
 # What our resources hold in a google.protobuf.Any: a type is known once its module is imported.
 _MODULES: Final = """
     config.cluster.v3.cluster config.core.v3.base config.endpoint.v3.endpoint config.listener.v3.listener
-    config.route.v3.route config.rbac.v3.rbac
+    config.route.v3.route config.rbac.v3.rbac config.trace.v3.opentelemetry config.trace.v3.zipkin
     extensions.access_loggers.stream.v3.stream
     extensions.filters.http.fault.v3.fault extensions.filters.http.jwt_authn.v3.config
     extensions.filters.http.local_ratelimit.v3.local_rate_limit extensions.filters.http.lua.v3.lua

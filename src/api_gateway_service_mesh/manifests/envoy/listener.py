@@ -17,6 +17,7 @@ from .rate_limit import ADDRESS_STAGE, STAGE, limit_filter
 from .refusal import local_replies
 from .secret import ADS, downstream_tls
 from .sticky import sticky_filters
+from .tracing import manager_tracing
 from .typed import EXTENSION, FILTER, NETWORK, Json, extension, seconds
 
 __all__ = ["http_filters", "listener", "listener_name", "manager", "rds"]
@@ -89,6 +90,7 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
         "always_set_request_id_in_response": True,
         "access_log": [_access_log()] if context.mesh.access_log else [],
     }
+    fields |= manager_tracing(context)
     if context.names_callers:
         fields["forward_client_cert_details"] = "SANITIZE_SET"
         fields["set_current_client_cert_details"] = {"uri": True, "dns": True}

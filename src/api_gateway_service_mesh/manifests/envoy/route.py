@@ -29,6 +29,7 @@ from .refusal import problem_route
 from .retry import retry_flavours
 from .rewrite import rewrite
 from .sticky import route_stickiness
+from .tracing import route_tracing
 from .typed import ANY_REQUEST, Json, seconds
 
 __all__ = ["Routes", "stat_prefix"]
@@ -97,6 +98,7 @@ class Routes:
 
     def _route(self, route: Route, own: dict[str, Any], answer: Json) -> Json:
         made: Json = {"name": route.iri, "match": ANY_REQUEST, "stat_prefix": stat_prefix(route.iri), **answer}
+        made |= route_tracing(self._context, route)
         if own:
             made["typed_per_filter_config"] = own
         retry = route.retry

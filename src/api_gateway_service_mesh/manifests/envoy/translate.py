@@ -22,6 +22,7 @@ from .refusal import problem_route
 from .resources import Resources
 from .route import Routes
 from .secret import awaited, secrets
+from .tracing import collector_clusters
 from .typed import Json
 from .upstream import cluster, is_static, load_assignment
 
@@ -65,7 +66,7 @@ def resources(
     stated = (mesh.listeners or (Listener(mesh.iri, _DEFAULT_PORT),)) if listeners is None else listeners
     made = {listener_name(each): listener(context, each, where) for each in stated}
     clusters = {name: cluster(context, name, use) for name, use in sorted(context.uses.items())}
-    clusters |= key_clusters(context)
+    clusters |= key_clusters(context) | collector_clusters(context)
     endpoints = {
         name: load_assignment(name, use) for name, use in sorted(context.uses.items()) if dynamic and is_static(use)
     }
