@@ -83,7 +83,16 @@ class Wire:
     def __init__(self) -> None:
         self.sent = bytearray()
         self.reading = True
-        self.closed = self.aborted = False
+        self.closed = self.aborted = self.ended = False
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
 
     def write(self, data: bytes) -> None:
         self.sent += data
@@ -265,7 +274,7 @@ async def test_a_handshake_that_comes_to_nothing_is_told_as_what_it_is(tmp_path:
     pair.sides[1].data_received(b"GET / HTTP/1.1\r\n\r\n")
     with pytest.raises(ssl.SSLError):
         await pair.sides[1].shaken()
-    assert pair.wires[1].closed
+    assert pair.wires[1].ended
     pair.sides[1].connection_lost(None)
     pair.sides[0].eof_received()
     with pytest.raises(ConnectionResetError):
