@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.manifests import TARGETS, Manifest, render
+from api_gateway_service_mesh.manifests import TARGETS, WATCHERS, Manifest, render
 from api_gateway_service_mesh.manifests.document import yaml_text
 from api_gateway_service_mesh.manifests.name import duration, name_of, names
 from tests.support.mesh_model import published
@@ -49,7 +49,7 @@ def test_durations() -> None:
 def test_an_unknown_target_names_those_there_are() -> None:
     with pytest.raises(AgwError, match="no target 'nomad'") as caught:
         render(published(), "nomad")
-    assert caught.value.remedy == "choose one of: " + ", ".join(TARGETS)
+    assert caught.value.remedy == "choose one of: " + ", ".join((*TARGETS, *WATCHERS))
 
 
 def test_the_rendering_is_a_tuple_of_manifests_and_a_report() -> None:

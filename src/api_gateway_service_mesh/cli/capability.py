@@ -16,9 +16,14 @@ _STRONGEST = ("no", "part", "yes")
 def print_capabilities(target: str | None, mesh: Mesh | None) -> None:
     """Without a target: a column for each. With one: its terms with what is to be known. Of `mesh`: what it states."""
     from ..graph.capability import capabilities
-    from ..manifests import TARGETS
+    from ..manifests import TARGETS, WATCHERS
     from ..manifests.stated import stated
 
+    if target in WATCHERS:
+        click.echo(
+            f"{target} watches a gateway: it says nothing of what that does to requests, and loses nothing of it."
+        )
+        return
     known = capabilities()
     wanted = None if mesh is None else {one.term for one in stated(mesh) if one.term is not None}
     columns = [known[name] for name in TARGETS if name in known and (target is None or name == target)]

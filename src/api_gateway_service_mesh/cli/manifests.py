@@ -15,14 +15,15 @@ from .writing import write_whole
 
 __all__ = ["command"]
 
-_TARGETS = ("consul", "envoy", "gateway-api", "istio", "kubernetes", "linkerd")
-#: Options that one target alone has.
+_TARGETS = ("consul", "envoy", "gateway-api", "grafana", "istio", "kubernetes", "linkerd", "prometheus")
+#: Options that some targets alone have.
 _OWN = {
-    "image": "kubernetes",
-    "gateway_class": "gateway-api",
-    "plain": "consul",
-    "profiles": "linkerd",
-    "form": "kubernetes",
+    "image": ("kubernetes",),
+    "gateway_class": ("gateway-api",),
+    "plain": ("consul",),
+    "profiles": ("linkerd",),
+    "form": ("kubernetes",),
+    "job": ("prometheus", "grafana"),
 }
 
 
@@ -39,6 +40,7 @@ _OWN = {
 @click.option("--gateway-class", help="gateway-api: the GatewayClass of your implementation.")
 @click.option("--plain", is_flag=True, help="consul: config entries for a plain agent, as JSON.")
 @click.option("--profiles", is_flag=True, help="linkerd: ServiceProfiles with retry budgets, too.")
+@click.option("--job", help="prometheus, grafana: what the gateway is scraped as (default: agw).")
 @click.option("--allow-loss", is_flag=True, help="Leave out what the target cannot say, and list it.")
 @click.option("--explain", is_flag=True, help="Print what each target can say of the ontology, and why not.")
 @click.option(
@@ -76,8 +78,8 @@ def command(
         raise click.UsageError("Missing option '--target'")
     stated = {name: value for name, value in own.items() if value}
     for name in stated:
-        if _OWN[name] != target:
-            raise click.UsageError(f"--{name.replace('_', '-')} belongs to --target {_OWN[name]}")
+        if target not in _OWN[name]:
+            raise click.UsageError(f"--{name.replace('_', '-')} belongs to --target {' or '.join(_OWN[name])}")
     from ..manifests import render
 
     built = build_files(files, gateway)

@@ -25,11 +25,22 @@ from .document import Manifest, Rendering
 from .envoy import render_envoy
 from .gap import LOSS
 from .gateway_api import render_gateway_api
+from .grafana import render_grafana
 from .istio import render_istio
 from .kubernetes import render_kubernetes
 from .linkerd import render_linkerd
+from .prometheus import render_prometheus
 
-__all__ = ["TARGETS", "Manifest", "NotExpressibleError", "Rendering", "UnknownTargetError", "losses", "render"]
+__all__ = [
+    "TARGETS",
+    "WATCHERS",
+    "Manifest",
+    "NotExpressibleError",
+    "Rendering",
+    "UnknownTargetError",
+    "losses",
+    "render",
+]
 
 TARGETS: dict[str, Callable[..., Rendering]] = {
     "consul": render_consul,
@@ -39,6 +50,10 @@ TARGETS: dict[str, Callable[..., Rendering]] = {
     "kubernetes": render_kubernetes,
     "linkerd": render_linkerd,
 }
+
+
+WATCHERS: dict[str, Callable[..., Rendering]] = {"grafana": render_grafana, "prometheus": render_prometheus}
+"""Targets that watch a gateway: they say nothing of what it does to requests, so they lose nothing of it."""
 
 
 class UnknownTargetError(AgwError):
@@ -63,7 +78,7 @@ def losses(mesh: Mesh, target: str, said: Report) -> list[Finding]:
 
 
 def render(mesh: Mesh, target: str, *, allow_loss: bool = False, **options: Any) -> Rendering:
-    """Render `mesh` for one of `TARGETS`; options are those of its renderer (`render_istio` …).
+    """Render `mesh` for one of `TARGETS` or `WATCHERS`; options are those of its renderer (`render_istio` …).
 
     The rendering is a tuple of `Manifest`, with a ``report``. With `allow_loss` what the target cannot say is left out,
     and stands in the report as warnings.
@@ -74,8 +89,10 @@ def render(mesh: Mesh, target: str, *, allow_loss: bool = False, **options: Any)
         TypeError: an unknown option.
         ConfigError: routes that do not compile.
     """
+    if target in WATCHERS:
+        return WATCHERS[target](mesh, **options)
     if target not in TARGETS:
-        known = ", ".join(TARGETS)
+        known = ", ".join((*TARGETS, *WATCHERS))
         raise UnknownTargetError(f"there is no target {target!r}", remedy=f"choose one of: {known}")
     rendering = TARGETS[target](mesh, **options)
     table = capabilities().get(target)
