@@ -20,9 +20,7 @@ def print_capabilities(target: str | None, mesh: Mesh | None) -> None:
     from ..manifests.stated import stated
 
     if target in WATCHERS:
-        click.echo(
-            f"{target} watches a gateway: it says nothing of what that does to requests, and loses nothing of it."
-        )
+        click.echo(f"{target} watches a gateway: of what that does to requests it says nothing, and loses nothing.")
         return
     known = capabilities()
     wanted = None if mesh is None else {one.term for one in stated(mesh) if one.term is not None}
