@@ -526,6 +526,17 @@ class AGW(metaclass=_Closed):
     introspectedTotal: Final = f"{NAMESPACE}introspectedTotal"
     introspectionFailedTotal: Final = f"{NAMESPACE}introspectionFailedTotal"
     inactiveTotal: Final = f"{NAMESPACE}inactiveTotal"
+    # client_credentials
+    ClientCredentials: Final = f"{NAMESPACE}ClientCredentials"
+    hasClientCredentials: Final = f"{NAMESPACE}hasClientCredentials"
+    tokenEndpoint: Final = f"{NAMESPACE}tokenEndpoint"
+    tokenAudience: Final = f"{NAMESPACE}tokenAudience"
+    tokenResource: Final = f"{NAMESPACE}tokenResource"
+    tokenState: Final = f"{NAMESPACE}tokenState"
+    tokenExpiry: Final = f"{NAMESPACE}tokenExpiry"
+    tokenFetchedTotal: Final = f"{NAMESPACE}tokenFetchedTotal"
+    tokenFetchFailedTotal: Final = f"{NAMESPACE}tokenFetchFailedTotal"
+    tokenFault: Final = f"{NAMESPACE}tokenFault"
     # tracing
     DistributedTracing: Final = f"{NAMESPACE}DistributedTracing"
     TracingContext: Final = f"{NAMESPACE}TracingContext"

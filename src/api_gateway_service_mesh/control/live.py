@@ -84,6 +84,7 @@ from .snapshot import Snapshot
 from .used import FileFacts, used_certificates
 
 if TYPE_CHECKING:
+    from api_gateway_service_mesh.security.client_credentials import TokenStanding
     from api_gateway_service_mesh.security.facts import CertificateFacts
 
 __all__ = ["BreakerStatus", "Counted", "Live"]
@@ -126,6 +127,8 @@ class Live:
     """Asks for the rates of the last seconds and minutes, by kind of subject (gateway, route, service) and IRI."""
     objectives: Callable[[], Sequence[ObjectiveStanding]] = tuple
     """Asks how routes and services stand to their objectives."""
+    tokens: Callable[[], Mapping[str, TokenStanding]] = dict
+    """Asks how it stands with the tokens that backends are shown, by the credentials' IRI."""
     _files: FileFacts = field(default_factory=FileFacts, repr=False)
 
     @cached_property

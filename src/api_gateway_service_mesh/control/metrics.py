@@ -17,6 +17,7 @@ from api_gateway_service_mesh.policies import read_rate_limit
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample
 
 from .certificates import certificate_families
+from .client_credentials import token_families
 from .listener import listener_families
 from .live import Live
 from .live_rate import rate_families
@@ -56,6 +57,7 @@ def metric_families(live: Live | None, counters: ControlCounters, series: Series
         yield from series.bulkheads(live)
         yield from _endpoints(live, series)
         yield from listener_families(live)
+        yield from token_families(live)
         yield from certificate_families(live)
         yield from _discovery(live)
         yield from _registrations(live)

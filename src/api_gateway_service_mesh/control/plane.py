@@ -54,6 +54,9 @@ class Pool(Protocol):
         """Bring `snapshot` to all. Raises AgwError when it is not taken; then all have what they had. `difference` and
         `slots` are what is different from what they serve, where that is little."""
 
+    async def stand(self, kind: str, value: object) -> None:
+        """Tell all who serve, and those who come to serve later, until something else is told of the same kind."""
+
     async def listen(self, binding: Binding) -> None:
         """Open a port, or renew what is served there. Raises AgwError when it cannot be had."""
 

@@ -15,6 +15,7 @@ from api_gateway_service_mesh.proxy.refusals import KINDS
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
 
 from .certificates import certificate_triples
+from .client_credentials import token_triples
 from .listener import listener_triples
 from .live import Live
 from .live_rate import rate_triples
@@ -82,6 +83,7 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield guard.iri, AGW.overloadPressure, f'"{pressure:.3f}"^^<{XSD.decimal}>'
         yield guard.iri, AGW.shedTotal, _integer(shed)
     yield from listener_triples(live)
+    yield from token_triples(live)
     audit = live.audit
     if audit is not None and audit.config is not None and audit.writer is not None:
         yield audit.config.iri, AGW.recordedTotal, _integer(audit.writer.recorded)

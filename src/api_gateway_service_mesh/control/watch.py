@@ -11,6 +11,7 @@ from api_gateway_service_mesh.model import Discovery
 from api_gateway_service_mesh.proxy.prober import HealthProber
 
 from .audit import Audit
+from .client_credentials import BackendTokenKeepers, stated_credentials
 from .issuing import RenewalStatus
 from .live import Live
 from .live_rate import Rates
@@ -41,6 +42,7 @@ class Watch:
         self._rates = Rates(plane.cells, plane.workers)
         self._objectives = Objectives(self._rates)
         self._registrations = registrations
+        self._tokens = BackendTokenKeepers(plane.pool)
         self._plane = plane
         self._audit, self._renewals, self._discovered = audit, renewals, discovered
 
@@ -51,6 +53,7 @@ class Watch:
         live.decisions, live.proxies, live.edition = self._rollouts.decisions, plane.proxies, served.edition
         live.audit, live.renewals, live.discovered = self._audit, self._renewals, self._discovered
         live.registrations = self._registrations
+        live.tokens = lambda: self._tokens.standings
         live.rates, live.objectives = self._rates.read, self._objectives.read
         return live
 
@@ -61,6 +64,7 @@ class Watch:
         self._rates.update(live.mesh, live.slots)
         self._objectives.update(live.mesh)
         self._registrations.update(live.mesh)
+        self._tokens.update(stated_credentials(live.mesh))
 
     async def stop(self) -> None:
         """Look no more."""
@@ -69,3 +73,4 @@ class Watch:
         await self._rollouts.stop()
         await self._rates.stop()
         await self._objectives.stop()
+        await self._tokens.stop()

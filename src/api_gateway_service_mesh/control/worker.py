@@ -169,6 +169,9 @@ class Worker:
                     for port in self._ports.values():
                         port.cover(self._covers)
                     continue
+                if message[0] == "tokens":
+                    engine.core().backend_tokens.told(message[1])
+                    continue
                 if message[0] == "close":
                     self._close(message[1])
                     continue

@@ -99,6 +99,7 @@ class WorkerPool:
         self._key: Key | None = None
         self._bindings: dict[str, Binding] = {}
         self._doors: dict[str, Doors] = {}
+        self._standing: dict[str, bytes] = {}
         self._stopping = False
 
     @property
@@ -203,6 +204,11 @@ class WorkerPool:
             else:
                 self._bindings[binding.key] = before
             raise
+
+    async def stand(self, kind: str, value: object) -> None:
+        """Tell every worker of now and to come; a later value of the same kind takes the place of this one."""
+        self._standing[kind] = encode(kind, value)
+        await self._send(self._standing[kind])
 
     async def close(self, key: str) -> None:
         """Close a port in every worker; connections on it live on."""
@@ -351,7 +357,9 @@ class WorkerPool:
                                 self._processes[number] = worker
                                 break
                     # From here `ship` and `listen` reach it too; what they send comes after this, in order.
-                    await worker.channel.send_frames(*frames, *map(self._order, tuple(self._bindings.values())))
+                    standing = self._standing.values()
+                    orders = map(self._order, tuple(self._bindings.values()))
+                    await worker.channel.send_frames(*standing, *frames, *orders)
                 case ("audit", records, dropped):
                     self.on_audit(records, dropped)
                 case ("lost", _) if self._snapshot is not None:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from api_gateway_service_mesh.control.audit import Audit
 from api_gateway_service_mesh.control.build import Build
+from api_gateway_service_mesh.control.client_credentials import stated_credentials
 from api_gateway_service_mesh.control.live import Live
 from api_gateway_service_mesh.control.rollout import Decisions, Rollouts
 from api_gateway_service_mesh.control.runtime import runtime_ntriples
@@ -21,6 +22,7 @@ from api_gateway_service_mesh.model import Listener, Mesh, MtlsMode
 from api_gateway_service_mesh.policies import CellLayout, CellStore, layout_for, prepare_hashes
 from api_gateway_service_mesh.proxy import Engine
 from api_gateway_service_mesh.proxy.prober import HealthProber
+from api_gateway_service_mesh.security.client_credentials import TokenKeepers, TokenStanding
 from api_gateway_service_mesh.telemetry import AccessLog
 from api_gateway_service_mesh.telemetry.audit import AUDIT_SECONDS, AuditBuffer
 
@@ -52,6 +54,7 @@ class State:
         self._layout = CellLayout(self.cells)
         self._loaded_at = datetime.now(UTC)
         self.decisions: Decisions = {}
+        self.tokens: Callable[[], Mapping[str, TokenStanding]] = dict
 
     def slots_for(self, mesh: Mesh) -> Mapping[tuple[str, str], int]:
         """The cells of everything in `mesh`: those it had already keep their state."""
@@ -62,7 +65,9 @@ class State:
 
     def runtime(self, mesh: Mesh, slots: Mapping[tuple[str, str], int], revision: int) -> bytes:
         """The live state of now as N-Triples."""
-        return runtime_ntriples(Live(mesh, slots, self.cells, 1, revision, self._loaded_at, self.decisions))
+        live = Live(mesh, slots, self.cells, 1, revision, self._loaded_at, self.decisions)
+        live.tokens = self.tokens
+        return runtime_ntriples(live)
 
 
 class Serving:
@@ -75,6 +80,8 @@ class Serving:
         self._noted = AuditBuffer()
         self._audit = Audit(_log.warning)
         self._engine = Engine(cells=state.cells, access_log=self._access_log, audit=self._noted)
+        self._tokens = TokenKeepers(lambda tokens: self._engine.core().backend_tokens.told(tokens))
+        state.tokens = lambda: self._tokens.standings
         self._prober = HealthProber(state.cells)
         self._rollouts = Rollouts(state.cells, 1, state.decisions)
 
@@ -99,6 +106,7 @@ class Serving:
         self._audit.adopt(build.mesh)
         self._engine.install(build.mesh, build.table, slots, build.source.digest[:12])
         self._prober.update(build.mesh, slots)
+        self._tokens.update(stated_credentials(build.mesh))
         self._rollouts.update(build.mesh, slots)
 
     def _tell_audit(self) -> None:
@@ -135,6 +143,7 @@ class Serving:
         """Take no more connections, let requests end for at most `drain_seconds`, close."""
         await self._prober.stop()
         await self._rollouts.stop()
+        await self._tokens.stop()
         await self._engine.drain(drain_seconds)
         if self._telling is not None:
             self._telling.cancel()

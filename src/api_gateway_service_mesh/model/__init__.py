@@ -19,6 +19,7 @@ from .certificate import Certificate
 from .change_right import ChangeRight
 from .claim import claim_says, claim_text, claim_values
 from .client_certificate import CertificateDetail, CertificateForwarding, ClientCertificate
+from .client_credentials import ClientCredentials
 from .compression import CODINGS, Compression, CompressionEffort
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .condition import ConditionSource, RequestCondition
@@ -90,6 +91,7 @@ __all__ = [
     "CheckProtocol",
     "ClientAuthentication",
     "ClientCertificate",
+    "ClientCredentials",
     "Compression",
     "CompressionEffort",
     "ConditionSource",

@@ -11,6 +11,7 @@ from .authorization import Authorization
 from .balancer import Balancer
 from .breaker import Breaker
 from .client_certificate import ClientCertificate
+from .client_credentials import ClientCredentials
 from .compression import Compression
 from .concurrency import AdaptiveConcurrency, RequestPriority
 from .cors import Cors
@@ -89,6 +90,7 @@ class Route:
     deprecation: Deprecation | None = None
     request_transformation: RequestTransformation | None = None
     response_transformation: ResponseTransformation | None = None
+    client_credentials: ClientCredentials | None = None
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

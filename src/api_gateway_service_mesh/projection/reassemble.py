@@ -58,6 +58,8 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "security_headers": ("headers",),
     "security_headers_field": (),
     "compression": ("compression",),
+    "client_credentials": ("credentials",),
+    "client_credentials_scope": (),
     "compression_value": (),
     "access_log": (),
     "transform": ("transformation",),

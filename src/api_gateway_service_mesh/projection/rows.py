@@ -27,6 +27,7 @@ from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
 from .change_right import ChangeRightRow
 from .client_certificate import ClientCertificateRow
+from .client_credentials import ClientCredentialsRow, ClientCredentialsScopeRow
 from .compression import CompressionRow, CompressionValueRow
 from .concurrency import ConcurrencyRow
 from .condition import RequestConditionRow
@@ -128,6 +129,8 @@ class ProjectedRows:
     request_condition: tuple[RequestConditionRow, ...] = ()
     maintenance: tuple[MaintenanceRow, ...] = ()
     client_certificate: tuple[ClientCertificateRow, ...] = ()
+    client_credentials: tuple[ClientCredentialsRow, ...] = ()
+    client_credentials_scope: tuple[ClientCredentialsScopeRow, ...] = ()
     fault: tuple[FaultRow, ...] = ()
     cors: tuple[CorsRow, ...] = ()
     cors_value: tuple[CorsValueRow, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from api_gateway_service_mesh.model import PeerNames, RequestCondition, Route, Upstream
 
 from .client_certificate import client_certificates
+from .client_credentials import client_credentials
 from .compression import compressions
 from .cors import cors_policies
 from .direct import direct_responses
@@ -39,6 +40,7 @@ def with_traffic(
     harmed = faults(rows.fault, conditions, reading)
     paged = cors_policies(rows.cors, rows.cors_value, reading)
     careful = security_headers(rows.security_headers, rows.security_headers_field, reading)
+    as_whom = client_credentials(rows.client_credentials, rows.client_credentials_scope, reading)
     packed = compressions(rows.compression, rows.compression_value, reading)
     ordered = request_transformations(rows.transform, rows.transform_value)
     replies = response_transformations(rows.transform, rows.transform_value)
@@ -47,7 +49,7 @@ def with_traffic(
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered)
+    stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered, as_whom)
     if not (replies or any(stated)):
         return served
     return tuple(
@@ -61,6 +63,7 @@ def with_traffic(
             compression=packed.get(route.iri),
             request_transformation=ordered.get(route.iri),
             response_transformation=replies.get(route.iri),
+            client_credentials=as_whom.get(route.iri),
             redirect=moved.get(route.iri),
             direct=answered.get(route.iri),
             rewrite=rewritten.get(route.iri),

@@ -22,6 +22,7 @@ from api_gateway_service_mesh.telemetry.audit import AuditBuffer
 
 from .access_log import Finished, LineSink, LogClock, access_line
 from .answer import AnswerReader
+from .client_credentials import BackendTokens
 from .forwarded import TrustedProxies
 from .head import HeadReader
 from .http2.fields import Translations
@@ -214,6 +215,7 @@ class Core:
         self.translations = Translations(self.answers)
         self.deadlines = Deadlines(loop)
         self.authenticators = Authenticators(loop)
+        self.backend_tokens = BackendTokens(loop)
         self.stores = SharedStores(loop, self.random, self._store_state)
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()

@@ -70,7 +70,8 @@ class _Mirror:
         bound = handler.route.timeout or Timeout("")
         self._handler.total_seconds = min(bound.total_seconds or MIRROR_SECONDS, MIRROR_SECONDS)
         self._generation = generation.unlogged()
-        self._waiting: set[Exchange] = set()
+        self._waiting: dict[Exchange, bytes] = {}
+        """Requests whose body is to come, with their fields as they are now: later gates add what copies do not get."""
 
     def ask(self, exchange: Exchange) -> Refusal | None:
         """Copy the request, now or when its body is there; it goes on in any case."""
@@ -81,15 +82,15 @@ class _Mirror:
         elif exchange.block.length > self._bytes:
             self._events.count(_SKIPPED)
         else:
-            self._waiting.add(exchange)
+            self._waiting[exchange] = exchange.fields
         return None
 
     def ended(self, exchange: Exchange, _now: float) -> None:
         """A request is over: it may be one that is still to be copied."""
-        if exchange in self._waiting:
-            self._waiting.discard(exchange)
+        fields = self._waiting.pop(exchange, None)
+        if fields is not None:
             if exchange.body_done:
-                self._copy(exchange, exchange.target_bytes, exchange.fields)
+                self._copy(exchange, exchange.target_bytes, fields)
             else:
                 self._events.count(_SKIPPED)
 

@@ -20,7 +20,8 @@ The order, outermost first, and why it is so:
 9. *redirect, direct response*: answer in the place of an upstream.
 10. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
 11. *rewrite*, *transformation*, *gRPC-Web*: behind all that looks at the request as the client sent it.
-12. *mirror*: copies what the backend is going to see.
+12. *mirror*: copies what the backend is going to see; *client credentials*: right behind it, so that copies carry no
+    token of the gateway's own.
 13. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
     breaker for each instance is asked with the balancer, and judges attempts.
 14. *balance*: once an attempt, so that a retry goes to another endpoint.
@@ -45,6 +46,7 @@ from .authentication import authentication_gate
 from .authorization import authorization_gates
 from .breaker import breaker_gates
 from .client_certificate import client_certificate_gates
+from .client_credentials import client_credentials_gates
 from .compression import compression_gates
 from .concurrency import concurrency_gates
 from .cors import cors_gates
@@ -173,6 +175,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     transform_gates,
     grpc_web_gates,
     mirror_gates,
+    client_credentials_gates,
     breaker_gates,
     retry_gates,
     deadline_gates,

@@ -2,8 +2,8 @@
 
 A kind is the last part of the problem's ``type`` (``urn:agw:problem:KIND``), which is stable: programs may go by it.
 The flags are Envoy's where it has one for the case (RESPONSE_FLAGS of its access log), so that dashboards keep working;
-``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``NA`` (not available yet), ``CL`` (connection limit) and ``shed``
-are agw's own.
+``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``NA`` (not available yet), ``CL`` (connection limit), ``NT`` (no
+token for the backend) and ``shed`` are agw's own.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "external-denied": RefusalKind("UAEX", "a service that is asked refuses it"),
         "external-unavailable": RefusalKind("UAEX", "a service that is asked says nothing"),
         "authentication-unavailable": RefusalKind("UAEX", "keys to check the caller with are not there yet"),
+        "backend-token-unavailable": RefusalKind("NT", "the gateway has no token for the backend"),
         "login-failed": RefusalKind("UAEX", "a login did not come to its end"),
         "cors-refused": RefusalKind("CORS", "pages of that origin may not call so"),
         "unknown-version": RefusalKind("VER", "the request names a version that there is not"),

@@ -26,6 +26,7 @@ from api_gateway_service_mesh.model import (
 from .access_log import access_log_part
 from .authorization import authorization_parts, external_authorization_parts
 from .balance import balancer_part, health_parts, subset_part
+from .client_credentials import client_credentials_part
 from .compression import compression_part
 from .concurrency import concurrency_parts, overload_parts
 from .cors import cors_part
@@ -95,6 +96,8 @@ def effects(
     if route.response_transformation is not None:
         parts.append(response_transformation_part(route, route.response_transformation))
     parts += [mirror_part(route, mirror, _name(upstreams, mirror.upstream)) for mirror in route.mirrors]
+    if route.client_credentials is not None:
+        parts.append(client_credentials_part(route, route.client_credentials))
     if route.breaker is not None:
         parts.append(_breaker(route, route.breaker))
     if route.timeout is not None:

@@ -213,6 +213,9 @@ class _Envoys:
         if self._counters is not None:
             self._counters.follow(snapshot)
 
+    async def stand(self, kind: str, value: object) -> None:
+        """Nothing of the kind goes to an Envoy."""
+
     async def listen(self, binding: Binding) -> None:
         """Open a port, or say again what is served there."""
         before = self._bindings.get(binding.key)
