@@ -17,6 +17,7 @@ __all__ = ["REFERENCES", "plant", "questions"]
 REFERENCES = {
     "introspection": ("ex:tokens", "clientSecretRef"),
     "login": ("ex:people", "clientSecretRef"),
+    "client-credentials": ("ex:asShop", "clientSecretRef"),
     "session": ("ex:people", "sessionKeyRef"),
     "former-session": ("ex:people", "formerSessionKeyRef"),
     "sticky": ("ex:balancer", "stickyCookieKeyRef"),
@@ -31,7 +32,7 @@ REFERENCES = {
 _CONFIGURATION = """
 @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasTracing ex:tracing ; agw:hasAuditLog ex:audit ;
-    agw:accessLogEnabled true ; agw:hasLoadBalancer ex:balancer ; agw:hasRoute ex:introspected , ex:signed , ex:pages , ex:partners , ex:open , ex:judged .
+    agw:accessLogEnabled true ; agw:hasLoadBalancer ex:balancer ; agw:hasRoute ex:introspected , ex:signed , ex:pages , ex:partners , ex:open , ex:judged , ex:carried .
 ex:web a agw:Listener ; agw:port 8080 ; agw:hasCertificate ex:site , ex:own , ex:public ; agw:defaultCertificate ex:site ;
     agw:hasMutualTLS ex:either .
 ex:either a agw:MutualTLS ; agw:mtlsMode "PERMISSIVE" .
@@ -59,6 +60,9 @@ ex:partners a agw:Route ; agw:routePath "/partners/*" ; agw:hasAuthentication ex
 ex:partner a agw:ApiKey ; agw:keyOwner "acme" ; agw:keyQueryParameter "key" ; agw:keyHash "{api-key}" .
 ex:together a agw:RateLimiter ; agw:requestsPerSecond 50 ; agw:limitKey "api-key" ; agw:sharedThrough ex:redis ; agw:failureMode "OPEN" .
 ex:redis a agw:RedisStore ; agw:storeAddress "127.0.0.1:{tattler}" ; agw:storePasswordRef "{redis}" .
+ex:carried a agw:Route ; agw:routePath "/carried/*" ; agw:hasClientCredentials ex:asShop ; agw:hasBackendService ex:service .
+ex:asShop a agw:ClientCredentials ; agw:tokenEndpoint "http://127.0.0.1:{tattler}/token" ; agw:clientId "shop" ;
+    agw:clientSecretRef "{client-credentials}" .
 ex:open a agw:Route ; agw:routePath "/open/*" ; agw:hasBackendService ex:found .
 ex:found a agw:BackendService ; agw:address "127.0.0.1:{backend}" ; agw:hasServiceDiscovery ex:lookup .
 ex:lookup a agw:ServiceDiscovery ; agw:hasServiceRegistry ex:consul ; agw:discoveryName "users" .

@@ -24,7 +24,7 @@ def shop(behind: Backend, copies: Backend, endpoint: str, scope: str = "orders:r
         ex:g a agw:ApiGateway ; agw:hasRoute ex:orders , ex:plain ; agw:accessLogEnabled true .
         ex:Api <http://www.w3.org/2000/01/rdf-schema#subClassOf> agw:Route ; agw:hasClientCredentials ex:asShop .
         ex:orders a ex:Api ; agw:routePath "/orders" ; agw:hasBackendService ex:s ;
-            agw:hasTrafficMirroring [ a agw:TrafficMirroring ; agw:mirrorTo ex:copies ; agw:mirrorPercent 100 ] .
+            agw:hasTrafficMirroring [ a agw:TrafficMirroring ; agw:targetService ex:copies ; agw:mirrorPercent 100 ] .
         ex:plain a agw:Route ; agw:routePath "/plain" ; agw:hasBackendService ex:s .
         ex:s a agw:BackendService ; agw:address "127.0.0.1:{behind.port}" .
         ex:copies a agw:BackendService ; agw:address "127.0.0.1:{copies.port}" .
@@ -56,9 +56,13 @@ async def ask(gateway: Serving, path: str = "/orders", **more: str) -> tuple[int
 async def graph(gateway: Serving) -> dict[str, str]:
     query = "SELECT ?p ?o WHERE { <http://example.org/asShop> ?p ?o }"
     accept = {"Accept": "application/sparql-results+json"}
-    async with aiohttp.ClientSession(headers=accept) as session:
-        async with session.get(gateway.admin + "/sparql", params={"query": query}) as said:
-            rows = (await said.json(content_type=None))["results"]["bindings"]
+    async with aiohttp.ClientSession(headers=accept) as session, asyncio.timeout(30):
+        while True:
+            async with session.get(gateway.admin + "/sparql", params={"query": query}) as said:
+                if said.status == 200:
+                    rows = (await said.json(content_type=None))["results"]["bindings"]
+                    break
+            await asyncio.sleep(0.2)  # its query processes are busy: the machine is
     return {row["p"]["value"].rpartition("#")[2]: row["o"]["value"] for row in rows}
 
 
@@ -70,7 +74,7 @@ async def says_in_time(gateway: Serving, state: str) -> dict[str, str]:
 
 
 def shown(behind: Backend) -> list[str]:
-    return [request.header("authorization") or "" for request in behind.requests]
+    return [request.get("authorization") or "" for request in behind.requests]
 
 
 @NEEDS_PROVIDER
@@ -122,13 +126,12 @@ async def exercise(gateway: Serving, behind: Backend, copies: Backend, provider:
 async def test_without_a_token_it_is_refused_and_the_last_one_lasts_to_its_end(tmp_path: Path) -> None:
     good = answer(b"ok")
     async with backend(says(good)) as behind, backend(says(good)) as copies, contextlib.AsyncExitStack() as stack:
-        async with openid_provider(tmp_path, seconds={"client": SECONDS}) as provider:
+        async with openid_provider(tmp_path, seconds={"client": 3 * SECONDS}) as provider:
             file = tmp_path / "gateway.ttl"
             file.write_text(shop(behind, copies, f"{provider.issuer}/token"))
             gateway = await stack.enter_async_context(served(file))
             assert (await ask(gateway))[0] == 200
-        await says_in_time(gateway, "FAILING")  # the provider is gone
-        assert (await ask(gateway))[0] == 200
+        assert (await ask(gateway))[0] == 200  # the provider is gone
         found = await says_in_time(gateway, "LOST")
         assert found["tokenFault"].startswith("it cannot be asked")
         async with asyncio.timeout(20):

@@ -71,6 +71,10 @@ async def forgets(_: Backend, call: Call) -> None:
     call.answer(200, b'{"active": false}')
 
 
+async def issues(_: Backend, call: Call) -> None:
+    call.answer(200, b'{"access_token": "t", "token_type": "Bearer", "expires_in": 600}')
+
+
 async def first_waits(here: Backend, call: Call) -> None:
     if call.number == 1:
         await here.gate.wait()
@@ -96,6 +100,7 @@ BACKENDS = {
     "redis": nobody,
     "old": well,
     "server": forgets,
+    "issues": issues,
     "new": broken,
 }
 
@@ -104,6 +109,15 @@ ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:g
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection .
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain .
+ex:carried a agw:Route ; agw:routePath "/carried" ; agw:hasBackendService ex:wellService ; agw:hasClientCredentials ex:asShop .
+ex:asShop a agw:ClientCredentials ; agw:tokenEndpoint "http://127.0.0.1:@issues@/token" ; agw:clientId "shop" ;
+    agw:clientSecretRef "env:AGW_TEST_CLIENT_SECRET" .
+ex:carriedInVain a agw:Route ; agw:routePath "/carried-in-vain" ; agw:hasBackendService ex:wellService ;
+    agw:hasClientCredentials ex:asNobody .
+ex:asNobody a agw:ClientCredentials ; agw:tokenEndpoint "http://127.0.0.1:@broken@/token" ; agw:clientId "shop" ;
+    agw:clientSecretRef "env:AGW_TEST_CLIENT_SECRET" .
 ex:web a agw:Listener ; agw:port 8080 ; agw:maxConnectionsPerAddress 40 .
 ex:audit a agw:AuditLog ; agw:auditFile "audit/gateway.jsonl" .
 ex:guard a agw:OverloadGuard ; agw:maximumActiveRequests 6 ;
@@ -489,6 +503,18 @@ EVENTS = (
             ("tokens", "introspectedTotal", is_("1")),
             ("tokens", "inactiveTotal", is_("1")),
             ("lost", "introspectionFailedTotal", is_("1")),
+        ),
+    ),
+    Event(
+        "backends are shown tokens",
+        _asks("/carried", "/carried-in-vain"),
+        (
+            ("asShop", "tokenState", is_("HELD")),
+            ("asShop", "tokenExpiry", some),
+            ("asShop", "tokenFetchedTotal", is_("1")),
+            ("asShop", "tokenFetchFailedTotal", is_("0")),
+            ("asNobody", "tokenState", is_("LOST")),
+            ("asNobody", "tokenFault", some),
         ),
     ),
     Event(

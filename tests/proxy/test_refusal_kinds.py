@@ -244,6 +244,7 @@ CASES: dict[str, Case] = {
 }
 
 ELSEWHERE = {
+    "backend-token-unavailable": "test_client_credentials.py: it takes somebody who tells of tokens",
     "too-many-connections": "test_connection_cap.py: it takes connections, and no request",
     "too-many-connections-from-address": "test_connection_cap.py: likewise",
     "login-failed": "test_login.py: it takes a provider of identities",

@@ -49,8 +49,8 @@ def with_traffic(
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
-    stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered, as_whom)
-    if not (replies or any(stated)):
+    stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered)
+    if not (replies or as_whom or any(stated)):
         return served
     return tuple(
         replace(

@@ -14,6 +14,7 @@ from .authorization import AUTHORIZATION
 from .case import PREFIXES, Case
 from .certificates import CERTIFICATES
 from .change_right import CHANGE_RIGHT
+from .client_credentials import CLIENT_CREDENTIALS
 from .compression import COMPRESSION
 from .cors import CORS
 from .edge import EDGE
@@ -56,6 +57,7 @@ CASES: tuple[Case, ...] = (
     *VERSION,
     *REGISTRATION,
     *TRANSFORM,
+    *CLIENT_CREDENTIALS,
     *INHERITANCE,
     *EXPECTATION,
     *OBJECTIVE,
