@@ -107,7 +107,7 @@ async def exercise(gateway: Serving, behind: Backend, copies: Backend, provider:
             assert (await ask(gateway))[0] == 200
             await asyncio.sleep(0.05)
     fetched = int((await graph(gateway))["tokenFetchedTotal"])
-    assert fetched <= 4, "one process fetches, for both workers"
+    assert fetched < 2 * len(set(shown(behind))), "one process fetches, for both workers"
     before = gateway.workers
     os.kill(before[0], signal.SIGKILL)  # the one that takes its place is told as well
     async with asyncio.timeout(30):
