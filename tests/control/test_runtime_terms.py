@@ -108,8 +108,6 @@ CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
-    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection .
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain .
 ex:carried a agw:Route ; agw:routePath "/carried" ; agw:hasBackendService ex:wellService ; agw:hasClientCredentials ex:asShop .
 ex:asShop a agw:ClientCredentials ; agw:tokenEndpoint "http://127.0.0.1:@issues@/token" ; agw:clientId "shop" ;
