@@ -37,7 +37,7 @@ from .hedge import Hedging
 from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
 from .listener import Limits, Listener, TlsVersion
-from .login import OpenIdLogin
+from .login import OpenIdLogin, RenewalClaim
 from .maintenance import Maintenance
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
 from .mesh import Mesh, MeshType, ServiceMesh
@@ -146,6 +146,7 @@ __all__ = [
     "Registration",
     "Registry",
     "RegistryType",
+    "RenewalClaim",
     "RequestCondition",
     "RequestKey",
     "RequestPriority",

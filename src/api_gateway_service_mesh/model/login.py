@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from .jwt import JwtAlgorithm
 from .oauth2 import OAuthClient
 
-__all__ = ["OpenIdLogin"]
+__all__ = ["OpenIdLogin", "RenewalClaim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,14 @@ class OpenIdLogin:
     required_claims: tuple[str, ...] = ()
     forwarded_claims: tuple[str, ...] = ()
     forward_access_token: bool = False
+
+
+class RenewalClaim(IntEnum):
+    """What becomes of asking for the renewal of a session, where it is not the asker's to do (a place, from 0 on)."""
+
+    ALONE = -1
+    """There is no place on the board: do it, and tell nobody."""
+    ELSEWHERE = -2
+    """Somebody is at it."""
+    RENEWED = -3
+    """It was done a moment ago."""

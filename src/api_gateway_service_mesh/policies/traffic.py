@@ -9,6 +9,7 @@ from api_gateway_service_mesh.model import Route
 from .canary import CANARY_CELLS
 from .counters import ROUTE_CELLS
 from .event import EVENT_CELLS
+from .renewal import RENEWAL_CELLS
 from .share import SHARE_CELLS
 from .tracing import TRACE_CELLS
 
@@ -18,8 +19,8 @@ __all__ = ["traffic_slots"]
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
     (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, OpenIdLogin, Fault,
-    Cors, Compression, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``tracing`` (Tracing, per
-    worker), ``mirror`` (Mirror: the counters of a route)."""
+    Cors, Compression, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``renewal`` (OpenIdLogin),
+    ``tracing`` (Tracing, per worker), ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -34,6 +35,7 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
             yield "event", introspection.iri, EVENT_CELLS * workers
         for login in route.authentication.logins:
             yield "event", login.iri, EVENT_CELLS * workers
+            yield "renewal", login.iri, RENEWAL_CELLS
     changes = (route.request_transformation, route.response_transformation)
     answering = (
         route.cors,

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.policies import EventCounters
+from api_gateway_service_mesh.policies.renewal import RenewalBoard
 from api_gateway_service_mesh.security.login import Login, Step
 
 from .problem import WAIT, Direct, Refusal
@@ -32,6 +33,7 @@ def login_gate(login: Login, core: Core, slots: Mapping[tuple[str, str], int], i
     """The gate of a route whose callers may log in with `login`, or show what `inner` takes."""
     iri = login.config.iri
     login.count = EventCounters(core.cells.view, slots["event", iri], core.worker).count
+    login.board = RenewalBoard(core.cells.view, slots["renewal", iri], core.lock)
     return _LoginGate(login, inner).ask
 
 

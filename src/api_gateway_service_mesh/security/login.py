@@ -1,9 +1,10 @@
 """People who log in with their browser (OpenID Connect Core §3.1): the steps, and the session that comes of them.
 
 Nothing is kept here that a restart, another worker or another gateway with the same keys would miss: what was begun and
-who is logged in stands in sealed cookies (`session`). Authorization code with PKCE S256, a state and a nonce for each
-login; a login can be completed in the browser alone that began it, within `LOGIN_SECONDS`, and leads back to a path of
-the gateway's own.
+who is logged in stands in sealed cookies (`session`). Of requests that come together, to whatever worker, one refreshes
+a session (`renewal`): its refresh token must not be used twice. Authorization code with PKCE S256, a state and a nonce
+for each login; a login can be completed in the browser alone that began it, within `LOGIN_SECONDS`, and leads back to a
+path of the gateway's own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .identity import Identity
 from .json_text import read_object
 from .jwt import wall_clock
 from .openid import OpenIdProvider
+from .renewal import Board, renewed_once
 from .secret import read_secret
 from .session import Sealer, clearing_line, cookie_lines, joined_cookies
 from .token import unbase64url
@@ -99,6 +101,8 @@ class Login:
     ) -> None:
         self.config = config
         self.count: Callable[[int], None] = _uncounted
+        self.board: Board | None = None
+        """Where workers agree on who of them refreshes a session."""
         self.secure = config.external_url.startswith("https:")
         self.cookie = ("__Host-" if self.secure else "") + "agw-" + sha256(config.iri.encode()).hexdigest()[:8]
         """Of the session; its pieces and the logins under way have names that begin with it."""
@@ -123,10 +127,12 @@ class Login:
 
     def session(self, shown: Mapping[str, str]) -> Session | None:
         """Whose session is among the cookies `shown`, when it is good and not over."""
-        value = joined_cookies(self.cookie, shown)
-        if not value or self._sealer is None:
+        return self._opened(joined_cookies(self.cookie, shown))
+
+    def _opened(self, sealed: str) -> Session | None:
+        if not sealed or self._sealer is None:
             return None
-        data = self._sealer.open(f"{_SESSION} {self.config.iri}", value)
+        data = self._sealer.open(f"{_SESSION} {self.config.iri}", sealed)
         session = Session.unpacked(data) if data is not None else None
         return session if session is not None and self._clock() < session.until else None
 
@@ -279,6 +285,26 @@ class Login:
         return True
 
     async def _renew(self, session: Session, shown: Mapping[str, str]) -> Step:
+        def meanwhile() -> Step | None:  # it is good for a while, and the other tells the browser
+            return Step(identity=self._identity(session)) if self._clock() < session.access_until else None
+
+        return await renewed_once(
+            self.board,
+            joined_cookies(self.cookie, shown),
+            meanwhile=meanwhile,
+            renew=lambda: self._refresh(session, shown),
+            adopt=lambda sealed: self._adopted(sealed, shown),
+        )
+
+    def _adopted(self, sealed: str, shown: Mapping[str, str]) -> Step:
+        """What came of a renewal by another worker."""
+        session = self._opened(sealed)
+        if session is None:
+            return Step(reason="the session could not be refreshed by another worker")
+        return Step(lines=self._kept(session, shown, sealed), identity=self._identity(session))
+
+    async def _refresh(self, session: Session, shown: Mapping[str, str]) -> tuple[Step, str | None]:
+        """Use the refresh token. See `renewed_once`."""
         try:
             facts = await self._provider.facts()
             form = {"grant_type": "refresh_token", "refresh_token": session.refresh_token}
@@ -287,15 +313,16 @@ class Login:
             if fresh.id_token != session.id_token:
                 now, before = await self._provider.id_token(fresh.id_token), self._identity(session)
                 if before is None or now.claims.get("sub") != before.claims.get("sub"):
-                    return Step(reason="the refreshed session is somebody else's")
+                    return Step(reason="the refreshed session is somebody else's"), ""
         except ServerError as error:
             if error.refused:
-                return Step(reason=f"the session could not be refreshed: {error}")
+                return Step(reason=f"the session could not be refreshed: {error}"), ""
             if self._clock() < session.access_until:
-                return Step(identity=self._identity(session))
+                return Step(identity=self._identity(session)), None
             raise
         self.count(REFRESHED)
-        return Step(lines=self._kept(fresh, shown), identity=self._identity(fresh))
+        sealed = self._sealed(fresh)
+        return Step(lines=self._kept(fresh, shown, sealed), identity=self._identity(fresh)), sealed
 
     def end(self, shown: Mapping[str, str], then: Callable[[Step], None]) -> None:
         """Log out, here and at the provider (OpenID Connect RP-Initiated Logout 1.0)."""
@@ -328,11 +355,13 @@ class Login:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _kept(self, session: Session, shown: Mapping[str, str]) -> bytes:
+    def _sealed(self, session: Session) -> str:
         assert self._sealer is not None
-        sealed = self._sealer.seal(f"{_SESSION} {self.config.iri}", session.packed())
+        return self._sealer.seal(f"{_SESSION} {self.config.iri}", session.packed())
+
+    def _kept(self, session: Session, shown: Mapping[str, str], sealed: str | None = None) -> bytes:
         seconds = max(1, int(session.until - self._clock()))
-        return cookie_lines(self.cookie, sealed, seconds, self.secure, shown)
+        return cookie_lines(self.cookie, sealed or self._sealed(session), seconds, self.secure, shown)
 
     @property
     def _purpose(self) -> str:
