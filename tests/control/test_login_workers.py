@@ -75,7 +75,11 @@ async def asks(url: str, cookies: dict[str, str]) -> tuple[int, dict[str, str]]:
 
 async def refreshed(gateway: Serving) -> int:
     query = "SELECT ?n WHERE { <http://example.org/people> <https://ggen.ai/ontology/api-gateway#sessionRefreshedTotal> ?n }"
-    async with aiohttp.ClientSession(headers={"Accept": "application/sparql-results+json"}) as session:
-        async with session.get(gateway.admin + "/sparql", params={"query": query}) as said:
-            (row,) = (await said.json(content_type=None))["results"]["bindings"]
-    return int(row["n"]["value"])
+    accept = {"Accept": "application/sparql-results+json"}
+    async with aiohttp.ClientSession(headers=accept) as session, asyncio.timeout(30):
+        while True:
+            async with session.get(gateway.admin + "/sparql", params={"query": query}) as said:
+                if said.status == 200:
+                    (row,) = (await said.json(content_type=None))["results"]["bindings"]
+                    return int(row["n"]["value"])
+            await asyncio.sleep(0.2)  # its query processes are busy: the machine is
