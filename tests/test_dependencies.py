@@ -66,6 +66,25 @@ def test_every_licence_lets_anyone_use_agw() -> None:
     assert {who: what for who, what in found.items() if re.search(r"\bA?GPL", what) and " OR " not in what} == {}
 
 
+def locked() -> dict[str, str]:
+    """Versions by name."""
+    lines = [line.partition("==") for line in LOCK.read_text().splitlines() if line and not line.startswith("#")]
+    return {name(package): version for package, _, version in lines}
+
+
+@pytest.mark.skipif(not LOCK.exists(), reason="CI is locked for another version of Python")
+def test_the_list_of_licences_is_whole() -> None:
+    rows = re.findall(r"^\| ([a-z0-9-]+) \| (.+) \|$", (ROOT / "THIRD-PARTY.md").read_text(), re.MULTILINE)
+    told, versions = dict(rows[1:]), locked()
+    assert len(told) == len(rows) - 1 and list(told) == sorted(told)
+    for found in closure():
+        who = name(found.metadata["Name"])
+        assert who in told, f"THIRD-PARTY.md lacks: | {who} | {licence(found)} |"
+        if found.version == versions.get(who):
+            assert told[who] == licence(found).replace("|", "/"), who
+    assert set(told) - set(versions) == set(), "these are in no installation"
+
+
 def test_every_dependency_is_bounded_below() -> None:
     texts = [*PROJECT["dependencies"], *(text for extra in FOR_USERS for text in EXTRAS[extra])]
     loose = [
@@ -84,14 +103,10 @@ def test_what_users_may_install_is_tested() -> None:
 
 @pytest.mark.skipif(not LOCK.exists(), reason="CI is locked for another version of Python")
 def test_the_lock_holds_what_is_demanded() -> None:
-    locked = {}
-    for line in LOCK.read_text().splitlines():
-        if line and not line.startswith("#"):
-            package, _, version = line.partition("==")
-            locked[name(package)] = version
+    versions = locked()
     texts = [*PROJECT["dependencies"], *(text for extra in EXTRAS for text in EXTRAS[extra])]
     for text in texts:
         wanted = packaging.Requirement(text)
         if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
-            assert wanted.specifier.contains(locked[name(wanted.name)]), text
-    assert {name(item.metadata["Name"]) for item in closure()} - set(locked) == set()
+            assert wanted.specifier.contains(versions[name(wanted.name)]), text
+    assert {name(item.metadata["Name"]) for item in closure()} - set(versions) == set()
