@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from api_gateway_service_mesh.model import LogFormat, PathKind, Route
@@ -46,7 +46,9 @@ class LogForm:
 
     def __init__(self, config: LogFormat, hidden: frozenset[str], sink: LineSink, draw: Callable[[], float]) -> None:
         self.config = config
-        self._pieces: Sequence[Piece] = () if config.standard else _pieces(config, hidden)
+        self._pieces: list[Piece] = []
+        if not config.standard:
+            self._pieces = _pieces(config, hidden)
         self._sink = sink
         self._draw = draw
         self._least = 1000 if config.minimum_status is None else config.minimum_status
@@ -86,8 +88,10 @@ def access_log_form(config: LogFormat, route: Route | None, core: Core) -> LogFo
     if sink is None:
         return None
     core.chosen_logs = True
-    keys = route.authentication.api_keys if route is not None and route.authentication is not None else ()
-    return LogForm(config, frozenset(key.header for key in keys), sink, core.random)
+    hidden: frozenset[str] = frozenset()
+    if route is not None and route.authentication is not None:
+        hidden = frozenset(key.header for key in route.authentication.api_keys)
+    return LogForm(config, hidden, sink, core.random)
 
 
 def watch_phases(target: Target, route: Route) -> None:
@@ -105,7 +109,7 @@ def _attempted(exchange: Exchange, pool: EndpointPool, outcome: AttemptOutcome) 
     exchange.log_times = (began - exchange.started, outcome.seconds)
 
 
-def _pieces(config: LogFormat, hidden: frozenset[str]) -> tuple[Piece, ...]:
+def _pieces(config: LogFormat, hidden: frozenset[str]) -> list[Piece]:
     made: list[Piece] = []
     if config.template is not None:
         end = 0
@@ -120,7 +124,7 @@ def _pieces(config: LogFormat, hidden: frozenset[str]) -> tuple[Piece, ...]:
             else:
                 made.append((_READ[name], False))
         made.append(config.template[end:].encode())
-        return tuple(made)
+        return made
     start = b"{"
     for name in config.fields or _STANDARD:
         made += (b'%b"%b":' % (start, name.encode()), (_READ[name], True))
@@ -132,7 +136,7 @@ def _pieces(config: LogFormat, hidden: frozenset[str]) -> tuple[Piece, ...]:
             start = b","
         made.append(b"}")
     made.append(b"}")
-    return tuple(made)
+    return made
 
 
 def _header(name: str, hidden: frozenset[str]) -> Read:
