@@ -69,6 +69,7 @@ HELD_BY = {
     "control/base.py": "control/test_journal.py",
     "proxy/arrivals.py": "proxy/test_connection_cap.py",
     "proxy/turned_away.py": "proxy/test_connection_cap.py",
+    "importers/header.py": "importers/test_gateway_api.py",
     "importers/host.py": "importers/test_gateway_api.py",
     "importers/istio/destination.py": "importers/test_istio.py",
     "importers/istio/match.py": "importers/test_istio.py",

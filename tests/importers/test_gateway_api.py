@@ -63,6 +63,25 @@ def test_a_rule_with_alternatives(tmp_path: Path) -> None:
     assert not made.complete
 
 
+def test_header_fields_are_changed(tmp_path: Path) -> None:
+    made = taken(
+        HEAD
+        + """\
+  rules:
+    - filters:
+        - type: RequestHeaderModifier
+          requestHeaderModifier: {set: [{name: A, value: b}], add: [{name: C, value: d}], remove: [X-D]}
+        - {type: ResponseHeaderModifier, responseHeaderModifier: {remove: [Server]}}
+      backendRefs: [{name: one, port: 80}]
+"""
+    )
+    (route,) = loaded(made, tmp_path).mesh.routes
+    asked, told = route.request_transformation, route.response_transformation
+    assert asked is not None and (asked.sets, asked.adds, asked.removes) == ((("A", "b"),), (("C", "d"),), ("x-d",))
+    assert told is not None and (told.sets, told.removes) == ((), ("server",))
+    assert made.complete
+
+
 def test_what_is_not_taken_over_is_told_with_its_line() -> None:
     made = taken(
         HEAD
@@ -71,7 +90,7 @@ def test_what_is_not_taken_over_is_told_with_its_line() -> None:
     - matches: [{path: {type: RegularExpression, value: "/a(?=b)"}}]
       backendRefs: [{name: one, port: 80}]
     - filters:
-        - {type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: a, value: b}]}}
+        - {type: ExtensionRef, extensionRef: {group: x, kind: y, name: z}}
       sessionPersistence: {type: Cookie}
       backendRefs: [{name: far, namespace: other, port: 80}, {kind: Thing, group: x, name: y}]
 ---

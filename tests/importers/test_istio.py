@@ -114,7 +114,7 @@ def test_policies(tmp_path: Path) -> None:
       fault: {delay: {fixedDelay: 1s, percentage: {value: 5}}, abort: {httpStatus: 503, percentage: {value: 0.5}}}
       mirror: {host: copy, port: {number: 81}}
       mirrorPercentage: {value: 10}
-      headers: {request: {set: {a: b}}}
+      headers: {request: {set: {a: b}}, response: {add: {c: "50%%", f: "%PROTOCOL%"}, remove: [e]}}
       route:
         - {destination: {host: one, port: {number: 80}}, weight: 90}
         - {destination: {host: one, subset: v2, port: {number: 80}}, weight: 10}
@@ -131,11 +131,14 @@ def test_policies(tmp_path: Path) -> None:
     assert (route.timeout.total_seconds, route.timeout.per_attempt_seconds) == (3.0, 1.0)
     assert route.retry is not None and (route.retry.attempts, route.retry.statuses) == (3, (429,))
     assert route.retry.conditions == {RetryCondition.SERVER_ERROR, RetryCondition.RESET, RetryCondition.TIMEOUT}
+    asked, answered = route.request_transformation, route.response_transformation
+    assert asked is not None and asked.sets == (("a", "b"),)
+    assert answered is not None and (answered.adds, answered.removes) == ((("c", "50%"),), ("e",))
     (fault,) = route.faults
     assert (fault.delay_seconds, fault.delay_percent, fault.abort_status, fault.abort_percent) == (1.0, 5.0, 503, 0.5)
     assert route.mirrors[0].percent == 10 and sorted(split.weight for split in route.splits) == [10, 90]
     assert [line.split(": ", 1)[0] for line in told(made)] == [
-        "f.yaml:14:49 not-imported", "f.yaml:18:7 not-imported", "f.yaml:21:37 not-imported"
+        "f.yaml:14:49 not-imported", "f.yaml:18:69 not-imported", "f.yaml:21:37 not-imported"
     ]  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
+from api_gateway_service_mesh.manifests.transform import answer_changes, request_changes
 from api_gateway_service_mesh.model import Endpoint, Mesh, Route
 from api_gateway_service_mesh.routing import RoutingTable, compile_table
 from api_gateway_service_mesh.routing.witness import Witness, witnesses
@@ -20,10 +22,13 @@ def outcome(mesh: Mesh, route: Route | None, fields: Collection[str]) -> dict[st
     shares: dict[str, int] = {}
     for iri, weight in [(s.upstream, s.weight) for s in route.splits] or [(route.upstream or "", 100)]:
         shares[str(ends.get(iri, []))] = shares.get(str(ends.get(iri, [])), 0) + weight
+    if not any(ends.get(iri) for iri in (route.upstream, *(split.upstream for split in route.splits)) if iri):
+        route = replace(route, retry=None)  # with nowhere to go it is answered 503, once
     change, to, limit, direct, retry = route.rewrite, route.redirect, route.timeout, route.direct, route.retry
     if direct is not None and (direct.status, direct.body) == (503, ""):
         direct = None  # as a route without a service answers
     told: dict[str, Any] = {
+        "headers": (request_changes(route), answer_changes(route)),
         "targets": {end: weight for end, weight in shares.items() if weight},
         "rewrite": change and (change.host, change.full_path, change.prefix, change.pattern, change.substitution),
         "redirect": to and (to.status, to.scheme, to.host, to.port, to.full_path, to.prefix),

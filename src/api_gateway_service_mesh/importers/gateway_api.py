@@ -14,6 +14,7 @@ from api_gateway_service_mesh.model import PathKind, PathMatch, ValueKind
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .draft import Draft, RouteDraft, Test
+from .header import header_changes
 from .host import shared
 from .kubernetes import Cluster, Thing, seconds, things
 from .listener import listener
@@ -299,6 +300,10 @@ def _filter(made: _Import, thing: Thing, each: Part, route: RouteDraft, *, prefi
         _change(stated, rewrite, prefixed=prefixed)
         if rewrite.stated:
             route.say(AGW.hasRewrite, rewrite)
+    elif kind == "RequestHeaderModifier" and (stated := each.part("requestHeaderModifier")) is not None:
+        route.say(AGW.hasRequestTransformation, header_changes(stated, "RequestTransformation"))
+    elif kind == "ResponseHeaderModifier" and (stated := each.part("responseHeaderModifier")) is not None:
+        route.say(AGW.hasResponseTransformation, header_changes(stated, "ResponseTransformation"))
     elif kind == "RequestMirror" and (stated := each.part("requestMirror")) is not None:
         _mirror(made, thing, stated, route)
     else:

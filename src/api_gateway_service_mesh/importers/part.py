@@ -63,6 +63,10 @@ class Part:
     def __contains__(self, key: str) -> bool:
         return self._value.values.get(key) is not None
 
+    def listed(self, key: str) -> bool:
+        """Whether `key` is a list."""
+        return isinstance(self._value.values.get(key), List)
+
     def at(self, key: str) -> Location:
         """Where `key` stands, else where the part begins."""
         return self._value.places.get(key, self.place)

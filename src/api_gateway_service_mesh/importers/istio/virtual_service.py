@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from api_gateway_service_mesh.importers.draft import Draft, RouteDraft
+from api_gateway_service_mesh.importers.header import header_changes
 from api_gateway_service_mesh.importers.host import shared
 from api_gateway_service_mesh.importers.kubernetes import Thing, seconds
 from api_gateway_service_mesh.importers.part import Part
@@ -115,6 +116,11 @@ class VirtualServices:
             self._draft.findings.differs(http.place, message, note=True)
 
     def _goes(self, thing: Thing, http: Part, route: RouteDraft) -> None:
+        changed = http.part("headers")
+        for what, has in (("request", AGW.hasRequestTransformation), ("response", AGW.hasResponseTransformation)):
+            each = changed.part(what) if changed is not None else None
+            if each is not None:
+                route.say(has, header_changes(each, f"{what.capitalize()}Transformation"))
         redirect, direct = http.part("redirect"), http.part("directResponse")
         if direct is not None:
             body = direct.part("body")

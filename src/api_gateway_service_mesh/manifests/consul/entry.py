@@ -29,7 +29,7 @@ _KINDS: Final = {
     "service-intentions": "ServiceIntentions",
     "jwt-provider": "JWTProvider",
 }
-_OWN_KEYS = ("Subsets", "Config")  # their members' names are people's
+_OWN_KEYS = ("Subsets", "Config", "Set", "Add")  # their members' names are people's
 _LONGEST_META = 512
 _META = {"gateway": ANNOTATION_GATEWAY, "service": ANNOTATION_SERVICE, "routes": ANNOTATION_ROUTES}
 

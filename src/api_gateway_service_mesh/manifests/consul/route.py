@@ -10,6 +10,7 @@ from api_gateway_service_mesh.manifests.name import duration, name_of
 from api_gateway_service_mesh.manifests.order import Item, catches_all, items
 from api_gateway_service_mesh.manifests.outline import Outline
 from api_gateway_service_mesh.manifests.retrying import Tries, only_unsent, variants
+from api_gateway_service_mesh.manifests.transform import answer_changes, request_changes
 from api_gateway_service_mesh.model import PathKind, RetryCondition, Route
 from api_gateway_service_mesh.vocabulary import AGW
 
@@ -77,6 +78,9 @@ def _destination(outline: Outline, route: Route, tries: Tries) -> dict[str, Any]
             made["ServiceSubset"] = subset_name(route.subset)
     else:
         return made
+    for key, changes in (("RequestHeaders", request_changes(route)), ("ResponseHeaders", answer_changes(route))):
+        if changes is not None:
+            made[key] = changes.for_envoy.named("Set", "Add", "Remove")
     timeout, retry = route.timeout, route.retry
     if timeout is not None:
         alone = None if tries is not Tries.NONE else timeout.per_attempt_seconds

@@ -30,6 +30,7 @@ from .retry import retry_flavours
 from .rewrite import rewrite
 from .sticky import route_stickiness
 from .tracing import route_tracing
+from .transform import with_changes
 from .typed import ANY_REQUEST, Json, seconds
 
 __all__ = ["Routes", "stat_prefix"]
@@ -53,7 +54,8 @@ class Routes:
     def __call__(self, entry: RouteEntry) -> Sequence[Variant]:
         iri = entry.route.iri
         if iri not in self._made:
-            self._made[iri] = self._variants(entry)
+            made = self._variants(entry)
+            self._made[iri] = [(asked, with_changes(entry.route, route)) for asked, route in made]
         return self._made[iri]
 
     def _variants(self, entry: RouteEntry) -> list[Variant]:

@@ -19,6 +19,7 @@ from api_gateway_service_mesh.manifests.name import metadata, names, span
 from api_gateway_service_mesh.manifests.order import Item, host_lists
 from api_gateway_service_mesh.manifests.outline import Outline
 from api_gateway_service_mesh.manifests.place import Place
+from api_gateway_service_mesh.manifests.transform import answer_changes, request_changes
 from api_gateway_service_mesh.model import PathKind, Redirect, Rewrite, Route
 from api_gateway_service_mesh.routing import ANY_HOST, HostKey, host_text
 from api_gateway_service_mesh.vocabulary import AGW
@@ -169,8 +170,9 @@ def _filters(outline: Outline, places: Mapping[str, Place], route: Route) -> lis
             )
             outline.findings.append(lost(route.redirect.iri, AGW.hasRedirect, message))
         else:
-            return [{"type": "RequestRedirect", "requestRedirect": _redirect(route, route.redirect, outline.findings)}]
-    made: list[dict[str, Any]] = []
+            sent = {"type": "RequestRedirect", "requestRedirect": _redirect(route, route.redirect, outline.findings)}
+            return [*_headers(route), sent]
+    made: list[dict[str, Any]] = _headers(route)
     if route.rewrite is not None:
         changed = _rewrite(route, route.rewrite, outline.findings)
         if changed:
@@ -187,6 +189,21 @@ def _filters(outline: Outline, places: Mapping[str, Place], route: Route) -> lis
         message = f"{route.name}: copies are not marked by X-Agw-Shadow, and not bounded"
         outline.findings.append(differs(mirror.iri, AGW.mirrorConcurrency, message))
         outline.findings.append(differs(mirror.iri, AGW.mirrorBodyBytes, message))
+    return made
+
+
+def _headers(route: Route) -> list[dict[str, Any]]:
+    """The filters that change header fields."""
+    made: list[dict[str, Any]] = []
+    for kind, changes in (("request", request_changes(route)), ("response", answer_changes(route))):
+        if changes is not None:
+            stated = {
+                word: [{"name": name, "value": value} for name, value in said.items()]
+                if isinstance(said, dict)
+                else said
+                for word, said in changes.named().items()
+            }
+            made.append({"type": f"{kind.capitalize()}HeaderModifier", f"{kind}HeaderModifier": stated})
     return made
 
 

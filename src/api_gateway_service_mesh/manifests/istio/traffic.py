@@ -12,12 +12,13 @@ from typing import Any
 from api_gateway_service_mesh.errors import Finding
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import duration
+from api_gateway_service_mesh.manifests.transform import answer_changes, request_changes
 from api_gateway_service_mesh.model import Fault, Rewrite, Route
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context
 
-__all__ = ["answered", "on_the_way", "traffic_gaps"]
+__all__ = ["answered", "headers", "on_the_way", "traffic_gaps"]
 
 
 def answered(route: Route) -> dict[str, Any]:
@@ -44,6 +45,12 @@ def answered(route: Route) -> dict[str, Any]:
     if len(sent) == 1:  # what is left would send the client to where it is
         return {"directResponse": {"status": 503}}
     return {"redirect": sent}
+
+
+def headers(route: Route) -> dict[str, Any]:
+    """What happens to header fields (``Headers``)."""
+    changes = {"request": request_changes(route), "response": answer_changes(route)}
+    return {what: each.for_envoy.named() for what, each in changes.items() if each is not None}
 
 
 def on_the_way(context: Context, route: Route) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context
 from .match import matches
-from .traffic import answered, on_the_way, traffic_gaps
+from .traffic import answered, headers, on_the_way, traffic_gaps
 
 __all__ = ["virtual_services"]
 
@@ -96,6 +96,9 @@ def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
     found = matches(item, context.findings)
     if found:
         http["match"] = found
+    changed = headers(route)
+    if changed:
+        http["headers"] = changed
     if route.direct is not None or (route.redirect is not None and route.upstream is None and not route.splits):
         return {**http, **answered(route)}
     destinations = _destinations(context, route)
