@@ -52,6 +52,8 @@ IDENTITY: Final = frozenset(
         "ApiKey.owner",
         "ConnectionCap.exempt",  # the trusted proxies
         "Sidecar.mode",  # the service's own says it
+        # the matches that follow from it say it
+        "Route.version", "ApiVersion.by", "ApiVersion.field", "ApiVersion.is_default",
         "Upstream.in_mesh",  # said by how it is spoken to
         "HealthCheck.jitter",
         "RequestKey.kind",  # said with the limit, split or balancer that it is a key of
