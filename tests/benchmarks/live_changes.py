@@ -34,8 +34,8 @@ __all__ = ["Changes", "Traffic", "measure"]
 _EX = "https://example.com/"
 _BODY = b"as it should be"
 _PREFIX = f"PREFIX agw: <https://ggen.ai/ontology/api-gateway#> PREFIX ex: <{_EX}>\n"
-_SECONDS = 60.0
-"""So long a single change may take before it counts as lost."""
+_SECONDS = 100.0
+"""So long a start or a single change may take before it counts as lost."""
 
 
 @dataclass
@@ -76,13 +76,13 @@ async def measure(
         if updates:
             seed = folder / "seed.ttl"
             seed.write_text(text)
-            with serve_process("--store", folder / "store", seed, "--workers", "2") as gateway:
+            with serve_process("--store", folder / "store", seed, "--workers", "2", seconds=_SECONDS) as gateway:
                 async with _traffic(gateway, found.traffic, clients, pause):
                     await _update(gateway, routes, updates, found, say)
         if reloads:
             file = folder / "gateway.ttl"
             file.write_text(text)
-            with serve_process(file, "--watch", "--workers", "2") as gateway:
+            with serve_process(file, "--watch", "--workers", "2", seconds=_SECONDS) as gateway:
                 async with _traffic(gateway, found.traffic, clients, pause):
                     await _reload(gateway, file, text, routes, reloads, found, say)
     return found

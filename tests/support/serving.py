@@ -81,9 +81,9 @@ class Serving:
                     raise AssertionError(f"never said {pattern!r}; said:\n" + "\n".join(self.lines))
                 self._said.wait(min(left, 0.2))
 
-    def ready(self) -> Serving:
+    def ready(self, seconds: float = 20.0) -> Serving:
         """Wait until it serves."""
-        found = self.said(_ANNOUNCED.pattern)
+        found = self.said(_ANNOUNCED.pattern, seconds=seconds)
         self.port, self.admin_port = int(found[1]), int(found[2])
         return self
 
@@ -128,12 +128,14 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serve_process(*arguments: str | Path, environment: dict[str, str] | None = None) -> Iterator[Serving]:
+def serve_process(
+    *arguments: str | Path, environment: dict[str, str] | None = None, seconds: float = 20.0
+) -> Iterator[Serving]:
     """``agw serve`` with these arguments, on free ports of loopback, serving; ended afterwards."""
     fixed = ["--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
     gateway = Serving(*fixed, *map(str, arguments), environment=environment)
     try:
-        yield gateway.ready()
+        yield gateway.ready(seconds)
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):
             gateway.end()

@@ -68,6 +68,6 @@ def build_files(files: tuple[Path, ...], gateway: str | None = None, policies: t
     started = time.perf_counter()
     source = SourceGraph.load(list(files))
     step(f"loaded {len(source.triples)} triples from {', '.join(map(str, files))}")
-    result = build(source, gateway=gateway, packs=packs)
+    result = build(source, gateway=gateway, packs=packs, told=step)
     step(f"compiled {len(result.mesh.routes)} routes in {time.perf_counter() - started:.2f} s")
     return result

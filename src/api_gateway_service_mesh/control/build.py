@@ -59,6 +59,7 @@ from .change_gates import try_queries
 from .facts import judged_facts
 from .judged import judged
 from .packs import Packs
+from .progress import Told
 from .proof import proven
 
 __all__ = ["STAGES", "Build", "BuildRefused", "Inspection", "build", "inspect", "render_stage"]
@@ -144,6 +145,7 @@ def build(
     previous: Build | None = None,
     today: date | None = None,
     packs: Packs | None = None,
+    told: Told | None = None,
 ) -> Build:
     """Compile a configuration.
 
@@ -155,6 +157,7 @@ def build(
             less is different.
         today: the date (UTC) that exemptions and certificates are held against; default: that of the clock.
         packs: policy packs whose shapes the configuration must conform to as well.
+        told: hears how far it is.
 
     Raises:
         ConfigError: with everything that was found, warnings too.
@@ -168,6 +171,7 @@ def build(
             previous=previous,
             today=today,
             packs=packs,
+            told=told,
         )
     if found.validated is None or found.table is None or not found.report.conforms:
         raise BuildRefused(found.report, _without_secrets(found))
@@ -196,15 +200,18 @@ def inspect(
     previous: Build | None = None,
     today: date | None = None,
     packs: Packs | None = None,
+    told: Told | None = None,
 ) -> Inspection:
     """Compile as far as possible, and gather what every stage has to say. For the arguments see `build`.
 
     Raises:
         ConfigError: the queries or the inference rules themselves are at fault.
     """
+    told = told or _nobody
     known = previous if previous is not None and previous.questions else None
     step = reinfer(source, known.inferred) if known is not None else None
     inferred = infer(source) if step is None else step[0]
+    told(f"{len(source.rows):,} triples, and {len(inferred.because) + len(inferred.rules):,} that follow from them")
     validated: ValidatedGraph | None
     results: tuple[ValidationResult, ...]
     shapes = packs.shapes if packs is not None else shipped_shapes()
@@ -219,6 +226,7 @@ def inspect(
     except ConfigError as refused:
         validated, report = None, refused.report
         results = refused.results if isinstance(refused, InvalidGraph) else ()
+    told("checked against the shapes")
     asked = questions(queries)
     if known is not None and step is not None:
         rows, touched = reproject(inferred, asked, known.rows, known.questions, step[1])
@@ -232,6 +240,7 @@ def inspect(
     else:
         assembly = assemble(rows, inferred, gateway, allowed_folders)
     mesh = assembly.mesh
+    told(f"{len(mesh.routes):,} routes and {len(mesh.upstreams):,} services projected")
     blamed = {node.value for result in results for node in (result.focus, result.value) if isinstance(node, NamedNode)}
     # What the shapes have blamed a node for is not said of it once more, in other words, as a whole.
     said_before = [finding for finding in assembly.findings if finding.predicate is None and finding.subject in blamed]
@@ -254,6 +263,7 @@ def inspect(
                 exempted = exempt_from(policy, inferred, mesh.exemptions, day)
                 holes = exposure_findings(table, guarded_hosts(inferred, policy), open_to_all, exempted)
                 report = _with(report, holes, inferred)
+    told("compiled")
     change = step[1] if step is not None else None
     return Inspection(
         source, inferred, validated, rows, mesh, table, report, asked, results, assembly, assembled, change
@@ -270,6 +280,10 @@ def _no_collections() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
+
+
+def _nobody(stage: str) -> None:
+    """Nobody wants to know."""
 
 
 def _with(report: Report, more: Iterable[Finding], graph: InferredGraph) -> Report:

@@ -12,6 +12,7 @@ from api_gateway_service_mesh.graph import SourceGraph
 from .build import Build, build
 from .change_gates import gate_findings
 from .packs import Packs, load_packs, shipped_packs
+from .progress import Told
 
 __all__ = ["Gate", "compiled"]
 
@@ -43,7 +44,12 @@ class Gate:
         """See `compiled`, under the packs in force."""
         return compiled(source, self._gateway, previous, self._packs)
 
-    def reloaded(self, source: Callable[[SourceGraph | None], SourceGraph], previous: Build | None) -> Build | None:
+    def reloaded(
+        self,
+        source: Callable[[SourceGraph | None], SourceGraph],
+        previous: Build | None,
+        told: Told | None = None,
+    ) -> Build | None:
         """See `compiled`, under the packs as their files say now. They are in force from then on, if what is served
         (or would be) keeps them; else it is refused, and those before stay. `source` is told what is served.
 
@@ -53,7 +59,7 @@ class Gate:
         packs = load_packs(self._names) if previous is not None and self.files else self._packs
         fresh = (packs.key if packs is not None else "") != self.policies
         served = previous.source if previous is not None else None
-        made = compiled(lambda: source(served), self._gateway, previous, packs, again=fresh)
+        made = compiled(lambda: source(served), self._gateway, previous, packs, again=fresh, told=told)
         self._packs = packs if fresh else self._packs
         return made
 
@@ -65,6 +71,7 @@ def compiled(
     packs: Packs | None = None,
     *,
     again: bool = False,
+    told: Told | None = None,
 ) -> Build | None:
     """The build of what `source` gives; None when that is what `previous` was built from. For a thread.
 
@@ -87,7 +94,7 @@ def compiled(
                 raise ConfigError(
                     Finding("empty", "the configuration has no triples", remedy="the one before stays in force")
                 )
-        made = build(graph, gateway, previous=previous, packs=packs)
+        made = build(graph, gateway, previous=previous, packs=packs, told=told)
         if previous is not None and previous.mesh.routes and not made.mesh.routes:
             raise ConfigError(
                 Finding(

@@ -40,6 +40,7 @@ from .metrics import ControlCounters
 from .options import ServeOptions
 from .placement import Placer
 from .plane import Plane
+from .progress import patient
 from .registration import Registrations
 from .runtime import runtime_ntriples
 from .snapshot import Snapshot
@@ -301,7 +302,8 @@ class Supervisor:
     def _compile(self, source: SourceGraph | None) -> Build | None:
         """The build of `source` (None: of what the store says now); None when that is in force. Runs in a thread."""
         if source is None:
-            return self.gate.reloaded(self.store.read, self.build)
+            told = patient(self._say) if self.build is None else None
+            return self.gate.reloaded(self.store.read, self.build, told)
         return self.gate.compiled(lambda: source, self.build)
 
     async def _go_live(
