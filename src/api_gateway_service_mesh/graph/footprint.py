@@ -81,6 +81,8 @@ class Footprint:
     reads: tuple[Read, ...]
     demanded: tuple[Pattern, ...] = ()
     """Patterns about the root, of which there is no answer without one; none where that cannot be told."""
+    needed: frozenset[NamedNode] = frozenset()
+    """Properties that have to be used somewhere, or there is no answer at all."""
 
     def roots(self, index: TripleIndex) -> Iterable[Term] | None:
         """Everything there may be an answer about; None when that cannot be told."""
@@ -138,7 +140,9 @@ def footprint_of(patterns: Patterns, root: str) -> Footprint | None:
     mapper = _Mapper()
     if not mapper.take(patterns.where, {root: ()}, {}):
         return None
-    return Footprint(root, tuple(mapper.edges), tuple(dict.fromkeys(mapper.reads)), _demanded(patterns.where, root))
+    needed = frozenset(p.predicate for p in patterns.where.patterns if p.predicate is not None and not p.closure)
+    demanded = _demanded(patterns.where, root)
+    return Footprint(root, tuple(mapper.edges), tuple(dict.fromkeys(mapper.reads)), demanded, needed)
 
 
 def _demanded(group: Group, root: str) -> tuple[Pattern, ...]:

@@ -38,7 +38,7 @@ _TEMPLATE = re.compile(r"^ *\?policy agw:inheritedBy (\?kind|agw:(\w+)) \.\n", r
 class Sources:
     """What there is to be handed down: for each sort of place (``class``, ``host``, ``gateway``) the policies that any
     place of the sort states or declines. A sort that has no places is missing. ``used`` are all properties that
-    anything has."""
+    anything has, in the ontology too."""
 
     spoken_of: dict[str, frozenset[NamedNode]]
     used: frozenset[NamedNode]
@@ -60,7 +60,7 @@ class Sources:
                 predicates.update(v for v in properties.get(WITHOUT, ()) if type(v) is NamedNode)
             if held:
                 found[sort] = frozenset(predicates)
-        return cls(found, frozenset(index.predicates()))
+        return cls(found, frozenset(index.predicates()).union(agw_ontology().index.predicates()))
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,7 @@ class Rule:
     def can_fire(self, sources: Sources) -> bool:
         """False when there is nothing of what the rule hands down, or nothing that it begins with."""
         if self._sort is None:
-            begins = self.footprint.demanded if self.footprint is not None else ()
-            return not begins or any(pattern.predicate in sources.used for pattern in begins)
+            return self.footprint is None or self.footprint.needed <= sources.used
         spoken_of = sources.spoken_of.get(self._sort)
         return spoken_of is not None and (self.policy is None or self.policy in spoken_of)
 
