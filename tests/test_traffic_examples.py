@@ -88,7 +88,7 @@ def test_traffic(tmp_path: Path) -> None:
     with served("traffic", tmp_path) as (port, _, _one, _two):
         status, fields, _ = get(port, "/old/page?a=b")
         assert (status, fields["Location"]) == (308, "/new/page?a=b")
-        assert json.loads(get(port, "/api/things?x=1")[2])["path"] == "/things?x=1"
+        assert json.loads(get(port, "/api/things?x=1")[2])["path"] == "/things?x=1&limit=100"
         assert json.loads(get(port, "/users/7/orders/9")[2])["path"] == "/orders/9/of/7"
         status, fields, body = get(port, "/robots.txt")
         assert (status, fields["Cache-Control"], body) == (200, "max-age=3600", "User-agent: *\nDisallow: /\n")
