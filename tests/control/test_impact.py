@@ -63,7 +63,7 @@ def manifests(mesh: Mesh) -> dict[str, str]:
     return found
 
 
-@pytest.mark.timeout(120 + EDITS)
+@pytest.mark.timeout(120 + 5 * EDITS)
 def test_it_is_what_compiling_anew_shows() -> None:
     source = SourceGraph.parse(BASE)
     base, whole = build(source), inspect(source).mesh

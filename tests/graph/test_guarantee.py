@@ -112,3 +112,10 @@ def test_a_guarantee_is_taken_exactly_where_a_nearer_place_declines_what_a_farth
     assert bool(taken_guarantees(graph)) is taken
     held = graph.index.values(NamedNode(EX + "r"), NamedNode(AGW + "hasAuthentication"))
     assert bool(held) is (bool(order) and order[0] == "states")
+
+
+def test_a_literal_that_is_declined_is_told() -> None:
+    text = configuration('ex:r a agw:Route ; agw:routePath "/a" ; agw:hasBackendService ex:s ; agw:withoutPolicy "GET" .\n'
+                         'ex:s a agw:BackendService ; agw:address "s:80" .')  # fmt: skip
+    report = inspect(SourceGraph.parse(text)).report
+    assert any('"GET"' in finding.message for finding in report.violations)

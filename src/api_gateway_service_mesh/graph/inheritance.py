@@ -84,7 +84,11 @@ class Places:
 
     def short(self, iri: str) -> str:
         """An IRI as the configuration would write it."""
-        return turtle(NamedNode(iri), {**WELL_KNOWN_PREFIXES, **self.graph.source.prefixes})
+        try:
+            named = NamedNode(iri)
+        except ValueError:  # a literal, where something else was wanted
+            return f'"{iri}"'
+        return turtle(named, {**WELL_KNOWN_PREFIXES, **self.graph.source.prefixes})
 
     def locate(self, said: Said, value: str | None = None) -> Location | None:
         """Where a place says it."""
