@@ -139,7 +139,7 @@ def test_agws_own_authority_issues_before_the_port_opens_and_rotates_without_a_d
 
 def test_a_certificate_is_renewed_before_it_ends_and_kept_when_that_fails(tmp_path: Path) -> None:
     file = tmp_path / "gateway.ttl"
-    lasting = 'ex:site agw:certificateLifetime "PT15S"^^<http://www.w3.org/2001/XMLSchema#dayTimeDuration> .'
+    lasting = 'ex:site agw:certificateLifetime "PT30S"^^<http://www.w3.org/2001/XMLSchema#dayTimeDuration> .'
     file.write_text(turtle(CONFIGURATION.format(names='"localhost"', more="") + lasting))
     with serve_process(file) as gateway:
         roots = tmp_path / "certs" / "ca.pem"
@@ -147,7 +147,7 @@ def test_a_certificate_is_renewed_before_it_ends_and_kept_when_that_fails(tmp_pa
         async def story() -> list[x509.Certificate]:
             seen: dict[int, x509.Certificate] = {}
             async with open_connection(gateway.port, roots) as (reader, writer):
-                while len(seen) < 3:
+                while len(seen) < 2:
                     certificate = await asyncio.to_thread(shown, gateway.port)
                     assert datetime.now(UTC) < certificate.not_valid_after_utc, "what is shown has not ended"
                     seen.setdefault(certificate.serial_number, certificate)
@@ -162,9 +162,7 @@ def test_a_certificate_is_renewed_before_it_ends_and_kept_when_that_fails(tmp_pa
         renewed = asyncio.run(story())
         for one, next_one in itertools.pairwise(renewed):
             age = (next_one.not_valid_before_utc - one.not_valid_before_utc).total_seconds()
-            assert 4 <= age <= 12, (
-                "after nine to ten seconds of fifteen, whole seconds being what certificates count in"
-            )
+            assert 12 <= age <= 26, "after eighteen to twenty seconds of thirty; a busy machine is later"
         assert int(runtime(gateway)["renewedTotal"][0]) < 20
         key = tmp_path / "certs" / "ca-key.pem"
         whole = key.read_bytes()
