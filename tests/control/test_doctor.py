@@ -241,8 +241,8 @@ SEEN: dict[str, tuple[set[str], dict[str, str], str | None]] = {
 }  # fmt: skip
 
 
-ELSEWHERE = {"discovery-stale"}
-"""Provoked where there is a registry that can fail: test_discovery.py."""
+ELSEWHERE = {"discovery-stale", "registration-lost"}
+"""Provoked where there is a registry that can fail: test_discovery.py, test_registration.py."""
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -36,6 +36,7 @@ NAMES = {
     "JwtAuthentication.forwarded_claims": "becomes the name of a header, and a path in Istio",
     "TokenIntrospection.forwarded_claims": "the same",
     "OpenIdLogin.forwarded_claims": "the same",
+    "Tracing.collector": "a URL, whose parts stand in places of their own; shapes hold its form",
     "Route.subset": "becomes the name of a subset",
     "SplitTarget.subset": "the same",
     "Endpoint.labels": "the same",
@@ -50,6 +51,7 @@ _SPELLED: dict[str, tuple[Callable[[str], str], ...]] = {
     "substitution": (lambda text: text.replace("\\", "\\\\"),),
     "rewrite": (lambda text: text.replace("\\", "\\\\"),),
     "value": (re2.escape, lambda text: text.replace("%", "%%")),
+    **dict.fromkeys(("X-From", "X-Hop", "X-By", "X-Back"), (lambda text: text.replace("%", "%%"),)),
 }
 
 

@@ -1,5 +1,5 @@
 """Citations completed by trial: each triple about what a decision touches is taken away on its own, and what changes
-the decision is cited.
+the decision is cited. So is what takes away a cited triple that was inferred: what it hangs on, the decision hangs on.
 
 The parts of a decision cite what they were made of; what they leave out (a class that carries a policy, a detail that
 no sentence mentions) is found here, without validation, which has no say in what a configuration means. Bounded: at
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyoxigraph import NamedNode, Triple
 
-from api_gateway_service_mesh.graph import infer
+from api_gateway_service_mesh.graph import InferredGraph, infer
 from api_gateway_service_mesh.graph.change import reinfer
 from api_gateway_service_mesh.graph.excerpt import masked, secret_properties
 from api_gateway_service_mesh.graph.terms import RDF_TYPE, RDFS, Row, lexical
@@ -44,21 +44,22 @@ def deeds(mesh: Mesh, route: Route) -> object:
 
 
 def proven(build: Build, found: Explanation) -> Explanation:
-    """`found` with the citations that trials add, where a route takes the request."""
-    winner = found.winner
-    if winner is None or not build.questions:
+    """`found` with the citations that trials add; where no route takes the request, those that cited ones hang on."""
+    follows = _inferred(build, found)
+    if not build.questions or (found.winner is None and not follows):
         return found
     end = time.monotonic() + _SECONDS
-    iri, wanted = winner.route.iri, deeds(build.mesh, winner.route)
+    iri = found.winner.route.iri if found.winner is not None else None
+    wanted = deeds(build.mesh, found.winner.route) if found.winner is not None else ()
     cited = {(citation.subject, citation.predicate, citation.object) for citation in found.citations}
     tried = [triple for triple in _candidates(build, found, wanted) if _key(triple) not in cited][:_MOST]
-    if not tried or _without(build, iri, None) != wanted:
+    if not tried or _without(build, iri, None, follows) != wanted:
         return found
     more, secrets = [], secret_properties(build.inferred)
     for triple in tried:
         if time.monotonic() > end:
             break
-        if _without(build, iri, triple) != wanted:
+        if _without(build, iri, triple, follows) != wanted:
             more.append(Citation(*_key(masked(triple, secrets))))
     return replace(found, citations=tuple(dict.fromkeys((*found.citations, *more))))
 
@@ -108,8 +109,27 @@ def _names(value: Any) -> Iterator[str]:
                 yield from _names(held)
 
 
-def _without(build: Build, route: str, gone: Triple | None) -> object:
-    """What the route does without one triple; None where there is no such route then."""
+def _inferred(build: Build, found: Explanation) -> tuple[Citation, ...]:
+    """The citations that nobody stated: triples that follow from others."""
+    about = {citation.subject for citation in found.citations}
+    stated = {_key(triple) for triple in build.source.triples if lexical(triple.subject) in about}
+    return tuple(
+        citation
+        for citation in found.citations
+        if (citation.subject, citation.predicate, citation.object) not in stated and _holds(build.inferred, citation)
+    )
+
+
+def _holds(inferred: InferredGraph, citation: Citation) -> bool:
+    if ":" not in citation.subject:
+        return False
+    held = inferred.index.values(NamedNode(citation.subject), NamedNode(citation.predicate))
+    return any(lexical(value) == citation.object for value in held)
+
+
+def _without(build: Build, route: str | None, gone: Triple | None, follows: tuple[Citation, ...]) -> object:
+    """What the route (None: none) does without one triple; None where there is no such route then, or something of
+    `follows` does not follow any more."""
     source = build.source
     if gone is not None:
         row: Row = (gone.subject, gone.predicate, gone.object)  # type: ignore[assignment]
@@ -123,6 +143,10 @@ def _without(build: Build, route: str, gone: Triple | None) -> object:
         else:
             inferred = step[0]
             rows_asked, _ = reproject(inferred, build.questions, build.rows, build.questions, step[1])
+    if not all(_holds(inferred, citation) for citation in follows):
+        return None
+    if route is None:
+        return ()
     mesh = assemble(rows_asked, inferred, build.mesh.iri, ()).mesh
     served = next((each for each in mesh.routes if each.iri == route), None)
     return deeds(mesh, served) if served is not None else None
