@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -66,3 +67,22 @@ def test_it_is_found_while_it_serves(tmp_path: Path) -> None:
             file.write_text(text.replace("@tag@", "two"))
             until(lambda: [each["Service"]["Tags"] for each in entries()] == [["two"]])
         until(lambda: agent.ask("/v1/health/service/edge") == (200, "[]"))
+
+
+def test_a_registry_that_does_not_answer_is_told_by_the_doctor(tmp_path: Path) -> None:
+    with socket.socket() as nobody:  # bound, and nobody listens
+        nobody.bind(("127.0.0.1", 0))
+        file = tmp_path / "gateway.ttl"
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        file.write_text(turtle(CONFIGURATION.replace("@url@", url).replace("@tag@", "one")))
+        with serve_process(file, "--workers", "1") as gateway:
+
+            def lost() -> list[dict[str, Any]]:
+                with urllib.request.urlopen(gateway.admin + "/doctor", timeout=60) as answer:
+                    found: list[dict[str, Any]] = json.load(answer)["findings"]
+                return [each for each in found if each["diagnosis"] == "registration-lost"]
+
+            (one,) = until(lost)
+            assert one["about"] == "http://example.org/entry"
+            assert "http://example.org/consul" in one["message"] or "ex:consul" in one["message"]
+            assert any("gateway.ttl:" in str(triple["at"]) for triple in one["triples"])
