@@ -28,7 +28,7 @@ def served(mesh: Mesh, layout: CellLayout, cells: CellStore, revision: int) -> L
 
 
 def test_what_is_remembered_is_what_would_be_written_anew() -> None:
-    cells, rng, series = CellStore.local(2**18), random.Random(7), Series()
+    cells, rng, series = CellStore.local(2**20), random.Random(7), Series()
     layout = CellLayout(cells)
     whole = max(rich().values(), key=lambda mesh: len(mesh.routes))
     texts = set()
@@ -49,7 +49,7 @@ def test_what_is_remembered_is_what_would_be_written_anew() -> None:
 
 
 def test_of_what_is_gone_nothing_is_told() -> None:
-    cells, series = CellStore.local(2**18), Series()
+    cells, series = CellStore.local(2**20), Series()
     layout, whole = CellLayout(cells), max(rich().values(), key=lambda mesh: len(mesh.routes))
     gone = whole.routes[0].iri
     assert f'agw_requests_total{{route="{gone}"' in scraped(served(whole, layout, cells, 1), series)
@@ -58,7 +58,7 @@ def test_of_what_is_gone_nothing_is_told() -> None:
 
 
 def test_each_thing_is_looked_at_once() -> None:
-    cells = CellStore.local(2**18)
+    cells = CellStore.local(2**20)
     mesh = max(rich().values(), key=lambda mesh: len(mesh.routes))
     slots = layout_for(mesh, CellLayout(cells), WORKERS)
     there = Inventory(mesh, slots)
