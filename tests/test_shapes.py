@@ -176,6 +176,7 @@ def test_every_published_class_may_stand_alone() -> None:
         "ExternalAuthorization",
         "ServiceLevelObjective",
         "ChangeRight",
+        "ClientCredentials",
         "Expectation",
         "RedisStore",
         "CookieMatch",
