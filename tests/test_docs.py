@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +89,22 @@ def test_the_site_is_built(tmp_path: Path) -> None:
     for iri in agw_ontology().terms:
         assert iri.rpartition("#")[2] in text
     assert runpy.run_path(str(DOCS / "conf.py"))["project"] == "agw"
+
+
+def test_what_the_readme_shows_first_is_what_is_printed(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    def printed(*command: str) -> tuple[int, str]:
+        line = [sys.executable, "-m", "api_gateway_service_mesh", *command]
+        done = subprocess.run(
+            line, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}, capture_output=True
+        )
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    assert printed("init", "first")[0] == 0
+    status, said = printed("validate", "first/gateway.ttl")
+    assert status == 0 and said in readme
+    file = tmp_path / "first/gateway.ttl"
+    file.write_text(file.read_text().replace("agw:requestsPerSecond", "agw:requestPerSecond"))
+    status, said = printed("validate", "first/gateway.ttl")
+    assert status == 1 and said.partition("\n\n")[0].rstrip("\n") in readme
