@@ -28,6 +28,10 @@ TELL = "hunter2hunter2"
         f'ex:c a agw:Certificate ; agw:privateKeyRef "{TELL}" agw:nonsense 1 .',
         f"ex:c a agw:Certificate ; agw:privateKeyRef '{TELL}' ; nowhere:x 1 .",
         f'ex:c a agw:Certificate ; agw:privateKeyRef "{TELL}\n',
+        f'ex:t a agw:RequestTransformation ; agw:setsHeader "Authorization: Bearer {TELL}" .',
+        f"ex:t a agw:RequestTransformation ; agw:addsHeader 'cookie:{TELL}' , \"A\" .",
+        f'ex:t a agw:RequestTransformation ; agw:setsHeader "Proxy-Authorization: Basic {TELL}" nowhere:x 1 .',
+        f'ex:t a agw:RequestTransformation ; agw:removesHeader "X-Api-Key: {TELL}" .',
     ],
 )
 def test_never_printed(text: str) -> None:

@@ -10,10 +10,13 @@ from pyoxigraph import Literal, NamedNode, Triple
 from .document import Document
 from .infer import InferredGraph
 from .positions import Span, Spot
-from .secrets import MASK, blot, is_reference, masked_source
+from .secrets import MASK, blot, is_credential, is_reference, masked_source
 from .terms import AGW, Term
 
 __all__ = ["Excerpts", "hidden_values", "masked", "secret_properties"]
+
+_FIELDS = ("setsHeader", "addsHeader", "setsField", "responseField", "healthCheckHeader")
+"""What takes a header field."""
 
 
 def secret_properties(inferred: InferredGraph) -> frozenset[NamedNode]:
@@ -32,9 +35,15 @@ def masked(triple: Triple, secrets: Collection[NamedNode]) -> Triple:
 
 
 def hidden_values(inferred: InferredGraph) -> frozenset[Term]:
-    """The values in a graph that `masked` masks."""
+    """The values in a graph that `masked` masks, and header fields that prove who is calling."""
     stated = (value for name in secret_properties(inferred) for _, value in inferred.index.pairs(name))
-    return frozenset(value for value in stated if isinstance(value, Literal) and not is_reference(value.value))
+    fields = (value for name in _FIELDS for _, value in inferred.index.pairs(NamedNode(AGW + name)))
+    return frozenset(
+        (
+            *(value for value in stated if isinstance(value, Literal) and not is_reference(value.value)),
+            *(value for value in fields if isinstance(value, Literal) and is_credential(value.value)),
+        )
+    )
 
 
 class Excerpts:
@@ -48,7 +57,9 @@ class Excerpts:
 
     def is_secret(self, predicate: NamedNode, value: Term) -> bool:
         """Whether a value may be a secret written by mistake, not to be shown."""
-        return predicate in self._secrets and isinstance(value, Literal) and not is_reference(value.value)
+        if not isinstance(value, Literal):
+            return False
+        return (predicate in self._secrets and not is_reference(value.value)) or is_credential(value.value)
 
     def details(self, spot: Spot | None) -> tuple[tuple[str, str], ...]:
         """The ``source`` line of a spot and the ``span`` of its carets, as details of a finding."""
