@@ -68,6 +68,7 @@ def test_policies_decide_and_never_act() -> None:
 HELD_BY = {
     "control/base.py": "control/test_journal.py",
     "proxy/arrivals.py": "proxy/test_connection_cap.py",
+    "proxy/client_front.py": "proxy/test_compression.py",
     "proxy/turned_away.py": "proxy/test_connection_cap.py",
     "importers/header.py": "importers/test_gateway_api.py",
     "importers/host.py": "importers/test_gateway_api.py",

@@ -17,6 +17,7 @@ from api_gateway_service_mesh.policies import EventCounters
 from api_gateway_service_mesh.routing.compression import choose_coding, type_test
 
 from .answer import AnswerHead, AnswerMarks
+from .client_front import ClientFront
 from .coding import INSTALLED, Coder, coder
 from .problem import Refusal
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from .core import Core, Generation
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
-    from .tunnel import Tunnel
 
 __all__ = ["FLUSH_SECONDS", "compression_gates"]
 
@@ -128,27 +128,18 @@ class _Rules:
         return _FITS, block + b"Content-Encoding: %b\r\n" % coding.encode("ascii")
 
 
-class _Compressing:
+class _Compressing(ClientFront):
     """The client's side of an exchange, in front of the real one."""
 
-    __slots__ = ("_coder", "_coding", "_exchange", "_inner", "_rules", "_timer")
+    __slots__ = ("_coder", "_coding", "_exchange", "_rules", "_timer")
 
     def __init__(self, inner: Downstream, rules: _Rules, coding: str | None) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._rules = rules
         self._coding = coding
         self._coder: Coder | None = None
         self._exchange: Answering | None = None
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def writing_paused(self) -> bool:
-        """The client takes no more for now."""
-        return self._inner.writing_paused
-
-    @writing_paused.setter
-    def writing_paused(self, paused: bool) -> None:
-        self._inner.writing_paused = paused
 
     def respond(self, exchange: Answering, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
         """The whole answer."""
@@ -228,27 +219,7 @@ class _Compressing:
     def cut(self) -> None:
         """End without an end."""
         self._over()
-        self._inner.cut()
-
-    def interim(self, head: AnswerHead) -> None:
-        """1xx."""
-        self._inner.interim(head)
-
-    def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
-        """What goes through a tunnel stays as it is."""
-        self._inner.tunnel(head, tunnel)
-
-    def pause_body(self) -> None:
-        """Read no more for now."""
-        self._inner.pause_body()
-
-    def resume_body(self) -> None:
-        """Read on."""
-        self._inner.resume_body()
-
-    def finished(self, exchange: Answering) -> None:
-        """The exchange is over."""
-        self._inner.finished(exchange)
+        super().cut()
 
 
 def _made(head: AnswerHead, block: bytes, length: int | None) -> AnswerHead:

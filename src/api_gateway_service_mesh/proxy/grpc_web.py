@@ -13,6 +13,7 @@ from binascii import Error
 from typing import TYPE_CHECKING, Final
 
 from .answer import AnswerHead, AnswerMarks
+from .client_front import ClientFront
 from .problem import Refusal
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from .core import Core, Generation
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
-    from .tunnel import Tunnel
 
 __all__ = ["Base64Reader", "grpc_web_gates", "trailer_frame"]
 
@@ -96,25 +96,16 @@ def trailer_frame(trailers: list[tuple[bytes, bytes]]) -> bytes:
     return bytes((_TRAILERS,)) + len(lines).to_bytes(4, "big") + lines
 
 
-class _Browser:
+class _Browser(ClientFront):
     """The client's side of a call from a browser, in front of the real one."""
 
-    __slots__ = ("_exchange", "_inner", "_suffix", "_text")
+    __slots__ = ("_exchange", "_suffix", "_text")
 
     def __init__(self, inner: Downstream, text: bool, suffix: bytes) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._text = text
         self._suffix = suffix
         self._exchange: Answering | None = None
-
-    @property
-    def writing_paused(self) -> bool:
-        """The client takes no more for now."""
-        return self._inner.writing_paused
-
-    @writing_paused.setter
-    def writing_paused(self, paused: bool) -> None:
-        self._inner.writing_paused = paused
 
     def _head(self, head: AnswerHead) -> AnswerHead:
         lines = head.block.split(b"\r\n")
@@ -158,27 +149,3 @@ class _Browser:
             exchange.answer_trailers = ()
             self.more(trailer_frame(trailers))
         self._inner.end()
-
-    def cut(self) -> None:
-        """End without an end."""
-        self._inner.cut()
-
-    def interim(self, head: AnswerHead) -> None:
-        """1xx."""
-        self._inner.interim(head)
-
-    def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
-        """Never: a call is no handshake."""
-        self._inner.tunnel(head, tunnel)
-
-    def pause_body(self) -> None:
-        """Read no more for now."""
-        self._inner.pause_body()
-
-    def resume_body(self) -> None:
-        """Read on."""
-        self._inner.resume_body()
-
-    def finished(self, exchange: Answering) -> None:
-        """The call is over."""
-        self._inner.finished(exchange)
