@@ -69,6 +69,7 @@ _MADE = {
     "control/build.py": 1,
     "graph/namespace.py": 1,
     "graph/reread.py": 1,
+    "graph/secrets.py": 2,
     "graph/tokens.py": 1,
     "graph/values.py": 3,
     "proxy/authentication.py": 1,

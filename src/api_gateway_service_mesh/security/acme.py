@@ -47,6 +47,9 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 _ANSWER_BYTES = 256 * 1024
 _PATIENCE_SECONDS = 90.0
 """How long the server may take to check a name, or to sign."""
+_NONCES = 12
+"""How often a request is signed with a fresh nonce (RFC 8555 §6.5). One order takes a dozen requests, and a server that
+forgets nonces forgets many at once: with a few tries only, an order would fail by chance."""
 
 
 class AcmeRefused(AgwError):
@@ -187,7 +190,7 @@ class _Client:
 
     async def _post(self, url: str, payload: dict[str, Any] | None) -> _Answer:
         """A signed request; without payload a POST-as-GET (RFC 8555 §6.2). A nonce that is refused is replaced."""
-        for last in (False, False, True):
+        for attempt in range(1, _NONCES + 1):
             if not self._nonce:
                 async with self._session.head(self._directory["newNonce"], allow_redirects=False) as reply:
                     self._nonce = reply.headers["Replay-Nonce"]
@@ -203,7 +206,7 @@ class _Client:
                 if reply.status < 400:
                     return answer
                 refused = _refused(reply.status, answer)
-                if last or not refused[1]:
+                if attempt == _NONCES or not refused[1]:
                     raise refused[0]
         raise AssertionError("the last try returns or raises")
 
