@@ -14,8 +14,10 @@ from api_gateway_service_mesh.security.secret import read_secret
 
 from .source import SourceError
 
-__all__ = ["MOST_BYTES", "base_url", "basic_or_bearer", "excerpt", "limited", "quoted", "secured", "token"]
+__all__ = ["MOST_BYTES", "NONSENSE", "base_url", "basic_or_bearer", "excerpt", "limited", "quoted", "secured", "token"]
 
+NONSENSE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError, RecursionError)
+"""What reading an answer raises that has another shape than it should, or numbers that are none (``1e999``)."""
 MOST_BYTES = 64 * 1024 * 1024
 """The longest answer that is read, unpacked."""
 _EXCERPT = 200

@@ -19,7 +19,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery
 
-from .asking import base_url, excerpt, limited, quoted, secured, token
+from .asking import NONSENSE, base_url, excerpt, limited, quoted, secured, token
 from .source import Instance, Instances, SourceError
 
 __all__ = ["ConsulSource"]
@@ -74,7 +74,7 @@ class ConsulSource:
             raise SourceError(f"{type(error).__name__}: {error}") from error
         except aiohttp.ClientError as error:
             raise SourceError(f"{type(error).__name__}{quoted(wanted.registry, error)}") from error
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except NONSENSE as error:
             raise SourceError(
                 f"this is no answer of Consul: {type(error).__name__}{quoted(wanted.registry, error)}"
             ) from error

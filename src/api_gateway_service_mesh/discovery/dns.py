@@ -79,7 +79,9 @@ class DnsSource:
         except dns.exception.DNSException as error:
             raise SourceError(f"{type(error).__name__}: {error}") from error
         records: list[Any] = list(answer.rrset or ())
-        return tuple(filter(None, map(self._instance, records))), answer.chaining_result.minimum_ttl
+        # Without records the time to live would be that of a zone's absent answers, or none at all: a minute long.
+        ttl = answer.chaining_result.minimum_ttl if records else 0
+        return tuple(filter(None, map(self._instance, records))), ttl
 
     def _instance(self, record: Any) -> Instance | None:
         if self._discovery.record is not RecordType.SRV:

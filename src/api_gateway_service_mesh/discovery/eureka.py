@@ -24,7 +24,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery
 
-from .asking import base_url, basic_or_bearer, excerpt, limited, quoted, secured
+from .asking import NONSENSE, base_url, basic_or_bearer, excerpt, limited, quoted, secured
 from .source import Instance, Instances, SourceError
 
 __all__ = ["EurekaSource"]
@@ -111,7 +111,7 @@ class EurekaSource:
     async def _read(self, take: Callable[[bytes], _T], body: bytes) -> _T:
         try:
             return await asyncio.to_thread(take, body)
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except NONSENSE as error:
             what = quoted(self._discovery.registry, error)
             raise SourceError(f"this is no answer of Eureka: {type(error).__name__}{what}") from error
 

@@ -27,7 +27,7 @@ import aiohttp
 
 from api_gateway_service_mesh.model import Discovery, Registry
 
-from .asking import MOST_BYTES, base_url, excerpt, limited, quoted, secured, token
+from .asking import NONSENSE, base_url, excerpt, limited, quoted, secured, token
 from .source import Instance, Instances, SourceError
 
 __all__ = ["KubernetesSource"]
@@ -38,6 +38,9 @@ _WAIT_SECONDS = 30
 _GRACE_SECONDS = 10.0
 _BETWEEN_SECONDS = 0.1
 _PAGE = 500
+_MOST_PAGES = 200
+_MOST_EVENT_BYTES = 8 * 1024 * 1024
+"""etcd holds no object of more than 1.5 MiB."""
 _HINTS = {
     401: " (whoever asks is not known to it)",
     403: " (whoever asks may not list and watch endpointslices in this namespace)",
@@ -123,7 +126,7 @@ class KubernetesSource:
     async def _list(self, session: aiohttp.ClientSession) -> None:
         found: dict[str, _Slice] = {}
         further = ""
-        while True:
+        for _ in range(_MOST_PAGES):
             query = self._query(limit=str(_PAGE), **({"continue": further} if further else {}))
             try:
                 async with session.get(
@@ -135,12 +138,13 @@ class KubernetesSource:
                 page, version, further = await asyncio.to_thread(self._read_list, body)
             except aiohttp.ClientError as error:
                 raise self._failure(error) from error
-            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            except NONSENSE as error:
                 raise self._nonsense(error) from error
             found.update(page)
             if not further:
-                break
-        self._slices, self._version = found, version
+                self._slices, self._version = found, version
+                return
+        raise SourceError(f"the list of Kubernetes does not end within {_MOST_PAGES} pages")
 
     def _read_list(self, body: bytes) -> tuple[dict[str, _Slice], str, str]:
         told = json.loads(body)
@@ -156,16 +160,22 @@ class KubernetesSource:
             async with session.get(self._base, params=query, headers=self._headers(), allow_redirects=False) as answer:
                 if answer.status != 200:
                     raise await self._refusal(answer)
-                rest = b""
+                rest = bytearray()
                 async for part in answer.content.iter_any():
-                    *lines, rest = (rest + part).split(b"\n")
-                    if len(rest) > MOST_BYTES:
-                        raise SourceError(f"an event is longer than {MOST_BYTES} bytes")
+                    begun, newline, after = part.rpartition(b"\n")
+                    lines = bytes(rest + begun).split(b"\n") if newline else []
+                    if newline:
+                        rest.clear()
+                    rest += after
+                    if len(rest) > _MOST_EVENT_BYTES:
+                        raise SourceError(f"an event is longer than {_MOST_EVENT_BYTES} bytes")
                     if sum([self._take(line) for line in lines if line.strip()]):
                         yield
+                if rest.strip():
+                    raise ValueError("an event is cut off")  # or it was no event at all
         except aiohttp.ClientError as error:
             raise self._failure(error) from error
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except NONSENSE as error:
             raise self._nonsense(error) from error
 
     def _take(self, line: bytes) -> bool:

@@ -11,13 +11,17 @@ Rules:
   of nobody again ``empty_after`` seconds or more after it first did, with no other answer and no failure in between.
 - Of more than `MOST_INSTANCES` the first by address are used, and no instance is used twice. What names no host and
   port is none.
+- Labels and zones that cannot be printed, or are longer than `_LONGEST_LABEL`, are left out; of the labels of one
+  instance the first `_MOST_LABELS` count. So one instance that is described oddly takes nothing from the others.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv6Address
 from math import inf
 
 from .source import Instance, Instances
@@ -29,7 +33,11 @@ QUIET_SECONDS = 0.05
 LONGEST_SECONDS = 0.25
 BETWEEN_SECONDS = 0.25
 _HEAVIEST = 1_000_000
-_ADDRESS = re.compile(r"(?:[0-9A-Za-z_](?:[0-9A-Za-z_.-]{0,252})|[0-9A-Fa-f:.]+)\Z")
+_LONGEST_LABEL = 1000
+_MOST_LABELS = 200
+_LONGEST_FAULT = 500
+_NAME = re.compile(r"(?=.{1,253}\Z)[0-9A-Za-z_][0-9A-Za-z_-]{0,62}(?:\.[0-9A-Za-z_-]{1,63})*\.?\Z")
+"""RFC 1123, §2.1, with the underscores that are in use: what resolvers take without raising anything odd."""
 
 
 class DiscoveryState(StrEnum):
@@ -88,7 +96,7 @@ class Standing:
         self.answered_at, self.revision = told.at, told.revision
         self.fault = self.stale_since = None
         self.state = DiscoveryState.CURRENT
-        single = {(one.address, one.port): one for one in sorted(told.endpoints) if _usable(one)}
+        single = {(one.address, one.port): _described(one) for one in sorted(told.endpoints) if _usable(one)}
         self.left_out = max(0, len(single) - MOST_INSTANCES)
         fresh = tuple(single.values())[:MOST_INSTANCES]
         if fresh or not self.held:
@@ -117,7 +125,7 @@ class Standing:
     def failed(self, reason: str, now: float, at: datetime) -> None:
         """There is no answer; `at` is `now` by the clock on the wall."""
         self.failures += 1
-        self.fault = reason
+        self.fault = reason if _printable(reason, _LONGEST_FAULT) else _shown(reason)
         self._doubted = None
         if self.stale_since is None:
             self.stale_since = at
@@ -151,4 +159,30 @@ class Standing:
 
 
 def _usable(one: Instance) -> bool:
-    return 0 < one.port < 65536 and 0 <= one.weight <= _HEAVIEST and _ADDRESS.match(one.address) is not None
+    return 0 < one.port < 65536 and 0 <= one.weight <= _HEAVIEST and _names_a_host(one.address)
+
+
+def _names_a_host(address: str) -> bool:
+    if ":" not in address:
+        return _NAME.match(address) is not None
+    try:
+        return len(address) < 46 and IPv6Address(address).scope_id is None
+    except ValueError:
+        return False
+
+
+def _described(one: Instance) -> Instance:
+    """`one`, with what of its labels and zone can be told to others."""
+    if len(one.labels) <= _MOST_LABELS and all(map(_printable, (one.zone, *one.labels))):
+        return one
+    labels = [label for label in one.labels if _printable(label)]
+    return replace(one, zone=one.zone if _printable(one.zone) else "", labels=tuple(labels[:_MOST_LABELS]))
+
+
+def _printable(text: str, longest: int = _LONGEST_LABEL) -> bool:
+    return text.isprintable() and len(text) <= longest
+
+
+def _shown(reason: str) -> str:
+    """What a registry said, for people: one line of bounded length, without what no encoding has."""
+    return "".join(each if each.isprintable() else " " for each in reason[:_LONGEST_FAULT])
