@@ -56,6 +56,8 @@ class RouteDraft:
     stated: list[Stated] = field(default_factory=list)
     priority: int = 0
     rewritten: str = ""
+    call: tuple[str, str | None] | None = None
+    """The service of gRPC, and its method, in the place of a path and a method."""
 
     def say(self, predicate: str, *values: Object | None) -> None:
         """State a policy."""
@@ -63,8 +65,8 @@ class RouteDraft:
 
     def same(self, other: RouteDraft) -> bool:
         """Whether `other` is this route but for its hosts."""
-        mine = (self.path, self.methods, self.headers, self.query, self.stated)
-        return mine == (other.path, other.methods, other.headers, other.query, other.stated)
+        mine = (self.path, self.call, self.methods, self.headers, self.query, self.stated)
+        return mine == (other.path, other.call, other.methods, other.headers, other.query, other.stated)
 
     def ties(self, other: RouteDraft) -> bool:
         """Whether some request may hold for both, of one path and so many predicates, so that something must decide."""
@@ -183,8 +185,11 @@ class Draft:
         else:
             iri = self.iri(route.wanted)
         made = Subject("Route", iri, route.comment, route.place)
-        text, kind = stated(route.path)
-        made.say(AGW.routePath, text).say(AGW.pathMatchType, kind)
+        if route.call is not None:
+            made.say(AGW.grpcService, route.call[0]).say(AGW.grpcMethod, route.call[1])
+        else:
+            text, kind = stated(route.path)
+            made.say(AGW.routePath, text).say(AGW.pathMatchType, kind)
         made.say(AGW.httpMethod, *route.methods).say(AGW.hostname, *route.hosts)
         made.say(AGW.matchesHeader, *(test.subject(header=True) for test in route.headers))
         made.say(AGW.matchesQueryParameter, *(test.subject(header=False) for test in route.query))
@@ -197,7 +202,7 @@ def _order(routes: Iterable[RouteDraft]) -> None:
     """Priorities where nothing else decides, so that of routes that tie the first one wins, as it did."""
     groups: dict[tuple[object, ...], list[RouteDraft]] = {}
     for route in routes:
-        groups.setdefault((route.path, len(route.headers), len(route.query)), []).append(route)
+        groups.setdefault((route.path, route.call, len(route.headers), len(route.query)), []).append(route)
     for group in groups.values():
         if len(group) > _MOST_ORDERED or any(
             one.ties(other) for at, one in enumerate(group) for other in group[at + 1 :]

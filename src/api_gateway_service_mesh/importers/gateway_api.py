@@ -1,4 +1,4 @@
-"""Gateway API: Gateway, HTTPRoute and ReferenceGrant (``gateway.networking.k8s.io``), with the Services beside them.
+"""Gateway API: Gateway, HTTPRoute, GRPCRoute and ReferenceGrant (``gateway.networking.k8s.io``), and Services.
 
 agw ranks routes as Gateway API does, so every match of a rule becomes a route, and priorities stand only where its
 "first rule wins" has to decide.
@@ -10,16 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from api_gateway_service_mesh.model import PathKind, PathMatch, ValueKind
+from api_gateway_service_mesh.model import PathKind, PathMatch
 from api_gateway_service_mesh.vocabulary import AGW
 
-from .draft import Draft, RouteDraft, Test
+from .draft import Draft, RouteDraft
+from .grpc_call import calls
 from .header import header_changes
 from .host import shared
 from .kubernetes import Cluster, Thing, seconds, things
 from .listener import listener
 from .part import Part
 from .path import UnsayableError, exact, expression, prefix
+from .predicate import tests
 from .reading import Map
 from .turtle import Ref, Seconds, Subject, anonymous
 
@@ -28,9 +30,9 @@ __all__ = ["import_gateway_api"]
 _GROUP: Final = "gateway.networking.k8s.io"
 _ROUTES: Final = "agw.ggen.ai/routes"
 _PATHS: Final = {"Exact": exact, "PathPrefix": prefix, "RegularExpression": expression}
+_ROUTED: Final = ("HTTPRoute", "GRPCRoute")
 _ELSEWHERE: Final = {
     "GatewayClass": "agw is the implementation; nothing has to be said",
-    "GRPCRoute": 'write a route for each method: /package.Service/Method, agw:httpMethod "POST", upstreamProtocol h2',
     "BackendTLSPolicy": "give the service an https:// address, agw:serverName and agw:trustBundleFile",
     "TLSRoute": "agw speaks HTTP; keep a TCP proxy for it",
     "TCPRoute": "agw speaks HTTP; keep a TCP proxy for it",
@@ -57,7 +59,7 @@ def import_gateway_api(draft: Draft, documents: Iterable[Map], *, certificates: 
             continue
         if thing.group == _GROUP and thing.kind == "Gateway":
             _gateway(made, thing)
-        elif thing.group == _GROUP and thing.kind == "HTTPRoute":
+        elif thing.group == _GROUP and thing.kind in _ROUTED:
             routes.append(thing)
         elif thing.group == _GROUP and thing.kind == "ReferenceGrant":
             _grant(made, thing)
@@ -113,7 +115,7 @@ def _grant(made: _Import, thing: Thing) -> None:
         target.ignore("group")
         kind, name = target.text("kind"), target.text("name")
         for source, namespace, group in sources:
-            if (source, group, kind) == ("HTTPRoute", _GROUP, "Service"):
+            if source in _ROUTED and (group, kind) == (_GROUP, "Service"):
                 made.grants.add((namespace or "", thing.namespace or "", name))
 
 
@@ -134,7 +136,8 @@ def _route(made: _Import, thing: Thing) -> None:
         name = rule.text("name")
         wanted = f"{thing.name}-{name}" if name else thing.name if len(rules) == 1 else f"{thing.name}-{at + 1}"
         before = len(draft.routes)
-        for number, route in enumerate(_matches(made, rule, wanted)):
+        found = calls(rule, wanted) if thing.kind == "GRPCRoute" else _matches(made, rule, wanted)
+        for number, route in enumerate(found):
             route.hosts = hosts
             route.comment = f"{thing.called}, rule {at + 1}"
             if number:
@@ -177,7 +180,7 @@ def _matches(made: _Import, rule: Part, wanted: str) -> list[RouteDraft]:
     anyway: set[tuple[object, ...]] = set()
     for match in listed:
         path = _path(match)
-        headers, query = _tests(match, "headers", header=True), _tests(match, "queryParams", header=False)
+        headers, query = tests(match, "headers", header=True), tests(match, "queryParams", header=False)
         method = match.text("method")
         if path is None or headers is None or query is None:
             continue
@@ -213,31 +216,6 @@ def _path(match: Part) -> PathMatch | None:
     match.drop()
     match.findings.lost(stated.place, f"{match.name} is not taken over: {reason}", "correct it there, or write a route")
     return None
-
-
-def _tests(match: Part, key: str, *, header: bool) -> tuple[Test, ...] | None:
-    found: dict[str, Test] = {}
-    for each in match.parts(key):
-        kind, name, value = each.text("type") or "Exact", each.text("name") or "", each.text("value") or ""
-        name = name.lower() if header else name
-        if name in found:
-            match.findings.differs(each.place, f"{match.name}: {name} stands twice; the first counts", note=True)
-            continue
-        if kind == "Exact":
-            found[name] = Test(name, ValueKind.EXACT, value)
-            continue
-        try:
-            if kind != "RegularExpression":
-                raise UnsayableError(f"{kind!r} is no way to match that agw knows")
-            expression(value)
-        except UnsayableError as error:
-            match.drop()
-            match.findings.lost(each.place, f"{match.name} is not taken over: {error}", "correct it there")
-            return None
-        found[name] = (
-            Test(name, ValueKind.PRESENT) if value == ".*" else Test(name, ValueKind.REGULAR_EXPRESSION, value)
-        )
-    return tuple(found.values())
 
 
 def _policies(made: _Import, thing: Thing, rule: Part, route: RouteDraft, *, prefixed: bool) -> None:
@@ -284,7 +262,10 @@ def _backend(made: _Import, thing: Thing, reference: Part) -> Subject | None:
     }:
         message = f"{reference.name}: no ReferenceGrant among the files allows {name} in {namespace}; agw needs none"
         made.draft.findings.differs(reference.place, message, "see that this is what its owners want")
-    return made.cluster.service(name, namespace, port, reference.place, f"Service {name}, port {port}")
+    service = made.cluster.service(name, namespace, port, reference.place, f"Service {name}, port {port}")
+    if thing.kind == "GRPCRoute" and (AGW.upstreamProtocol, "h2") not in service.stated:
+        service.say(AGW.upstreamProtocol, "h2")
+    return service
 
 
 def _filter(made: _Import, thing: Thing, each: Part, route: RouteDraft, *, prefixed: bool) -> None:

@@ -98,6 +98,8 @@ class Cluster:
     external: dict[tuple[str | None, str], str] = field(default_factory=dict)
     ports: dict[tuple[str | None, str], list[int]] = field(default_factory=dict)
     named: dict[tuple[str | None, str, str], int] = field(default_factory=dict)
+    second: set[tuple[str | None, str, int]] = field(default_factory=set)
+    """Ports whose application is spoken to in HTTP/2 without TLS."""
     instances: dict[tuple[str | None, str], list[tuple[str, int | None, str | None]]] = field(default_factory=dict)
 
     def take(self, thing: Thing) -> bool:
@@ -112,6 +114,8 @@ class Cluster:
                 port.drop()
                 number = port.integer("port")
                 if number is not None:
+                    if port.text("appProtocol") == "kubernetes.io/h2c":
+                        self.second.add((thing.namespace, thing.name, number))
                     self.ports.setdefault((thing.namespace, thing.name), []).append(number)
                     self.named[thing.namespace, thing.name, port.text("name") or ""] = number
             return True
@@ -137,6 +141,7 @@ class Cluster:
         made, new = self.draft.service(key, name, namespace or "", str(port), place=place, comment=used)
         if not new:
             return made
+        made.say(AGW.upstreamProtocol, "h2" if (namespace, name, port) in self.second else None)
         listed = self.instances.get((namespace, name))
         if listed:
             for address, own, zone in listed:

@@ -53,6 +53,7 @@ IDENTITY: Final = frozenset(
         "ConnectionCap.exempt",  # the trusted proxies
         "Sidecar.mode",  # the service's own says it
         # the matches that follow from it say it
+        "Route.grpc_service",  # its path and method say it
         "Route.version", "ApiVersion.by", "ApiVersion.field", "ApiVersion.is_default",
         "Upstream.in_mesh",  # said by how it is spoken to
         "HealthCheck.jitter",
@@ -86,6 +87,7 @@ FEATURES: Final[dict[str, str]] = {
     "Limits.max_header_bytes": AGW.maxHeaderBytes,
     "Limits.max_header_count": AGW.maxHeaderCount,
     "Limits.header_timeout_seconds": AGW.headerTimeout,
+    "Limits.max_concurrent_streams": AGW.maxConcurrentStreams,
     "Limits.idle_timeout_seconds": AGW.idleTimeout,
     "Limits.max_connections": AGW.maxConnections,
     "Mesh.connection_cap": AGW.maxConnectionsPerAddress,
@@ -140,6 +142,7 @@ FEATURES: Final[dict[str, str]] = {
     "Route.faults": AGW.hasFaultInjection,
     "Route.cors": AGW.hasCors,
     "Route.security_headers": AGW.hasSecurityHeaders,
+    "Route.grpc_web": AGW.grpcWebEnabled,
     "Route.client_credentials": AGW.hasClientCredentials,
     "ClientCredentials.endpoint": AGW.tokenEndpoint,
     "ClientCredentials.client": AGW.clientId,
@@ -380,6 +383,7 @@ FEATURES: Final[dict[str, str]] = {
     # services
     "Upstream.endpoints": AGW.hasInstance,
     "Upstream.mtls_mode": AGW.mtlsMode,
+    "Upstream.protocol": AGW.upstreamProtocol,
     "Upstream.health": AGW.hasHealthCheck,
     "Upstream.liveness": AGW.LivenessProbe,
     "Upstream.startup": AGW.StartupProbe,
@@ -412,6 +416,7 @@ FEATURES: Final[dict[str, str]] = {
     "ConnectionPool.max_pending_requests": AGW.maxPendingRequests,
     "ConnectionPool.queue_timeout_seconds": AGW.queueTimeout,
     "ConnectionPool.max_requests_per_connection": AGW.maxRequestsPerConnection,
+    "ConnectionPool.max_concurrent_streams": AGW.maxConcurrentStreams,
     "ConnectionPool.max_requests": AGW.maxRequests,
     "ConnectionPool.max_concurrent_retries": AGW.maxConcurrentRetries,
     "HealthCheck.path": AGW.healthCheckPath,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
-from api_gateway_service_mesh.model import Endpoint, Upstream
+from api_gateway_service_mesh.model import Endpoint, HttpProtocol, Upstream
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .document import Document
@@ -15,7 +15,10 @@ from .gap import differs, lost
 from .name import metadata, name_of
 from .outline import Outline
 
-__all__ = ["Place", "is_address", "places"]
+__all__ = ["H2C", "Place", "is_address", "places"]
+
+#: What a Service's port says of a backend that is spoken to in HTTP/2 without TLS.
+H2C: Final = "kubernetes.io/h2c"
 
 _MOST_ENDPOINTS = 1000  # of an EndpointSlice
 
@@ -66,14 +69,17 @@ def _place(outline: Outline, upstream: Upstream) -> Place:
             message = f"{upstream.name}: a Service lists addresses or names one host; its names are left out"
             found.append(lost(upstream.iri, AGW.hasInstance, message, "give addresses, or make a service of each name"))
         port = addresses[0].port
-        documents = (_service(outline, upstream, {"ports": [_port(port)]}), *_slices(outline, upstream, addresses))
+        documents = (
+            _service(outline, upstream, {"ports": [_port(upstream, port)]}),
+            *_slices(outline, upstream, addresses),
+        )
         return Place(name, None, port, documents)
     if len({end.host for end in upstream.endpoints}) > 1:
         message = f"{upstream.name}: a Service can name one foreign host; only {first.host} is written"
         found.append(lost(upstream.iri, AGW.hasInstance, message, "make a service of each, and a split between them"))
     message = f"{upstream.name}: an ExternalName Service; not every data plane sends to such"
     found.append(differs(upstream.iri, AGW.address, message, "see what your Gateway's implementation says of them"))
-    spec = {"type": "ExternalName", "externalName": first.host, "ports": [_port(first.port)]}
+    spec = {"type": "ExternalName", "externalName": first.host, "ports": [_port(upstream, first.port)]}
     return Place(name, None, first.port, (_service(outline, upstream, spec),))
 
 
@@ -81,8 +87,14 @@ def _loopback(host: str) -> bool:
     return host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
 
 
-def _port(port: int) -> dict[str, Any]:
-    return {"name": f"http-{port}", "port": port, "protocol": "TCP"}
+def _port(upstream: Upstream, port: int) -> dict[str, Any]:
+    return {"name": f"http-{port}", "port": port, "protocol": "TCP", **_spoken(upstream)}
+
+
+def _spoken(upstream: Upstream) -> dict[str, str]:
+    """HTTP/2 in the clear, as Kubernetes has a word for it (KEP-3726); over TLS the handshake decides."""
+    clear = upstream.tls is None and not any(endpoint.tls for endpoint in upstream.endpoints)
+    return {"appProtocol": H2C} if clear and upstream.protocol is HttpProtocol.HTTP2 else {}
 
 
 def _service(outline: Outline, upstream: Upstream, spec: dict[str, Any]) -> Document:
@@ -122,7 +134,7 @@ def _slices(outline: Outline, upstream: Upstream, addresses: Iterable[Endpoint])
                     "kind": "EndpointSlice",
                     "metadata": meta,
                     "addressType": family,
-                    "ports": [{"name": f"http-{first}", "port": port, "protocol": "TCP"}],
+                    "ports": [{**_port(upstream, port), "name": f"http-{first}"}],
                     "endpoints": [_endpoint(end) for end in ends[start : start + _MOST_ENDPOINTS]],
                 }
             )

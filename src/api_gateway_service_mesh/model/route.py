@@ -48,6 +48,7 @@ class Route:
     ``request_priority`` None is NORMAL.
     ``split_key`` or ``split_cookie`` (a cookie that the gateway sets) keeps a caller on one side of ``splits``.
     ``subset``: labels that an endpoint must all have to take this route's requests; a split may select by its own.
+    ``grpc_service``: the service of gRPC whose calls it takes; its path and method say the same to a proxy.
     ``challenge`` answers an ACME server's questions.
     ``redirect`` and ``direct`` answer in the place of an upstream; ``rewrite`` and ``mirrors`` act on the way to one.
     """
@@ -80,6 +81,7 @@ class Route:
     external_authorization: ExternalAuthorization | None = None
     client_certificate: ClientCertificate | None = None
     challenge: AcmeChallenge | None = None
+    grpc_service: str | None = None
     grpc_web: bool = False
     tracing: Tracing | None = None
     cors: Cors | None = None

@@ -58,6 +58,7 @@ class RouteRow:
     cost: str | None
     request_priority: str | None
     concurrency: str | None
+    grpc_service: str | None
     grpc_web: str | None
     tracing: str | None
 
@@ -151,6 +152,7 @@ def _route(row: RouteRow, match: RouteMatch, parts: Parts, reading: Reading) -> 
         ),
         split_key=choice.key,
         split_cookie=choice.cookie,
+        grpc_service=row.grpc_service,
         grpc_web=row.grpc_web is not None and reading.boolean(iri, AGW.grpcWebEnabled, row.grpc_web),
         hedging=reading.known(iri, AGW.hasHedging, row.hedging, parts.hedgings, "agw:Hedging"),
         tracing=reading.known(iri, AGW.hasTracing, row.tracing, parts.tracings, "agw:DistributedTracing"),

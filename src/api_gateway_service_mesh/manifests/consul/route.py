@@ -16,7 +16,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .entry import Entry, entry, service_name
 from .match import Path, matches
-from .service import known_as, subset_name
+from .service import known_as, spoken, subset_name
 
 __all__ = ["route_entries"]
 
@@ -46,7 +46,7 @@ def route_entries(outline: Outline) -> list[Entry]:
                 if catches_all(item) and len(outline.table.chains) == 1:
                     break
     iris = [one.route.iri for one in outline.table.entries]
-    made.append(entry("service-defaults", name, {"Protocol": "http"}, gateway=outline.mesh.iri))
+    made.append(entry("service-defaults", name, {"Protocol": spoken(outline)}, gateway=outline.mesh.iri))
     made.append(entry("service-router", name, {"Routes": listed}, gateway=outline.mesh.iri, routes=iris))
     return made
 
@@ -130,7 +130,7 @@ def _splitter(outline: Outline, route: Route) -> list[Entry]:
         shares.append(share)
     sources = {"gateway": outline.mesh.iri, "routes": [route.iri]}
     return [
-        entry("service-defaults", name, {"Protocol": "http"}, **sources),
+        entry("service-defaults", name, {"Protocol": spoken(outline)}, **sources),
         entry("service-splitter", name, {"Splits": shares}, **sources),
     ]
 

@@ -15,6 +15,7 @@ from api_gateway_service_mesh.model import (
     Balancer,
     ConnectionPool,
     HashAlgorithm,
+    HttpProtocol,
     KeyKind,
     MtlsMode,
     Route,
@@ -24,7 +25,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .entry import Entry, entry
 
-__all__ = ["NOTHING", "known_as", "service_entries", "subset_name", "tag_literal"]
+__all__ = ["NOTHING", "known_as", "service_entries", "spoken", "subset_name", "tag_literal"]
 
 _POLICIES: Final = {
     Algorithm.ROUND_ROBIN: "round_robin",
@@ -77,7 +78,7 @@ def tag_literal(label: str) -> str | None:
 def service_entries(outline: Outline) -> list[Entry]:
     """The defaults of all proxies and of the mesh, then those of each service."""
     mesh, called = outline.mesh, known_as(outline)
-    everybody: dict[str, Any] = {"Config": {"protocol": "http"}}
+    everybody: dict[str, Any] = {"Config": {"protocol": spoken(outline)}}
     if mesh.access_log:
         everybody["AccessLogs"] = {"Enabled": True}
     made = [entry("proxy-defaults", "global", everybody, gateway=mesh.iri)]
@@ -94,16 +95,34 @@ def service_entries(outline: Outline) -> list[Entry]:
         override = _override(outline, upstream, called[upstream.iri])
         if override is not None:
             overrides.append(override)
-    caller: dict[str, Any] = {"Protocol": "http"}
+    caller: dict[str, Any] = {"Protocol": spoken(outline)}
     if overrides:
         caller["UpstreamConfig"] = {"Overrides": overrides}
     made.append(entry("service-defaults", outline.name, caller, gateway=mesh.iri))
     return made
 
 
+def spoken(outline: Outline) -> str:
+    """The protocol of all services: Consul refuses a chain in which they differ."""
+    upstreams = outline.mesh.upstreams
+    second = bool(upstreams) and all(upstream.protocol is HttpProtocol.HTTP2 for upstream in upstreams)
+    return "http2" if second else "http"
+
+
+def _report_protocol(outline: Outline, upstream: Upstream) -> None:
+    if upstream.protocol is HttpProtocol.HTTP2 and spoken(outline) == "http":
+        message = f"{upstream.name}: all services of a chain speak one protocol in Consul; this one gets HTTP/1.1"
+        remedy = "let all services of the gateway speak HTTP/2, or make a gateway of its own for them"
+        outline.findings.append(lost(upstream.iri, AGW.upstreamProtocol, message, remedy))
+    elif upstream.protocol is HttpProtocol.AUTO:
+        message = f"{upstream.name}: Consul does not leave the version of HTTP to the handshake; it speaks HTTP/1.1"
+        outline.findings.append(differs(upstream.iri, AGW.upstreamProtocol, message, 'state "h2" if it speaks that'))
+
+
 def _service(outline: Outline, upstream: Upstream, name: str) -> list[Entry]:
     found = outline.findings
-    fields: dict[str, Any] = {"Protocol": "http"}
+    fields: dict[str, Any] = {"Protocol": spoken(outline)}
+    _report_protocol(outline, upstream)
     if upstream.mtls_mode in (MtlsMode.STRICT, MtlsMode.PERMISSIVE):
         fields["MutualTLSMode"] = upstream.mtls_mode.value.lower()
     elif upstream.mtls_mode is MtlsMode.DISABLE:

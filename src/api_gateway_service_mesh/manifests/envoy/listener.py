@@ -13,6 +13,7 @@ from .authorization import authorization_filters
 from .condition import cidr_ranges, early_fields
 from .context import Context
 from .fault import fault_filters
+from .grpc_web import grpc_web_filters
 from .rate_limit import ADDRESS_STAGE, STAGE, limit_filter
 from .refusal import local_replies
 from .secret import ADS, downstream_tls
@@ -45,6 +46,7 @@ _JSON_LOG: Final = {
 def http_filters(context: Context) -> list[Json]:
     """All HTTP filters, in the one order there is (`proxy.pipeline` has the same, with the reasons)."""
     filters: list[Json | None] = [
+        *grpc_web_filters(context),
         limit_filter(context, ADDRESS_STAGE),
         *authentication_filters(context),
         *authorization_filters(context),

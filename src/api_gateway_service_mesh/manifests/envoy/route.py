@@ -23,6 +23,7 @@ from .balancer import hash_policy
 from .condition import all_of, from_addresses, predicate
 from .context import Context
 from .fault import route_faults
+from .grpc_web import route_grpc_web
 from .match import Variant
 from .rate_limit import limit_actions, lone_limits
 from .refusal import problem_route
@@ -80,6 +81,7 @@ class Routes:
             **route_authentication(route),
             **route_authorization(context, route),
             **route_faults(route),
+            **route_grpc_web(route),
             **route_stickiness(route),
         }
         answer = redirect(context, entry) if route.redirect is not None else direct_response(route)

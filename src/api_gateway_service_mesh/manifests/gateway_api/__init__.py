@@ -1,4 +1,4 @@
-"""Gateway API: Gateway, HTTPRoutes, BackendTLSPolicies, ReferenceGrants, of the standard channel (1.4 and later)."""
+"""Gateway API, standard channel (1.4 and later): Gateway, HTTPRoutes, GRPCRoutes, BackendTLSPolicies, ReferenceGrants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api_gateway_service_mesh.model import Mesh
 
 from .backend import backend_policies, reference_grants
 from .gateway import gateway
-from .route import http_routes
+from .route import routes
 
 __all__ = ["render_gateway_api"]
 
@@ -29,7 +29,8 @@ def render_gateway_api(mesh: Mesh, *, namespace: str | None = None, gateway_clas
         made.findings.append(differs(mesh.iri, None, message, "name your implementation's with --gateway-class"))
     documents: list[Document] = [document for place in there.values() for document in place.documents]
     documents += backend_policies(made, there)
-    documents += reference_grants(made, there)
+    written = routes(made, there, {"name": made.name})
+    documents += reference_grants(made, there, sorted({str(route["kind"]) for route in written}) or ["HTTPRoute"])
     documents.append(gateway(made, gateway_class or _CLASS))
-    documents += http_routes(made, there, {"name": made.name})
+    documents += written
     return made.rendering("gateway-api", documents)

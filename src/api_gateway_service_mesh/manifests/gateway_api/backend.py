@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import metadata, name_of
 from api_gateway_service_mesh.manifests.outline import Outline
-from api_gateway_service_mesh.manifests.place import Place, is_address
-from api_gateway_service_mesh.model import MtlsMode
+from api_gateway_service_mesh.manifests.place import H2C, Place, is_address
+from api_gateway_service_mesh.model import HttpProtocol, MtlsMode, Upstream
 from api_gateway_service_mesh.vocabulary import AGW
 
 __all__ = ["backend_policies", "reference_grants"]
@@ -22,6 +22,7 @@ def backend_policies(outline: Outline, places: Mapping[str, Place]) -> list[Docu
     for iri, place in places.items():
         upstream = outline.upstreams[iri]
         speaks_tls = upstream.tls is not None or any(endpoint.tls for endpoint in upstream.endpoints)
+        _report_protocol(outline, upstream, place, secure=speaks_tls)
         if upstream.mtls_mode is not None and not (speaks_tls and upstream.mtls_mode is MtlsMode.STRICT):
             message = f"{upstream.name}: whether a mesh carries mTLS to it is not Gateway API's to say"
             outline.findings.append(differs(iri, AGW.mtlsMode, message, "install a mesh beside the gateway"))
@@ -67,8 +68,24 @@ def backend_policies(outline: Outline, places: Mapping[str, Place]) -> list[Docu
     return made
 
 
-def reference_grants(outline: Outline, places: Mapping[str, Place]) -> list[Document]:
-    """One for each other namespace whose services the routes name: its owner applies it, or refuses to."""
+def _report_protocol(outline: Outline, upstream: Upstream, place: Place, *, secure: bool) -> None:
+    """In which version of HTTP a service is spoken to, where these manifests do not say it."""
+    if upstream.protocol is HttpProtocol.HTTP1 or (upstream.protocol is HttpProtocol.AUTO and not secure):
+        return
+    if secure:
+        message = f"{upstream.name}: which version of HTTP it is spoken to in over TLS, the data plane decides by ALPN"
+        outline.findings.append(differs(upstream.iri, AGW.upstreamProtocol, message))
+    elif not place.documents:
+        message = (
+            f"{upstream.name}: it is spoken to in HTTP/2 if port {place.port} of its Service says appProtocol {H2C}, "
+            "or if a GRPCRoute leads to it"
+        )
+        remedy = f"state appProtocol: {H2C} on that port of the Service {place.name}"
+        outline.findings.append(differs(upstream.iri, AGW.upstreamProtocol, message, remedy))
+
+
+def reference_grants(outline: Outline, places: Mapping[str, Place], kinds: Iterable[str]) -> list[Document]:
+    """One for each other namespace whose services the routes (of `kinds`) name: its owner applies it, or refuses to."""
     abroad = sorted({place.namespace for place in places.values() if place.namespace is not None})
     return [
         {
@@ -79,9 +96,10 @@ def reference_grants(outline: Outline, places: Mapping[str, Place]) -> list[Docu
                 "from": [
                     {
                         "group": "gateway.networking.k8s.io",
-                        "kind": "HTTPRoute",
+                        "kind": kind,
                         "namespace": outline.namespace or "default",
                     }
+                    for kind in kinds
                 ],
                 "to": [{"group": "", "kind": "Service"}],
             },

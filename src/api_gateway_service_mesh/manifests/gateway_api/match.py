@@ -15,7 +15,9 @@ from api_gateway_service_mesh.model import HeaderMatch, PathKind, QueryMatch, Va
 from api_gateway_service_mesh.routing import ANY_SEGMENT, PathPattern, RouteEntry
 from api_gateway_service_mesh.vocabulary import AGW
 
-__all__ = ["METHODS", "matches"]
+from .call import method_match
+
+__all__ = ["METHODS", "call_matches", "matches"]
 
 #: What HTTPRouteMatch.method may be.
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -60,6 +62,15 @@ def matches(item: Item, findings: list[Finding]) -> list[dict[str, Any]] | None:
     if not methods:
         return [common]
     return [{**common, "method": method} for method in methods if method in METHODS] or None
+
+
+def call_matches(item: Item, findings: list[Finding]) -> list[dict[str, Any]] | None:
+    """The same for a call of gRPC: GRPCRoute's own words."""
+    entry, _ = item
+    headers = _values(entry, entry.route.match.headers, AGW.matchesHeader, findings)
+    if headers is None:
+        return None
+    return [{"method": method_match(item), **({"headers": headers} if headers else {})}]
 
 
 def _path(path: PathPattern) -> dict[str, str]:

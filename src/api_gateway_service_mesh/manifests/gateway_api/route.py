@@ -1,4 +1,4 @@
-"""HTTPRoutes: for each set of hosts that sees the same routes, in agw's order.
+"""HTTPRoutes and GRPCRoutes: for each set of hosts that sees the same routes, in agw's order.
 
 Gateway API ranks matches as agw does (host, path, method, headers, parameters), and takes the first rule of an
 HTTPRoute where they tie. So the routes of one path stay together in one HTTPRoute, and only what its sixteen rules
@@ -24,9 +24,10 @@ from api_gateway_service_mesh.model import PathKind, Redirect, Rewrite, Route
 from api_gateway_service_mesh.routing import ANY_HOST, HostKey, host_text
 from api_gateway_service_mesh.vocabulary import AGW
 
-from .match import matches
+from .call import call_lists
+from .match import call_matches, matches
 
-__all__ = ["http_routes", "rules_of"]
+__all__ = ["routes", "rules_of"]
 
 _MOST_RULES: Final = 16
 _MOST_MATCHES: Final = 128
@@ -38,9 +39,10 @@ _ADDRESS = re.compile(r"[0-9.]+")
 Rule = dict[str, Any]
 
 
-def http_routes(outline: Outline, places: Mapping[str, Place], parent: dict[str, Any]) -> list[Document]:
-    """All HTTPRoutes, best host first; `parent` is what they hang on."""
+def routes(outline: Outline, places: Mapping[str, Place], parent: dict[str, Any]) -> list[Document]:
+    """All HTTPRoutes and GRPCRoutes, best host first; `parent` is what they hang on."""
     lists = host_lists(outline.table)
+    calls = call_lists(outline, lists)
     called = names((host_text(hosts[0]), f"{outline.name} {_host_name(hosts[0])}") for hosts in lists.values())
     made: list[Document] = []
     for listed, hosts in lists.items():
@@ -48,7 +50,7 @@ def http_routes(outline: Outline, places: Mapping[str, Place], parent: dict[str,
         stated = _hostnames(outline, listed, hosts)
         if stated is None:
             continue
-        chunks = _chunks(rules_of(outline, places, listed))
+        chunks = _chunks(rules_of(outline, places, listed, calls=listed in calls))
         for host_number in range(0, max(1, len(stated)), _MOST_HOSTS):
             for number, chunk in enumerate(chunks):
                 count = number + host_number // _MOST_HOSTS * len(chunks)
@@ -61,7 +63,7 @@ def http_routes(outline: Outline, places: Mapping[str, Place], parent: dict[str,
                 made.append(
                     {
                         "apiVersion": "gateway.networking.k8s.io/v1",
-                        "kind": "HTTPRoute",
+                        "kind": "GRPCRoute" if listed in calls else "HTTPRoute",
                         "metadata": metadata(own, outline.namespace, gateway=outline.mesh.iri, routes=iris),
                         "spec": spec,
                     }
@@ -110,11 +112,13 @@ def _chunks(rules: list[tuple[Route, Rule]]) -> list[list[tuple[Route, Rule]]]:
     return [chunk for chunk in chunks if chunk]
 
 
-def rules_of(outline: Outline, places: Mapping[str, Place], listed: tuple[Item, ...]) -> list[tuple[Route, Rule]]:
-    """The rules of a list, each with its route."""
+def rules_of(
+    outline: Outline, places: Mapping[str, Place], listed: tuple[Item, ...], *, calls: bool = False
+) -> list[tuple[Route, Rule]]:
+    """The rules of a list, each with its route. `calls`: those of a GRPCRoute."""
     made: list[tuple[Route, Rule]] = []
     for item in listed:
-        found = matches(item, outline.findings)
+        found = (call_matches if calls else matches)(item, outline.findings)
         if found is None:
             continue
         rule: Rule = {"matches": found}

@@ -14,6 +14,7 @@ from api_gateway_service_mesh.manifests.name import duration, metadata, name_of
 from api_gateway_service_mesh.model import (
     Breaker,
     ConnectionPool,
+    HttpProtocol,
     MtlsMode,
     Route,
     Upstream,
@@ -67,7 +68,11 @@ def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
     policy: dict[str, Any] = {
         "connectionPool": {
             "tcp": {"maxConnections": pool.max_connections, "connectTimeout": duration(pool.connect_timeout_seconds)},
-            "http": {"idleTimeout": duration(pool.idle_timeout_seconds), **_bounds(context, upstream)},
+            "http": {
+                "idleTimeout": duration(pool.idle_timeout_seconds),
+                **_protocol(context, upstream),
+                **_bounds(context, upstream),
+            },
         }
     }
     routes = context.used[upstream.iri]
@@ -95,6 +100,19 @@ def _policy(context: Context, upstream: Upstream) -> dict[str, Any]:
         message = f"{upstream.name}: Istio does not check health itself; a pod's readiness probe does"
         context.findings.append(differs(upstream.iri, AGW.hasHealthCheck, message))
     return policy
+
+
+def _protocol(context: Context, upstream: Upstream) -> dict[str, Any]:
+    """HTTP/2 whatever the caller speaks; Istio's own default is HTTP/1.1 for a port called http."""
+    if upstream.protocol is HttpProtocol.AUTO and (upstream.tls or any(end.tls for end in upstream.endpoints)):
+        message = f"{upstream.name}: Istio does not leave the version of HTTP to the handshake; it speaks HTTP/1.1"
+        context.findings.append(differs(upstream.iri, AGW.upstreamProtocol, message, 'state "h2" if it speaks that'))
+    if upstream.protocol is not HttpProtocol.HTTP2:
+        return {}
+    made: dict[str, Any] = {"h2UpgradePolicy": "UPGRADE"}
+    if upstream.pool.max_concurrent_streams != ConnectionPool().max_concurrent_streams:
+        made["maxConcurrentStreams"] = upstream.pool.max_concurrent_streams
+    return made
 
 
 def _bounds(context: Context, upstream: Upstream) -> dict[str, Any]:
