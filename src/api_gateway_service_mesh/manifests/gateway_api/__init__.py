@@ -1,4 +1,4 @@
-"""Gateway API, standard channel (1.4 and later): Gateway, HTTPRoutes, GRPCRoutes, BackendTLSPolicies, ReferenceGrants."""
+"""Gateway API, standard channel (1.4 and later): Gateway, HTTPRoutes, GRPCRoutes, BackendTLSPolicies, and grants."""
 
 from __future__ import annotations
 
