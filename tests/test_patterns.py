@@ -68,7 +68,7 @@ def test_the_check_sees_one() -> None:
 _MADE = {
     "control/build.py": 1,
     "graph/namespace.py": 1,
-    "graph/reread.py": 1,
+    "graph/fragment.py": 1,
     "graph/secrets.py": 2,
     "graph/tokens.py": 1,
     "graph/values.py": 3,

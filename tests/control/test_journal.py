@@ -219,6 +219,24 @@ def test_a_store_is_what_was_committed(tmp_path: Path, monkeypatch: pytest.Monke
     last.close()
 
 
+@pytest.mark.parametrize("head", [{"kind": "revision", "form": 2}, {"kind": "leap", "form": 1}, {"kind": "leap"}])
+def test_what_a_newer_program_wrote_is_not_read_amiss(tmp_path: Path, head: dict[str, object]) -> None:
+    store = JournalStore(tmp_path / "s")
+    store.commit(revision(store, 1, None, graph(1)), graph(1))
+    store.close()
+    (path,) = (tmp_path / "s").glob("journal-*.agw")
+    newer = Journal(path)
+    newer.append(json.dumps(head).encode() + b"\n")
+    newer.close()
+    data = path.read_bytes()
+    again = JournalStore(tmp_path / "s")
+    with pytest.raises(AgwError, match="was written by a newer agw") as caught:
+        again.read()
+    again.close()
+    assert caught.value.remedy is not None and "this store is as it was" in caught.value.remedy
+    assert path.read_bytes() == data
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
     """A store that begins a new file often, and keeps few revisions."""

@@ -12,8 +12,9 @@ import pyoxigraph as ox
 
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.excerpt import masked
+from api_gateway_service_mesh.graph.nameless import without_names
 from api_gateway_service_mesh.graph.skolem import rename, skolem_names
-from api_gateway_service_mesh.graph.terms import GENID, Row
+from api_gateway_service_mesh.graph.terms import Row
 
 __all__ = ["Delta", "applied", "between", "fresh", "ntriples", "parse_ntriples", "without_names"]
 
@@ -83,21 +84,6 @@ def fresh(source: SourceGraph, added: Iterable[ox.Triple], removed: Iterable[ox.
             names[node] = ox.NamedNode(iri)
         triples = [ox.Triple(*(rename(part, names) for part in row)) for row in rows]  # type: ignore[arg-type]
     return Delta(tuple(triples), tuple(removed))
-
-
-def without_names(triples: Iterable[ox.Triple]) -> SourceGraph:
-    """The graph of `triples` with the names of blank nodes made anew: two graphs that differ only in such names have
-    the same digest."""
-    nodes: dict[str, ox.BlankNode] = {}
-
-    def unnamed(term: object) -> object:
-        if type(term) is ox.NamedNode and term.value.startswith(GENID):
-            return nodes.setdefault(term.value, ox.BlankNode(f"n{len(nodes)}"))
-        if type(term) is ox.Triple:
-            return ox.Triple(unnamed(term.subject), term.predicate, unnamed(term.object))  # type: ignore[arg-type]
-        return term
-
-    return SourceGraph.of(unnamed(triple) for triple in triples)  # type: ignore[misc]
 
 
 def ntriples(triples: Iterable[ox.Triple]) -> bytes:

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from api_gateway_service_mesh.errors import ConfigError
 from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.graph.amend import amended
 from api_gateway_service_mesh.graph.document import Document, read_document
+from api_gateway_service_mesh.graph.fragment import Uncertain
 from api_gateway_service_mesh.graph.rewrite import CannotRewrite, rewritten
 
 from .delta import Delta, applied, without_names
@@ -108,18 +110,12 @@ class FileStore:
                     remedy="wait for the edit to be loaded, or mend it",
                 )
         try:
-            texts = rewritten(source.documents, delta.added, delta.removed)
-            documents = [
-                replace(document, text=texts.get(number, document.text))
-                for number, document in enumerate(source.documents)
-            ]
-            made = SourceGraph.of_documents(documents)
-        except (CannotRewrite, ConfigError) as error:
-            raise StoreReadOnly(f"this change cannot be written back: {error}", remedy=_BY_HAND) from None
-        if without_names(made.triples).digest != without_names(applied(source, delta).triples).digest:
-            raise StoreReadOnly("this change cannot be written back to the files as they are written", remedy=_BY_HAND)
-        new = {_path(documents[number]): text for number, text in texts.items()}
-        self._proposed = (made, new, {_path(documents[n]): source.documents[n].text for n in texts})
+            made = amended(source, delta.added, delta.removed)
+        except Uncertain:
+            made = _throughout(source, delta)
+        changed = [(old, new) for old, new in zip(source.documents, made.documents, strict=True) if old != new]
+        new = {_path(document): document.text for _, document in changed}
+        self._proposed = (made, new, {_path(document): document.text for document, _ in changed})
         return made
 
     def commit(self, revision: Revision, source: SourceGraph) -> None:
@@ -197,6 +193,25 @@ class FileStore:
 
     def close(self) -> None:
         """See `ConfigStore`."""
+
+
+def _throughout(source: SourceGraph, delta: Delta) -> SourceGraph:
+    """`source` with a change that is made in its texts, all of which are gone through and read again.
+
+    Raises:
+        StoreReadOnly: it cannot be made there.
+    """
+    try:
+        texts = rewritten(source.documents, delta.added, delta.removed)
+        documents = [
+            replace(document, text=texts.get(number, document.text)) for number, document in enumerate(source.documents)
+        ]
+        made = SourceGraph.of_documents(documents)
+    except (CannotRewrite, ConfigError) as error:
+        raise StoreReadOnly(f"this change cannot be written back: {error}", remedy=_BY_HAND) from None
+    if without_names(made.triples).digest != without_names(applied(source, delta).triples).digest:
+        raise StoreReadOnly("this change cannot be written back to the files as they are written", remedy=_BY_HAND)
+    return made
 
 
 def _cache_folder() -> Path | None:

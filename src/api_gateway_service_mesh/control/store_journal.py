@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from typing import Any
 from api_gateway_service_mesh.errors import AgwError, ConfigError, Finding, Origin
 from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.document import Document
+from api_gateway_service_mesh.resources import version
 
 from .base import Base
 from .delta import Delta, applied, between, ntriples, parse_ntriples
@@ -29,6 +30,10 @@ from .reload import Fingerprint
 
 __all__ = ["KEPT_REVISIONS", "JournalStore"]
 
+_FORM = 1
+"""Of the records. A program that would read what another one wrote amiss must not read it: whoever changes what a record
+means, or what a file of them does, counts this up."""
+_KINDS = ("base", "revision")
 _LEAST = 4 * 1024 * 1024
 _QUICK = 2_000
 """Triples that are written faster than somebody else could be told to do it."""
@@ -130,6 +135,7 @@ class JournalStore:
         source = SourceGraph.of(())
         for payload in self._journals[-1].payloads():
             head, added, removed = _read(payload)
+            self._check_form(head)
             if head["kind"] == "base":
                 self._base = len(payload)
                 source = SourceGraph.of(parse_ntriples(added), head["prefixes"])
@@ -141,6 +147,15 @@ class JournalStore:
         if self._source.digest != digest:
             raise _unusable(f"the store {self.folder} does not add up: revision {self._number} has another digest")
         return self._source
+
+    def _check_form(self, head: Mapping[str, Any]) -> None:
+        form = head.get("form", _FORM)
+        if form != _FORM or head.get("kind") not in _KINDS:
+            raise _unusable(
+                f"the store {self.folder} was written by a newer agw: its records have the form {form}, "
+                f"and this one ({version()}) reads the form {_FORM}",
+                "start that agw again, or give this one a store of its own; this store is as it was",
+            )
 
     def content(self, source: SourceGraph | None = None) -> str | None:
         """See `ConfigStore`."""
@@ -158,7 +173,13 @@ class JournalStore:
             self._begin_anew(old)
         self._adopt()
         added, removed = ntriples(delta.added), ntriples(delta.removed)
-        head = {"kind": "revision", **_head(revision), "added_bytes": len(added), "prefixes": dict(source.prefixes)}
+        head = {
+            "kind": "revision",
+            "form": _FORM,
+            **_head(revision),
+            "added_bytes": len(added),
+            "prefixes": dict(source.prefixes),
+        }
         self._journals[-1].append(_written(head, added + removed))
         self._before = (old, self._number)
         self._source = source.restated(documents=(self._document,))
@@ -178,7 +199,13 @@ class JournalStore:
 
     def _begin_anew(self, source: SourceGraph) -> None:
         """A new file that starts with the whole graph. That it cannot be written is no reason to refuse a change."""
-        head = {"kind": "base", "revision": self._number, "digest": source.digest, "prefixes": dict(source.prefixes)}
+        head = {
+            "kind": "base",
+            "form": _FORM,
+            "revision": self._number,
+            "digest": source.digest,
+            "prefixes": dict(source.prefixes),
+        }
         quickly, behind = len(source.rows) <= _QUICK, len(self._journals[-1])
         self._making = Base(self._path(self._number), source, head, behind, self._disk, quickly=quickly)
 

@@ -17,12 +17,12 @@ from typing import Protocol
 from pyoxigraph import Literal, NamedNode, RdfFormat, Triple
 
 from .document import Document
-from .load import parse_document
+from .load import Parsed, parse_document
 from .positions import Span, placements
 from .terms import GENID, RDF_TYPE, XSD, Row, Term
 from .tokens import tokens
 
-__all__ = ["CannotRewrite", "rewritten"]
+__all__ = ["CannotRewrite", "Edits", "rewrites", "rewritten", "with_edits"]
 
 _LOCAL = re.compile(r"[A-Za-z0-9_](?:[\w.-]*[\w-])?\Z", re.ASCII)
 _PLAIN = {
@@ -85,29 +85,75 @@ class _Frame:
 Edit = tuple[int, int, str]
 
 
+@dataclass(slots=True)
+class Edits:
+    """What is to be done to one text: what stands from one place to another goes, and something comes there instead;
+    and ``blocks`` are statements to write at its end."""
+
+    places: list[Edit] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.places or self.blocks)
+
+
 def rewritten(documents: Sequence[Document], added: Iterable[Triple], removed: Iterable[Triple]) -> dict[int, str]:
     """The texts that change, by the number of their document.
 
     Raises:
         CannotRewrite: what goes does not stand in a Turtle text in a form that can be cut out.
     """
+    found = rewrites(documents, [parse_document(document) for document in documents], added, removed)
+    return {
+        number: with_edits(documents[number].text, edits.places) + at_end(documents[number].text, edits.blocks)
+        for number, edits in enumerate(found)
+        if edits
+    }
+
+
+def rewrites(
+    documents: Sequence[Document], parsed: Sequence[Parsed], added: Iterable[Triple], removed: Iterable[Triple]
+) -> list[Edits]:
+    """What is to be done to each text, where `parsed` is what was read from them.
+
+    Raises:
+        CannotRewrite: see `rewritten`.
+    """
     come = list(dict.fromkeys(_row(triple) for triple in added))
     go = set(map(_row, removed))
-    texts = _Texts(documents)
+    texts = _Texts(documents, parsed)
     texts.remove(go, texts.replace(come, go))
     texts.add(come)
-    return texts.edited()
+    return texts.edits
+
+
+def with_edits(text: str, edits: Iterable[Edit]) -> str:
+    """`text` with all edits made."""
+    parts, at = [], 0
+    for start, end, new in sorted(edits, key=lambda edit: (edit[0], edit[1])):
+        if start > at:
+            parts.append(text[at:start])
+        parts.append(new)
+        at = max(at, end)
+    return "".join(parts) + text[at:]
+
+
+def at_end(text: str, blocks: Sequence[str]) -> str:
+    """What statements come to that are written behind `text`, a blank line before each."""
+    return "" if not blocks else ("\n" if text.endswith("\n") else "\n\n") + "\n".join(blocks)
 
 
 class _Texts:
-    def __init__(self, documents: Sequence[Document]) -> None:
+    def __init__(self, documents: Sequence[Document], parsed: Sequence[Parsed]) -> None:
         self.documents = documents
-        self.edits: list[list[Edit]] = [[] for _ in documents]
-        parsed = [parse_document(document) for document in documents]
+        self.edits = [Edits() for _ in documents]
         self.prefixes = [dict(found.prefixes) for found in parsed]
         self.elsewhere: set[Row] = set()
         self.links: dict[Row, tuple[int, int]] = {}
         self.frames: dict[tuple[int, int], _Frame] = {}
+        self.values: set[tuple[int, int]] = set()
+        """Where values stand."""
+        self.objects: set[Term] = set()
         outlines = [_Outline(d.text) if d.has_positions else None for d in documents]
         rows = [() if d.has_positions else found.rows for d, found in zip(documents, parsed, strict=True)]
         for number, row, *spans in placements(documents, rows):
@@ -128,6 +174,8 @@ class _Texts:
             frame = self.frames[number, subject[0]] = _Frame(number, row[0], subject[0], end, nested)
         if not frame.verbs or frame.verbs[-1].start != predicate[0]:
             frame.verbs.append(_Verb(predicate[0]))
+        self.values.add((number, value[0]))
+        self.objects.add(row[2])
         frame.verbs[-1].values.append(_Value(row, value[0], outline.closes.get(value[0], value[1])))
 
     # -- what goes
@@ -146,7 +194,7 @@ class _Texts:
                 other = next(row for row in come if (row[0], row[1]) == key)
                 if _is_node(value.row[2]) or _is_node(other[2]):
                     continue
-                self.edits[frame.number].append(
+                self.edits[frame.number].places.append(
                     (value.start, value.end, _written(other[2], self.prefixes[frame.number]))
                 )
                 places.add((frame.number, value.start))
@@ -179,7 +227,7 @@ class _Texts:
                 self._cut(frame)
 
     def _cut(self, frame: _Frame) -> None:
-        edits, text = self.edits[frame.number], self.documents[frame.number].text
+        edits, text = self.edits[frame.number].places, self.documents[frame.number].text
         if frame.nested and not self._is_value(frame):
             raise CannotRewrite("a statement that begins with [ or ( is to change")
         if frame.gone and not frame.nested:
@@ -200,13 +248,7 @@ class _Texts:
                 _cut_out(edits, verb.values)
 
     def _is_value(self, frame: _Frame) -> bool:
-        return any(
-            value.start == frame.start
-            for other in self.frames.values()
-            if other.number == frame.number and other is not frame
-            for verb in other.verbs
-            for value in verb.values
-        )
+        return (frame.number, frame.start) in self.values
 
     # -- what comes
 
@@ -216,8 +258,9 @@ class _Texts:
         for row in come:
             by_subject.setdefault(row[0], []).append(row)
         uses = Counter(row[2] for row in come if _is_node(row[2]))
-        homes = {frame.subject: frame for frame in reversed(self.frames.values())}
-        inline = {s for s in by_subject if _is_node(s) and uses[s] == 1 and s not in homes and s not in self._objects()}
+        homes = {frame.subject for frame in self.frames.values()}
+        standing = {frame.subject: frame for frame in reversed(self.frames.values()) if not frame.gone}
+        inline = {s for s in by_subject if _is_node(s) and uses[s] == 1 and s not in homes and s not in self.objects}
         inline -= _cyclic(by_subject, inline)
         linked = {row[0] for row in self.links}
         for subject, rows in by_subject.items():
@@ -225,20 +268,15 @@ class _Texts:
                 raise CannotRewrite("a list is to change inside")
             if subject in inline:
                 continue
-            frame = next((f for f in self.frames.values() if f.subject == subject and not f.gone), None)
+            frame = standing.get(subject)
             number = frame.number if frame is not None else self._main(subject, rows)
             said = _properties(rows, self.prefixes[number], by_subject, inline, 1)
             if frame is not None and (not frame.nested or self._is_value(frame)):
                 at = max(value.end for verb in frame.verbs for value in verb.values if not value.gone)
-                self.edits[number].append((at, at, f" ;\n{_INDENT}" + f" ;\n{_INDENT}".join(said)))
+                self.edits[number].places.append((at, at, f" ;\n{_INDENT}" + f" ;\n{_INDENT}".join(said)))
             else:
-                text = self.documents[number].text
                 name = _written(subject, self.prefixes[number])
-                block = f"{name} " + f" ;\n{_INDENT}".join(said) + " .\n"
-                self.edits[number].append((len(text), len(text), ("\n" if text.endswith("\n") else "\n\n") + block))
-
-    def _objects(self) -> set[Term]:
-        return {value.row[2] for frame in self.frames.values() for verb in frame.verbs for value in verb.values}
+                self.edits[number].blocks.append(f"{name} " + f" ;\n{_INDENT}".join(said) + " .\n")
 
     def _main(self, subject: Term, rows: Sequence[Row]) -> int:
         """The file for a subject that is new: the one that says most about what it points at, else the first."""
@@ -248,20 +286,6 @@ class _Texts:
         targets = {row[2] for row in rows if type(row[2]) is NamedNode}
         near = Counter(f.number for f in self.frames.values() if f.subject in targets and f.number in turtle)
         return max(turtle, key=lambda number: (near[number], -number))
-
-    def edited(self) -> dict[int, str]:
-        """The texts with all edits made."""
-        found: dict[int, str] = {}
-        for number, edits in enumerate(self.edits):
-            if edits:
-                text, parts, at = self.documents[number].text, [], 0
-                for start, end, new in sorted(edits, key=lambda edit: (edit[0], edit[1])):
-                    if start > at:
-                        parts.append(text[at:start])
-                    parts.append(new)
-                    at = max(at, end)
-                found[number] = "".join(parts) + text[at:]
-        return found
 
 
 class _Outline:

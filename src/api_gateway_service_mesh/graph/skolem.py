@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pyoxigraph import BlankNode, NamedNode, Triple
 
 from .terms import GENID, RDF_REST, Resource, Row, Term, local_name
 
-__all__ = ["rename", "skolem_names"]
+__all__ = ["generated_names", "owned_nodes", "rename", "skolem_names"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _READABLE = 96
@@ -58,6 +58,20 @@ def rename(term: Term, names: dict[BlankNode, NamedNode]) -> Term:
         subject, value = rename(term.subject, names), rename(term.object, names)
         return Triple(subject, term.predicate, value)  # type: ignore[arg-type]
     return term
+
+
+def generated_names(row: Row) -> Iterator[str]:
+    """The names of skolemised blank nodes that a triple has."""
+    for node in (row[0], row[2]):
+        if type(node) is NamedNode and node.value.startswith(GENID):
+            yield node.value
+
+
+def owned_nodes(rows: Iterable[Row]) -> Iterator[tuple[Term, Resource]]:
+    """The skolemised blank nodes that are values, each with what it is a value of."""
+    for row in rows:
+        if type(row[2]) is NamedNode and row[2].value.startswith(GENID):
+            yield row[2], row[0]
 
 
 def _inside(term: Triple) -> list[BlankNode]:

@@ -20,7 +20,7 @@ from .document import Document, read_document, text_document
 from .load import parse_document
 from .namespace import misspelt_namespaces
 from .positions import PositionIndex, Spot
-from .skolem import rename, skolem_names
+from .skolem import generated_names, owned_nodes, rename, skolem_names
 from .terms import AGW, GENID, OWL, Resource, Row, Term, lexical
 
 if TYPE_CHECKING:
@@ -151,9 +151,17 @@ class SourceGraph:
         names = self.__dict__.get("generated")
         if names is not None:
             names = Counter(names)
-            names.update(name for row in new for name in _generated(row))
-            names.subtract(name for row in gone for name in _generated(row))
+            names.update(name for row in new for name in generated_names(row))
+            names.subtract(name for row in gone for name in generated_names(row))
             made.__dict__["generated"] = +names
+        owners = self.__dict__.get("owners")
+        if owners is not None:
+            owners = dict(owners)
+            for node, subject in owned_nodes(gone):
+                if owners.get(node) == subject:
+                    del owners[node]
+            owners.update(owned_nodes(new))
+            made.__dict__["owners"] = owners
         if self._digest is not None:
             made._digest = self._digest.changed(_lines(gone), _lines(new))
         return made
@@ -275,9 +283,14 @@ class SourceGraph:
         return serialize(self.triples, format=RdfFormat.N_TRIPLES) or b""
 
     @cached_property
+    def owners(self) -> Mapping[Term, Resource]:
+        """Of skolemised blank nodes: a subject that points at each."""
+        return dict(owned_nodes(self.rows))
+
+    @cached_property
     def generated(self) -> Mapping[str, int]:
         """The names of skolemised blank nodes that occur, with how often they do."""
-        return Counter(name for row in self.rows for name in _generated(row))
+        return Counter(name for row in self.rows for name in generated_names(row))
 
     @property
     def digest(self) -> str:
@@ -346,12 +359,6 @@ class SourceGraph:
         from .rdflib_bridge import graph_of
 
         return graph_of(self.rows, self.prefixes)
-
-
-def _generated(row: Row) -> Iterator[str]:
-    for node in (row[0], row[2]):
-        if type(node) is NamedNode and node.value.startswith(GENID):
-            yield node.value
 
 
 def _lines(rows: Iterable[Row]) -> list[bytes]:
