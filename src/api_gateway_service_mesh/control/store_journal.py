@@ -31,7 +31,7 @@ from .reload import Fingerprint
 __all__ = ["KEPT_REVISIONS", "JournalStore"]
 
 _FORM = 1
-"""Of the records. A program that would read what another one wrote amiss must not read it: whoever changes what a record
+"""Of the records. What another program wrote must not be read amiss: whoever changes what a record
 means, or what a file of them does, counts this up."""
 _KINDS = ("base", "revision")
 _LEAST = 4 * 1024 * 1024

@@ -136,7 +136,7 @@ def _same(rows: Sequence[Row], others: Sequence[Row]) -> bool:
 
 
 def _is_of_node(row: Row) -> bool:
-    return any(type(part) is Triple or type(part) is NamedNode and part.value.startswith(GENID) for part in row)
+    return any(type(part) is Triple or (type(part) is NamedNode and part.value.startswith(GENID)) for part in row)
 
 
 def _roots(source: SourceGraph, rows: Iterable[Row]) -> set[NamedNode]:

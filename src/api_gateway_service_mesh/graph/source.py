@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ from .load import parse_document
 from .namespace import misspelt_namespaces
 from .positions import PositionIndex, Spot
 from .skolem import generated_names, owned_nodes, rename, skolem_names
-from .terms import AGW, GENID, OWL, Resource, Row, Term, lexical
+from .terms import AGW, OWL, Resource, Row, Term, lexical
 
 if TYPE_CHECKING:
     from rdflib import Graph
