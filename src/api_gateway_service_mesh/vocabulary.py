@@ -617,6 +617,17 @@ class AGW(metaclass=_Closed):
     preflightAdmittedTotal: Final = f"{NAMESPACE}preflightAdmittedTotal"
     preflightRefusedTotal: Final = f"{NAMESPACE}preflightRefusedTotal"
     foreignOriginTotal: Final = f"{NAMESPACE}foreignOriginTotal"
+    # websocket
+    WebSocketPolicy: Final = f"{NAMESPACE}WebSocketPolicy"
+    hasWebSocketPolicy: Final = f"{NAMESPACE}hasWebSocketPolicy"
+    allowsWebSockets: Final = f"{NAMESPACE}allowsWebSockets"
+    maximumWebSockets: Final = f"{NAMESPACE}maximumWebSockets"
+    webSocketIdleTimeout: Final = f"{NAMESPACE}webSocketIdleTimeout"
+    webSocketMaximumAge: Final = f"{NAMESPACE}webSocketMaximumAge"
+    openWebSockets: Final = f"{NAMESPACE}openWebSockets"
+    openedWebSocketsTotal: Final = f"{NAMESPACE}openedWebSocketsTotal"
+    refusedWebSocketsTotal: Final = f"{NAMESPACE}refusedWebSocketsTotal"
+    timedOutWebSocketsTotal: Final = f"{NAMESPACE}timedOutWebSocketsTotal"
     # security_headers
     SecurityHeaders: Final = f"{NAMESPACE}SecurityHeaders"
     hasSecurityHeaders: Final = f"{NAMESPACE}hasSecurityHeaders"

@@ -130,7 +130,7 @@ async def test_a_killed_worker_is_replaced_while_others_serve(config: Path) -> N
             await traffic.more(100)
             while len(set(gateway.workers) - {before[0]}) < 2:
                 await asyncio.sleep(0.01)
-                assert time.monotonic() - killed < 1.0
+                assert time.monotonic() - killed < 20
             await traffic.more(100)
         assert len(traffic.failures) <= 8  # at most what was under way on that worker's connections
         assert set(traffic.statuses) == {200}

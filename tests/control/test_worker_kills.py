@@ -142,7 +142,7 @@ async def test_a_lock_that_its_dead_holder_keeps_holds_up_nobody_for_long(tmp_pa
         attach_lock("/" + kept.name.removeprefix("sem.")).acquire()  # as a worker does that is killed right then
         started = time.monotonic()
         assert await fresh(gateway) == "200"
-        assert time.monotonic() - started < 5.0
+        assert time.monotonic() - started < 20
         assert {await fresh(gateway) for _ in range(10)} == {"200"}
 
 

@@ -143,7 +143,7 @@ async def test_a_client_that_leaves_says_nothing_of_the_endpoint() -> None:
         writer.write(GET)
         await behind.arrived.wait()
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not heard.ends:
                 await asyncio.sleep(0.01)
     [(_, outcome)] = heard.attempts

@@ -225,7 +225,7 @@ async def test_a_body_that_comes_while_keys_are_fetched_arrives_whole() -> None:
             )
             await asyncio.sleep(0.05)
             release.set()
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
             assert head.startswith(b"HTTP/1.1 200")
             assert behind.requests[0].body == body
             writer.close()

@@ -71,7 +71,7 @@ async def test_a_client_that_leaves_gives_its_place_back() -> None:
             machine = ConcurrencyLimit(config, gateway.store.view, gateway.layout.slots["concurrency", config.iri])
             _, writer = await gateway.connect()
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while machine.in_use != 1.0:
                     await asyncio.sleep(0.01)
                 writer.close()

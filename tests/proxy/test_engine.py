@@ -57,14 +57,14 @@ async def test_a_request_finishes_on_the_table_it_began_with() -> None:
         async with running(mesh_of(route(), upstream(endpoint(old.port)), access_log=True)) as gateway:
             reader, writer = await gateway.connect()
             writer.write(GET)
-            await asyncio.wait_for(old.arrived.wait(), 5)
+            await asyncio.wait_for(old.arrived.wait(), 20)
             gateway.install(mesh_of((), access_log=True))
             go.set()
             assert (await read_answer(reader)).body == b"old"
             writer.write(GET)
             assert (await read_answer(reader)).line == "HTTP/1.1 404 Not Found"
             writer.close()
-            await asyncio.wait_for(old.closed.wait(), 5)  # the pool of an upstream that is gone keeps nothing
+            await asyncio.wait_for(old.closed.wait(), 20)  # the pool of an upstream that is gone keeps nothing
     assert [line.split('"revision":"')[1][0] for line in gateway.log] == ["1", "2"]
 
 
@@ -96,13 +96,13 @@ async def test_drain_finishes_what_is_under_way() -> None:
         idle_writer.write(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
         reader, writer = await gateway.connect()
         writer.write(GET)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(behind.requests) < 2:
                 await asyncio.sleep(0.005)
         late_reader, late_writer = await gateway.connect()
         await asyncio.sleep(0.02)
         draining = asyncio.create_task(gateway.engine.drain(5))
-        assert await asyncio.wait_for(late_reader.read(), 5) == b""
+        assert await asyncio.wait_for(late_reader.read(), 20) == b""
         late_writer.close()
         go.set()
         for one in (reader, idle_reader):
@@ -110,7 +110,7 @@ async def test_drain_finishes_what_is_under_way() -> None:
             assert got.body == b"done"
             assert got.get("connection") == "close"
             assert await one.read() == b""
-        await asyncio.wait_for(draining, 5)
+        await asyncio.wait_for(draining, 20)
         writer.close()
         idle_writer.close()
         try:
@@ -128,8 +128,8 @@ async def test_drain_is_bounded() -> None:
     async with backend(never) as behind, running(mesh_of(route(), upstream(endpoint(behind.port)))) as gateway:
         reader, writer = await gateway.connect()
         writer.write(GET)
-        await asyncio.wait_for(behind.arrived.wait(), 5)
-        await asyncio.wait_for(gateway.engine.drain(0.1), 5)
+        await asyncio.wait_for(behind.arrived.wait(), 20)
+        await asyncio.wait_for(gateway.engine.drain(0.1), 20)
         try:
             assert await reader.read() == b""
         except ConnectionError:

@@ -308,7 +308,7 @@ async def test_timeouts(kind: str) -> None:
             writer.close()
             while behind.open:
                 behind.closed.clear()
-                await asyncio.wait_for(behind.closed.wait(), 5)
+                await asyncio.wait_for(behind.closed.wait(), 20)
 
 
 async def test_breaker_opens_and_closes(kind: str) -> None:
@@ -376,12 +376,12 @@ async def test_a_client_that_leaves_takes_its_request_along(kind: str) -> None:
         async with running(mesh_of(route(breaker=breaker), upstream(endpoint(behind.port))), kind=kind) as gateway:
             _, writer = await gateway.connect()
             writer.write(GET)
-            await asyncio.wait_for(behind.arrived.wait(), 5)
+            await asyncio.wait_for(behind.arrived.wait(), 20)
             behind.closed.clear()
             writer.close()
-            await asyncio.wait_for(behind.closed.wait(), 5)
+            await asyncio.wait_for(behind.closed.wait(), 20)
             view, slots = gateway.store.view, gateway.layout.slots
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while read_endpoint(view, slots["endpoint", "urn:test:endpoint:one"], 1).active:
                     await asyncio.sleep(0.005)
             totals = read_route(view, slots["route", "urn:test:route"], 1)
@@ -418,7 +418,7 @@ async def test_an_idle_connection_expires() -> None:
             reader, writer = await gateway.connect()
             writer.write(GET)
             await read_answer(reader)
-            await asyncio.wait_for(behind.closed.wait(), 5)
+            await asyncio.wait_for(behind.closed.wait(), 20)
             writer.write(GET)
             assert (await read_answer(reader)).body == b"x"
             writer.close()
@@ -430,7 +430,7 @@ async def test_broken_chunks_from_the_client_reach_nobody() -> None:
         async with running(mesh_of(route(), upstream(endpoint(behind.port)))) as gateway:
             reader, writer = await gateway.connect()
             writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while not behind.heads:
                     await asyncio.sleep(0.005)
             writer.write(b"zz\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -54,7 +54,7 @@ async def nothing_left(gateway: Running) -> None:
     """All attempts are counted out, all places are free."""
     for name in ("one", "two"):
         base = gateway.layout.slots["endpoint", f"urn:test:endpoint:{name}"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while read_endpoint(gateway.store.view, base, 1).active:
                 await asyncio.sleep(0.01)
     assert read_bulkhead(gateway.store.view, gateway.layout.slots["bulkhead", "urn:test:service"], 1).requests == 0
@@ -63,7 +63,7 @@ async def nothing_left(gateway: Running) -> None:
 async def given_up(gateway: Running, name: str) -> None:
     """The connection is closed: the backend need not go on."""
     base = gateway.layout.slots["endpoint", f"urn:test:endpoint:{name}"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while read_endpoint(gateway.store.view, base, 1).connections:
             await asyncio.sleep(0.01)
 

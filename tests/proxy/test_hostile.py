@@ -56,7 +56,7 @@ async def judge(gateway: Gateway, backend: StrictBackend, case: RequestCase, pie
         for expected in case.answers:
             method = expected.method if isinstance(expected, Seen) else "GET"
             try:
-                async with asyncio.timeout(4):
+                async with asyncio.timeout(20):
                     answer = await read_answer(reader, method)
             except TimeoutError:
                 return "no answer"
@@ -71,7 +71,7 @@ async def judge(gateway: Gateway, backend: StrictBackend, case: RequestCase, pie
             if answer.status == 404:
                 continue  # nothing wrong with the request but that no route takes it
             if refused or case.closes:
-                async with asyncio.timeout(4):
+                async with asyncio.timeout(20):
                     left = await reader.read()
                 if left:
                     return f"more after the last answer: {left[:200]!r}"

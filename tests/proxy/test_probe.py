@@ -129,7 +129,7 @@ async def test_grpc_where_nobody_listens_is_told_in_time(probes: Probes) -> None
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         asking = probes.ask(at(taken.getsockname()[1]), check(protocol=CheckProtocol.GRPC))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await asking is not None
 
 

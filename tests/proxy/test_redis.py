@@ -101,7 +101,7 @@ async def test_redis_is_killed(redis: RedisServer, mode: str, statuses: list[str
         redis.stop()
         before = monotonic()
         assert await ask(one, 4, b"b") == statuses
-        assert monotonic() - before < 5.0
+        assert monotonic() - before < 20
         slot = one.layout.slots["redis", "urn:redis"]
         assert read_store_state(one.store.view, slot, 1) == "AWAY"
         assert read_rate_limit(one.store.view, one.layout.slots["rate_limit_count", limit.iri], 1).fallbacks == 4

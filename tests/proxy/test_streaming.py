@@ -105,7 +105,7 @@ async def test_events_pass_at_once(kind: str) -> None:
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await read_head(reader)
             for index in range(3):
-                assert await asyncio.wait_for(reader.readuntil(b"\n\n\r\n"), 5) == b"9\r\ndata: %d\n\n\r\n" % index
+                assert await asyncio.wait_for(reader.readuntil(b"\n\n\r\n"), 20) == b"9\r\ndata: %d\n\n\r\n" % index
                 said.set()
             assert await reader.readexactly(5) == b"0\r\n\r\n"
             writer.close()

@@ -49,12 +49,12 @@ async def test_bytes_pass_both_ways_after_101(kind: str) -> None:
             for size in (1, 1000, 300_000):
                 message = bytes(size)
                 writer.write(message)
-                assert await asyncio.wait_for(reader.readexactly(size), 5) == message
+                assert await asyncio.wait_for(reader.readexactly(size), 20) == message
             behind.closed.clear()
             writer.close()
-            await asyncio.wait_for(behind.closed.wait(), 5)
+            await asyncio.wait_for(behind.closed.wait(), 20)
             view, slots = gateway.store.view, gateway.layout.slots
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while read_endpoint(view, slots["endpoint", "urn:test:endpoint:one"], 1).active:
                     await asyncio.sleep(0.005)
             totals = read_route(view, slots["route", "urn:test:route"], 1)
@@ -107,7 +107,7 @@ async def test_half_closing_passes() -> None:
         await read_head(reader)
         writer.write(b"abc")
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(), 5) == b"all: abc"
+        assert await asyncio.wait_for(reader.read(), 20) == b"all: abc"
         writer.close()
 
 
@@ -125,11 +125,11 @@ async def test_nothing_goes_through_before_101() -> None:
     async with backend(waits) as behind, running(mesh_of(route(), upstream(endpoint(behind.port)))) as gateway:
         reader, writer = await gateway.connect()
         writer.write(ASK + b"early")
-        await asyncio.wait_for(behind.arrived.wait(), 5)
+        await asyncio.wait_for(behind.arrived.wait(), 20)
         await asyncio.sleep(0.05)
         may.set()
         await read_head(reader)
-        assert await asyncio.wait_for(reader.read(), 5) == b"early"
+        assert await asyncio.wait_for(reader.read(), 20) == b"early"
         writer.close()
     assert early == [b""]
 
@@ -160,7 +160,7 @@ async def test_a_backend_that_drops_the_tunnel_closes_the_client(kind: str) -> N
             await read_head(reader)
             writer.write(b"x")
             try:
-                assert await asyncio.wait_for(reader.read(), 5) == b""
+                assert await asyncio.wait_for(reader.read(), 20) == b""
             except ConnectionError:
                 pass
             writer.close()

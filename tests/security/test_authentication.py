@@ -38,7 +38,7 @@ def jwks_file(folder: Path, *issuers: object) -> str:
 async def ready(authenticators: Authenticators, demand: Authentication, bearer: bytes) -> None:
     over = asyncio.Event()
     if authenticators.of(demand).keys_wanted(bearer, over.set):
-        await asyncio.wait_for(over.wait(), 5)
+        await asyncio.wait_for(over.wait(), 20)
 
 
 async def test_verifiers_outlive_a_reload_where_nothing_changed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api_gateway_service_mesh.telemetry import AccessLog
-from api_gateway_service_mesh.telemetry.access_log import BATCH_LINES, BATCH_SECONDS
+from api_gateway_service_mesh.telemetry.access_log import BATCH_LINES
 
 
 def test_lines_are_written_in_order_and_flushed_at_the_end() -> None:
@@ -79,7 +79,7 @@ def test_a_line_alone_is_out_soon() -> None:
         started = time.monotonic()
         log(b"alone %d" % number)
         assert os.read(reading, 100) == b"alone %d\n" % number
-        assert time.monotonic() - started < 20 * BATCH_SECONDS
+        assert time.monotonic() - started < 20
     log.close()
     os.close(reading)
     os.close(writing)

@@ -158,7 +158,7 @@ def test_a_disk_that_takes_nothing_costs_records_and_holds_nobody_up(tmp_path: P
     file.mkdir()  # whoever runs this, a folder cannot be appended to
     started = time.monotonic()
     writer.put([{"kind": "test"}] * 3)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     _until(lambda: bool(said))
     file.rmdir()
     writer.put([{"kind": "test"}])

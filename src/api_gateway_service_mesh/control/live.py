@@ -33,6 +33,7 @@ from api_gateway_service_mesh.model import (
     SplitTarget,
     Tracing,
     Upstream,
+    WebSocketBounds,
 )
 from api_gateway_service_mesh.policies import (
     BreakerState,
@@ -71,6 +72,7 @@ from api_gateway_service_mesh.policies.listener import ListenerTotals, read_list
 from api_gateway_service_mesh.policies.overload import read_overload
 from api_gateway_service_mesh.policies.redis import read_store_state
 from api_gateway_service_mesh.policies.refusal import read_refusals
+from api_gateway_service_mesh.policies.websocket import WebSocketPlaces
 from api_gateway_service_mesh.proxy.refusals import NUMBERS
 from api_gateway_service_mesh.telemetry.live_rate import LiveRate
 
@@ -188,6 +190,13 @@ class Live:
         }
         for iri, config in found.items():
             yield ConcurrencyLimit(config, self.cells.view, self.slots["concurrency", iri], self.workers)
+
+    def websockets(self) -> Iterator[tuple[WebSocketBounds, WebSocketPlaces]]:
+        """Every policy of WebSockets once, with those it counts."""
+        found = {route.websocket.iri: route.websocket for route in self.mesh.routes if route.websocket is not None}
+        for iri, bounds in found.items():
+            base = self.slots["websocket", iri]
+            yield bounds, WebSocketPlaces(self.cells.view, base, bounds.maximum, self.workers)
 
     def overload(self) -> tuple[str, float, int] | None:
         """State and pressure of the gateway's overload guard, and how many requests it has shed; None without one."""

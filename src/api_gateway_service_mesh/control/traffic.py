@@ -98,6 +98,11 @@ def traffic_triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for policy, counts in live.events():
         for (term, _), count in zip(_DEEDS[type(policy)], counts, strict=False):
             yield policy.iri, term, _integer(count)
+    for bounds, places in live.websockets():
+        yield bounds.iri, AGW.openWebSockets, _integer(places.open)
+        yield bounds.iri, AGW.openedWebSocketsTotal, _integer(places.opened_total)
+        yield bounds.iri, AGW.refusedWebSocketsTotal, _integer(places.refused_total)
+        yield bounds.iri, AGW.timedOutWebSocketsTotal, _integer(sum(places.timed_out_total))
     for iri, state in live.canaries():
         moving = state.phase in (CanaryPhase.PROGRESSING, CanaryPhase.PAUSED)
         yield iri, AGW.canaryPhase, f'"{state.phase.name}"'
@@ -163,6 +168,7 @@ def traffic_families(live: Live) -> Iterator[Family]:
     ]
     if copies:
         yield Family("agw_mirror_answers", "Answers to copies, by class of status.", Kind.COUNTER, copies)
+    yield from _websockets(live)
     canaries = list(live.canaries())
     if canaries:
         phases = [
@@ -173,6 +179,26 @@ def traffic_families(live: Live) -> Iterator[Family]:
         yield Family("agw_canary_phase", "1 for the phase a canary is in.", Kind.GAUGE, phases)
         steps = [Sample(state.step + 1, (("canary", iri),)) for iri, state in canaries]
         yield Family("agw_canary_step", "The step a canary reached, from 1.", Kind.GAUGE, steps)
+
+
+def _websockets(live: Live) -> Iterator[Family]:
+    bounded = [(places, ("policy", bounds.iri)) for bounds, places in live.websockets()]
+    if not bounded:
+        return
+    now = [Sample(places.open, (policy,)) for places, policy in bounded]
+    yield Family("agw_websockets_open", "WebSockets that are open, or in their handshake.", Kind.GAUGE, now)
+    opened = [Sample(places.opened_total, (policy,)) for places, policy in bounded]
+    yield Family("agw_websockets_opened", "WebSockets let through to a backend.", Kind.COUNTER, opened)
+    refused = [Sample(places.refused_total, (policy,)) for places, policy in bounded]
+    yield Family("agw_websockets_refused", "Handshakes that a WebSocket policy refused.", Kind.COUNTER, refused)
+    late = [
+        Sample(count, (policy, ("bound", word)))
+        for places, policy in bounded
+        for word, count in zip(("idle", "age"), places.timed_out_total, strict=True)
+    ]
+    yield Family("agw_websockets_timed_out", "WebSockets closed for being idle or old.", Kind.COUNTER, late)
+    codes = [Sample(count, (policy, ("code", code))) for places, policy in bounded for code, count in places.codes()]
+    yield Family("agw_websockets_closed", "WebSockets that ended, by the code of RFC 6455.", Kind.COUNTER, codes)
 
 
 def _integer(value: int) -> str:

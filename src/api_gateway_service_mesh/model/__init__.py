@@ -61,6 +61,7 @@ from .tracing import Propagation, TraceFormat, Tracing
 from .transform import RequestTransformation, ResponseTransformation
 from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
 from .version import ApiVersion, Deprecation, VersionedBy
+from .websocket import WebSocketBounds
 
 __all__ = [
     "CODINGS",
@@ -174,6 +175,7 @@ __all__ = [
     "UpstreamTls",
     "ValueKind",
     "VersionedBy",
+    "WebSocketBounds",
     "claim_says",
     "claim_text",
     "claim_values",

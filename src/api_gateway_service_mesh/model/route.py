@@ -33,6 +33,7 @@ from .timeout import Timeout
 from .tracing import Tracing
 from .transform import RequestTransformation, ResponseTransformation
 from .version import ApiVersion, Deprecation
+from .websocket import WebSocketBounds
 
 __all__ = ["Route"]
 
@@ -85,6 +86,7 @@ class Route:
     grpc_web: bool = False
     tracing: Tracing | None = None
     cors: Cors | None = None
+    websocket: WebSocketBounds | None = None
     security_headers: SecurityHeaders | None = None
     compression: Compression | None = None
     access_log: LogFormat | None = None

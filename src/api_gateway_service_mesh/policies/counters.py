@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from .concurrency import clear_in_use
 from .row import row
+from .websocket import clear_open
 
 __all__ = [
     "BUCKET_SECONDS",
@@ -290,6 +291,8 @@ def clear_gauges(view: memoryview[float], slots: Mapping[tuple[str, str], int], 
         view[column + ENDPOINT_CONNECTIONS] = 0.0
     for base in _bases(slots, "concurrency"):
         clear_in_use(view, base, worker)
+    for base in _bases(slots, "websocket"):
+        clear_open(view, base, worker)
 
 
 def _bases(slots: Mapping[tuple[str, str], int], kind: str) -> Iterable[int]:

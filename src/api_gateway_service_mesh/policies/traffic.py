@@ -12,6 +12,7 @@ from .event import EVENT_CELLS
 from .renewal import RENEWAL_CELLS
 from .share import SHARE_CELLS
 from .tracing import TRACE_CELLS
+from .websocket import WEBSOCKET_CELLS
 
 __all__ = ["traffic_slots"]
 
@@ -20,6 +21,7 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
     (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, OpenIdLogin, Fault,
     Cors, Compression, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``renewal`` (OpenIdLogin),
+    ``websocket`` (WebSocketBounds, per worker),
     ``tracing`` (Tracing, per worker), ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
@@ -53,6 +55,8 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     if asked is not None:
         yield "event", asked.iri, EVENT_CELLS * workers
         yield "asked", asked.iri, ROUTE_CELLS * workers
+    if route.websocket is not None:
+        yield "websocket", route.websocket.iri, WEBSOCKET_CELLS * workers
     if route.tracing is not None:
         yield "tracing", route.tracing.iri, TRACE_CELLS * workers
     for mirror in route.mirrors:

@@ -55,6 +55,7 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "fault": ("fault",),
     "cors": ("cors",),
     "cors_value": (),
+    "websocket": ("policy",),
     "security_headers": ("headers",),
     "security_headers_field": (),
     "compression": ("compression",),

@@ -70,6 +70,7 @@ from .tracing import TracingRow
 from .transform import TransformRow, TransformValueRow
 from .upstream import ConnectionPoolRow, UpstreamRow
 from .version import VersionDeprecationRow, VersionPromiseRow, VersionRow
+from .websocket import WebSocketRow
 
 __all__ = ["ProjectedRows", "render_rows", "row_types"]
 
@@ -134,6 +135,7 @@ class ProjectedRows:
     fault: tuple[FaultRow, ...] = ()
     cors: tuple[CorsRow, ...] = ()
     cors_value: tuple[CorsValueRow, ...] = ()
+    websocket: tuple[WebSocketRow, ...] = ()
     security_headers: tuple[SecurityHeadersRow, ...] = ()
     security_headers_field: tuple[SecurityHeadersFieldRow, ...] = ()
     compression: tuple[CompressionRow, ...] = ()

@@ -22,6 +22,7 @@ from .rewrite import rewrites
 from .rows import ProjectedRows
 from .security_headers import security_headers
 from .transform import request_transformations, response_transformations
+from .websocket import websocket_bounds
 
 __all__ = ["with_traffic"]
 
@@ -40,6 +41,7 @@ def with_traffic(
     harmed = faults(rows.fault, conditions, reading)
     paged = cors_policies(rows.cors, rows.cors_value, reading)
     careful = security_headers(rows.security_headers, rows.security_headers_field, reading)
+    bounded = websocket_bounds(rows.websocket, reading)
     as_whom = client_credentials(rows.client_credentials, rows.client_credentials_scope, reading)
     packed = compressions(rows.compression, rows.compression_value, reading)
     ordered = request_transformations(rows.transform, rows.transform_value)
@@ -50,7 +52,7 @@ def with_traffic(
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
     stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered)
-    if not (replies or as_whom or any(stated)):
+    if not (replies or as_whom or bounded or any(stated)):
         return served
     return tuple(
         replace(
@@ -59,6 +61,7 @@ def with_traffic(
             client_certificate=shown.get(route.iri),
             faults=harmed.get(route.iri, ()),
             cors=paged.get(route.iri),
+            websocket=bounded.get(route.iri),
             security_headers=careful.get(route.iri),
             compression=packed.get(route.iri),
             request_transformation=ordered.get(route.iri),

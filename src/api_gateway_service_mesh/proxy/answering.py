@@ -137,6 +137,8 @@ class Answering(ExchangeState):
         if self.answer_fields or self.answer_drops:
             head = head.with_fields(self.answer_fields, self.answer_drops)
         self.down.tunnel(head, tunnel)
+        if self.websocket is not None:
+            self.websocket.opened(tunnel, self.core.loop)
         if rest:
             tunnel.from_upstream(rest)
 
@@ -146,6 +148,8 @@ class Answering(ExchangeState):
             return
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
+        if self.websocket is not None and self.websocket.ended_by:
+            self.reason = self.websocket.ended_by
         self.connection = None
         self._attempt_over(ok=True, status=101)
         self._end()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .redis import Verdict
     from .target import Target
     from .tracing import Trace
+    from .websocket import TunnelWatch
 
 __all__ = ["REPLAY_BYTES", "ExchangeState"]
 
@@ -96,6 +97,8 @@ class ExchangeState(Asker):
     """What limiters have left for this caller: the share, tokens, seconds until all are back, the limiter's name."""
     holds_place = False
     """Whether this is counted by a concurrency limit, which has to be told of its end."""
+    websocket: TunnelWatch | None = None
+    """What looks after this once it is a WebSocket, where the route bounds them."""
     limit_verdict: Verdict | None = None
     """What a shared limit's store said, from the first asking of the gate to the second."""
     trace_id: bytes = b""

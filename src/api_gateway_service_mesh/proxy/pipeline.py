@@ -15,7 +15,7 @@ The order, outermost first, and why it is so:
    who they are; before everything that has a state. *Authorization* right behind it: who may not do it takes no share
    of a limit either.
 6. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
-7. *adaptive concurrency*: behind all limits, so that what they refuse holds no place.
+7. *adaptive concurrency*, *WebSockets*: behind all limits, so that what they refuse holds no place.
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
 9. *redirect, direct response*: answer in the place of an upstream.
 10. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
@@ -72,6 +72,7 @@ from .target import Target
 from .tracing import tracing_ends, tracing_gates
 from .transform import transform_gates
 from .version import version_gates
+from .websocket import websocket_gates
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -167,6 +168,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     rate_limits,
     rate_limit_fields,
     concurrency_gates,
+    websocket_gates,
     fault_gates,
     redirect_gates,
     direct_gates,

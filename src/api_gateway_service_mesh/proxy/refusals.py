@@ -3,7 +3,7 @@
 A kind is the last part of the problem's ``type`` (``urn:agw:problem:KIND``), which is stable: programs may go by it.
 The flags are Envoy's where it has one for the case (RESPONSE_FLAGS of its access log), so that dashboards keep working;
 ``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``NA`` (not available yet), ``CL`` (connection limit), ``NT`` (no
-token for the backend) and ``shed`` are agw's own.
+token for the backend), ``WS`` (WebSockets) and ``shed`` are agw's own.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "cors-refused": RefusalKind("CORS", "pages of that origin may not call so"),
         "unknown-version": RefusalKind("VER", "the request names a version that there is not"),
         "version-withdrawn": RefusalKind("VER", "the version is withdrawn since its sunset"),
+        "websocket-forbidden": RefusalKind("WS", "the route takes no WebSockets"),
+        "too-many-websockets": RefusalKind("WS", "as many WebSockets are open as may be"),
         "fault-injected": RefusalKind("FI", "a fault is injected on purpose"),
         "overloaded": RefusalKind("shed", "the overload guard or adaptive concurrency sheds load"),
         "maintenance": RefusalKind("MM", "maintenance mode"),

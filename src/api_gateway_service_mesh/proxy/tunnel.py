@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from api_gateway_service_mesh.policies.websocket import CLOSE_TAIL, close_code
+
 if TYPE_CHECKING:
     from .answering import Answering
     from .backend_side import BackendSide
@@ -17,7 +19,10 @@ class Tunnel:
     """Joins a client's transport and a backend's. The client's side joins when its 101 is out; until then what the
     backend says is kept, and no more of it is read."""
 
-    __slots__ = ("_backend", "_bytes_in", "_bytes_out", "_early", "_ended", "_exchange", "_over", "_written", "client")
+    __slots__ = (
+        "_backend", "_bytes_in", "_bytes_out", "_early", "_ended", "_exchange", "_over", "_tail_in", "_tail_out",
+        "_tails", "_written", "client",
+    )  # fmt: skip
 
     def __init__(self, exchange: Answering, connection: BackendSide) -> None:
         self._exchange = exchange
@@ -30,17 +35,24 @@ class Tunnel:
         self._ended = False
         """One side has said that it says no more."""
         self._over = False
+        self._tails = False
+        self._tail_in = b""
+        self._tail_out = b""
         connection.tunnel = self
 
     def from_client(self, data: bytes) -> None:
         """The client says `data`."""
         self._bytes_in += len(data)
+        if self._tails:
+            self._tail_in = (self._tail_in + data)[-CLOSE_TAIL:] if len(data) < CLOSE_TAIL else data[-CLOSE_TAIL:]
         if not self._backend.is_closing():
             self._backend.write(data)
 
     def from_upstream(self, data: bytes) -> None:
         """The backend says `data`."""
         self._bytes_out += len(data)
+        if self._tails:
+            self._tail_out = (self._tail_out + data)[-CLOSE_TAIL:] if len(data) < CLOSE_TAIL else data[-CLOSE_TAIL:]
         if self.client is None:
             self._early.append(data)
             _pause(self._backend)
@@ -58,6 +70,20 @@ class Tunnel:
             client.write(b"".join(self._early))
             self._early.clear()
             _resume(self._backend)
+
+    def keep_tails(self) -> None:
+        """Keep the last bytes of each side, for `close_code`."""
+        self._tails = True
+
+    @property
+    def moved(self) -> int:
+        """How many bytes went through, both ways."""
+        return self._bytes_in + self._bytes_out
+
+    def close_code(self) -> int:
+        """The code that a WebSocket ended with, where the last bytes were kept: the client's, or else the backend's."""
+        code = close_code(self._tail_in)
+        return code if code != 1006 else close_code(self._tail_out)
 
     def client_ended(self) -> bool:
         """The client says no more; True: it may still be spoken to."""
@@ -107,6 +133,12 @@ class Tunnel:
         self._backend.close()
         if self.client is not None:
             self.client.close()
+
+    def break_off(self) -> None:
+        """Close both sides, whatever was said and not taken: nobody may be there to take it."""
+        self._backend.abort()
+        if self.client is not None:
+            self.client.abort()
 
     def _end(self) -> None:
         if not self._over:

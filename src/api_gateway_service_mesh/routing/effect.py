@@ -44,6 +44,7 @@ from .tracing import tracing_part
 from .traffic import client_certificate_part, direct_part, fault_part, maintenance_part, mirror_part
 from .transform import request_transformation_part, response_transformation_part
 from .version import deprecation_part, version_part
+from .websocket import websocket_part
 
 __all__ = ["Citation", "Part", "effects", "number"]
 
@@ -81,6 +82,8 @@ def effects(
     parts += external_authorization_parts(route, upstreams)
     parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]
     parts += concurrency_parts(route)
+    if route.websocket is not None:
+        parts.append(websocket_part(route, route.websocket))
     parts += [fault_part(route, fault) for fault in route.faults]
     if route.redirect is not None:
         parts.append(redirect_part(route, route.redirect, request.host if request is not None else "", path))

@@ -288,7 +288,7 @@ async def test_a_client_that_leaves_takes_its_requests_along() -> None:
             while not behind.requests:
                 await asyncio.sleep(0.01)
             client.close()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await gone.wait()
 
 

@@ -187,4 +187,4 @@ async def test_a_call_that_is_given_up_ends_at_the_backend() -> None:
         call = channel.unary_unary("/shop.Echo/Slow")(b"", timeout=10)
         await asyncio.sleep(0.2)
         call.cancel()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 20)

@@ -53,7 +53,7 @@ async def until(client: Client, stream: int, body: bytes) -> None:
 
 async def idle(gateway: Running) -> None:
     view, slots = gateway.store.view, gateway.layout.slots
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while read_endpoint(view, slots["endpoint", "urn:test:endpoint:one"], 1).active:
             await asyncio.sleep(0.005)
 
@@ -90,7 +90,7 @@ async def test_a_client_that_resets_closes_the_backend() -> None:
             behind.closed.clear()
             client.h2.reset_stream(stream, 8)
             client.send()
-            await asyncio.wait_for(behind.closed.wait(), 5)
+            await asyncio.wait_for(behind.closed.wait(), 20)
             await idle(gateway)
             client.close()
 
@@ -156,10 +156,10 @@ async def test_to_a_backend_of_http2(version: int) -> None:
                     b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\nhello" % key.encode()
                 )
-                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
                 assert head.startswith(b"HTTP/1.1 101 ")
                 assert f"Sec-WebSocket-Accept: {proof(key)}".encode() in head
-                assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
+                assert await asyncio.wait_for(reader.readexactly(5), 20) == b"hello"
                 writer.close()
             warm.close()
 

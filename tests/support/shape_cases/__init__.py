@@ -32,6 +32,7 @@ from .services import SERVICES
 from .traffic import TRAFFIC
 from .transform import TRANSFORM
 from .version import VERSION
+from .websocket import WEBSOCKET
 
 __all__ = ["CASES", "PREFIXES", "Case"]
 
@@ -51,6 +52,7 @@ CASES: tuple[Case, ...] = (
     *LOAD,
     *TRAFFIC,
     *CORS,
+    *WEBSOCKET,
     *COMPRESSION,
     *SECURITY_HEADERS,
     *ACCESS_LOG,
