@@ -85,7 +85,22 @@ async def refuses(_: Backend, call: Call) -> None:
     call.answer(403)
 
 
+UPGRADE = (
+    b"GET /rooms HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+async def upgrades(here: Backend, call: Call) -> None:
+    call.writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+    )
+    await here.gate.wait()
+
+
 BACKENDS = {
+    "rooms": upgrades,
     "refusing": refuses,
     "well": well,
     "broken": broken,
@@ -108,7 +123,9 @@ CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
     ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
-    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain .
+    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain , ex:rooms .
+ex:rooms a agw:Route ; agw:routePath "/rooms" ; agw:hasBackendService ex:roomsService ; agw:hasWebSocketPolicy ex:chat .
+ex:chat a agw:WebSocketPolicy ; agw:maximumWebSockets 1 ; agw:webSocketIdleTimeout "PT0.8S"^^xsd:dayTimeDuration .
 ex:carried a agw:Route ; agw:routePath "/carried" ; agw:hasBackendService ex:wellService ; agw:hasClientCredentials ex:asShop .
 ex:asShop a agw:ClientCredentials ; agw:tokenEndpoint "http://127.0.0.1:@issues@/token" ; agw:clientId "shop" ;
     agw:clientSecretRef "env:AGW_TEST_CLIENT_SECRET" .
@@ -338,6 +355,21 @@ async def _crowds_the_door(gateway: Gateway) -> None:
     finally:
         for writer in held:
             writer.close()
+
+
+async def _rooms(gateway: Gateway) -> None:
+    """One WebSocket is opened, another finds no place, and the first says nothing until it is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.client.port)
+    writer.write(UPGRADE)
+    assert (await reader.readline()).split()[1] == b"101"
+    other, another = await asyncio.open_connection("127.0.0.1", gateway.client.port)
+    another.write(UPGRADE)
+    assert (await other.readline()).split()[1] == b"503"
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            await reader.read()
+    for each in (writer, another):
+        each.close()
 
 
 async def _busy(gateway: Gateway) -> None:
@@ -624,6 +656,16 @@ EVENTS = (
     ),
     Event("something deprecated is used", _asks("/leaving"), (("farewell", "deprecatedUseTotal", is_("1")),)),
     Event("something withdrawn is asked for", _asks("/gone"), (("end", "sunsetRefusedTotal", is_("1")),)),
+    Event(
+        "WebSockets come and go",
+        _rooms,
+        (
+            ("chat", "openWebSockets", is_("0")),
+            ("chat", "openedWebSocketsTotal", is_("1")),
+            ("chat", "refusedWebSocketsTotal", is_("1")),
+            ("chat", "timedOutWebSocketsTotal", is_("1")),
+        ),
+    ),
     Event("a request is changed", _asks("/changed"), (("change", "transformedTotal", is_("1")),)),
     Event("a request is redirected", _asks("/moved"), (("redirect", "redirectedTotal", is_("1")),)),
     Event("the gateway answers", _asks("/direct"), (("answer", "answeredTotal", is_("1")),)),

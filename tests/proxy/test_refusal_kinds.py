@@ -45,6 +45,7 @@ from api_gateway_service_mesh.model import (
     RouteMatch,
     Timeout,
     VersionedBy,
+    WebSocketBounds,
 )
 from api_gateway_service_mesh.policies import CellStore, read_bulkhead
 from api_gateway_service_mesh.policies.refusal import read_refusals
@@ -57,6 +58,10 @@ from tests.support.gateway import Running, endpoint, mesh_of, raw, route, runnin
 from tests.support.tokens import ISSUER, claims, key_server, signer
 
 PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 POLICY = "urn:policy"
 ISSUES = signer("RS256", "one")
 OTHERS_KEY, HASH = new_key()
@@ -208,6 +213,18 @@ CASES: dict[str, Case] = {
     "timeout": Case(504, route={"timeout": Timeout(POLICY, 0.2)}, script=silent),
     "upstream-connect-failure": Case(502, gone=True),
     "upstream-reset": Case(502, script=cut),
+    "websocket-forbidden": Case(
+        403, UPGRADE, route={"websocket": WebSocketBounds(POLICY, allowed=False)}, policy=POLICY
+    ),
+    "too-many-websockets": Case(
+        503,
+        UPGRADE,
+        route={"websocket": WebSocketBounds(POLICY, maximum=1)},
+        script=silent,
+        policy=POLICY,
+        before=1,
+        held=True,
+    ),
     "upstream-bad-answer": Case(502, script=garbage),
     "upstream-error": Case(502, route={"hedging": Hedging("urn:hedge", 0.01)}, script=then_cut),
     "upstream-overloaded": Case(
@@ -276,12 +293,12 @@ async def _refused(kind: str, case: Case, behind: Backend, more: dict[str, Any])
     at = () if case.empty else (endpoint(1 if case.gone else behind.port),)
     mesh = mesh_of(route(case.path, **more), upstream(*at, **case.upstream), access_log=True, **case.mesh)
     async with running(mesh, limits=case.limits, listener=case.listener) as gateway:
-        held = [asyncio.create_task(raw(gateway.port, PLAIN, seconds=60)) for _ in range(case.before)]
+        held = [asyncio.create_task(raw(gateway.port, case.asked, seconds=60)) for _ in range(case.before)]
         if case.held:
             async with asyncio.timeout(20):
                 while len(behind.heads) < case.before:
                     await asyncio.sleep(0.01)
-            held += [asyncio.create_task(raw(gateway.port, PLAIN, seconds=60)) for _ in range(case.waiting)]
+            held += [asyncio.create_task(raw(gateway.port, case.asked, seconds=60)) for _ in range(case.waiting)]
             slot = gateway.layout.slots["bulkhead", "urn:test:service"]
             async with asyncio.timeout(20):
                 while read_bulkhead(gateway.store.view, slot, 1).pending < case.waiting:
