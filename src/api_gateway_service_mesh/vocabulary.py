@@ -77,6 +77,7 @@ class AGW(metaclass=_Closed):
     maxConnections: Final = f"{NAMESPACE}maxConnections"
     defaultCertificate: Final = f"{NAMESPACE}defaultCertificate"
     minimumTlsVersion: Final = f"{NAMESPACE}minimumTlsVersion"
+    unknownServerName: Final = f"{NAMESPACE}unknownServerName"
     # connection_cap
     maxConnectionsPerAddress: Final = f"{NAMESPACE}maxConnectionsPerAddress"
     openConnections: Final = f"{NAMESPACE}openConnections"
@@ -536,6 +537,7 @@ class AGW(metaclass=_Closed):
     tokenExpiry: Final = f"{NAMESPACE}tokenExpiry"
     tokenFetchedTotal: Final = f"{NAMESPACE}tokenFetchedTotal"
     tokenFetchFailedTotal: Final = f"{NAMESPACE}tokenFetchFailedTotal"
+    tokenRefusedTotal: Final = f"{NAMESPACE}tokenRefusedTotal"
     tokenFault: Final = f"{NAMESPACE}tokenFault"
     # tracing
     DistributedTracing: Final = f"{NAMESPACE}DistributedTracing"

@@ -116,6 +116,7 @@ async def exercise(gateway: Serving, behind: Backend, copies: Backend, provider:
     assert {status for status, _ in await asyncio.gather(*(ask(gateway) for _ in range(16)))} == {200}
     async with aiohttp.ClientSession() as session, session.get(gateway.admin + "/metrics") as said:
         metrics = await said.text()
+    assert 'agw_backend_token_refusals_total{credentials="http://example.org/asShop"}' in metrics
     assert 'agw_backend_token_fetches_total{credentials="http://example.org/asShop",result="fetched"}' in metrics
     told = "\n".join([*gateway.lines, *gateway.output, metrics, str(await graph(gateway))])
     assert not [token for token in set(shown(behind)) if token.removeprefix("Bearer ") in told]

@@ -543,6 +543,7 @@ EVENTS = (
             ("asShop", "tokenExpiry", some),
             ("asShop", "tokenFetchedTotal", is_("1")),
             ("asShop", "tokenFetchFailedTotal", is_("0")),
+            ("asShop", "tokenRefusedTotal", is_("0")),
             ("asNobody", "tokenState", is_("LOST")),
             ("asNobody", "tokenFault", some),
         ),

@@ -9,7 +9,14 @@ import pytest
 from api_gateway_service_mesh.control.build import Build, build
 from api_gateway_service_mesh.errors import Severity
 from api_gateway_service_mesh.graph import SourceGraph
-from api_gateway_service_mesh.model import CertificateDetail, CertificateForwarding, MtlsMode, PeerNames, TlsVersion
+from api_gateway_service_mesh.model import (
+    CertificateDetail,
+    CertificateForwarding,
+    MtlsMode,
+    PeerNames,
+    TlsVersion,
+    UnknownServerName,
+)
 from tests.support.certs import Authority, new_authority
 
 HEAD = """@prefix agw: <https://ggen.ai/ontology/api-gateway#> .
@@ -63,6 +70,27 @@ def test_without_one_nobody_is_asked(authority: Authority) -> None:
     ):
         (listener,) = built(authority, more).mesh.listeners
         assert not listener.asks_clients
+
+
+def test_only_hosts_that_look_are_asked_when_all_of_them_have_names(authority: Authority) -> None:
+    hosts = 'ex:a agw:hasClientCertificatePolicy ex:callers ; agw:hostname "a.example" , "*.b.example" .'
+    (listener,) = built(authority, f"{POLICY} . {hosts}").mesh.listeners
+    assert listener.asked_hosts == ("*.b.example", "a.example")
+    both = f"{hosts} ex:b agw:hasClientCertificatePolicy ex:callers ."
+    (listener,) = built(authority, f"{POLICY} . {both}").mesh.listeners
+    assert listener.asks_clients
+    assert listener.asked_hosts == ()
+    rule = """ex:b agw:hasAuthorization [ a agw:AuthorizationPolicy ; agw:hasRule [
+        a agw:AuthorizationRule ; agw:callerSpiffeId "spiffe://a/*" ] ] ; agw:hostname "rule.example" ."""
+    (listener,) = built(authority, rule).mesh.listeners
+    assert listener.asked_hosts == ("rule.example",)
+
+
+def test_what_becomes_of_unknown_names(authority: Authority) -> None:
+    (listener,) = built(authority, "").mesh.listeners
+    assert listener.unknown_name is UnknownServerName.DEFAULT
+    (listener,) = built(authority, 'ex:web agw:unknownServerName "REFUSE" .').mesh.listeners
+    assert listener.unknown_name is UnknownServerName.REFUSE
 
 
 def test_a_demand_that_no_listener_can_verify_warns(authority: Authority) -> None:

@@ -261,6 +261,7 @@ CASES: dict[str, Case] = {
 }
 
 ELSEWHERE = {
+    "misdirected-request": "test_greeting.py: it takes a connection for another host",
     "backend-token-unavailable": "test_client_credentials.py: it takes somebody who tells of tokens",
     "too-many-connections": "test_connection_cap.py: it takes connections, and no request",
     "too-many-connections-from-address": "test_connection_cap.py: likewise",

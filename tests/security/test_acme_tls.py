@@ -17,22 +17,9 @@ from api_gateway_service_mesh.security.acme_tls import (
     answer_name,
     answer_pem,
     asked_name,
-    hello_bytes,
 )
 
-
-def hello(name: str | None, *protocols: str) -> bytes:
-    """What OpenSSL says first."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    if protocols:
-        context.set_alpn_protocols(list(protocols))
-    outgoing = ssl.MemoryBIO()
-    connection = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
-    with pytest.raises(ssl.SSLWantReadError):
-        connection.do_handshake()
-    return outgoing.read()
+from .test_client_hello import hello
 
 
 def test_only_who_offers_nothing_else_asks() -> None:
@@ -57,15 +44,6 @@ def test_no_bytes_harm_it(data: st.DataObject) -> None:
     found = asked_name(spoilt)
     assert found is None or isinstance(found, str)
     assert asked_name(whole[:place]) in (None, "a.example")
-    assert 0 <= hello_bytes(spoilt) <= 5 + 16 * 1024
-
-
-def test_how_much_to_wait_for_is_told_by_the_record() -> None:
-    whole = hello("a.example", PROTOCOL)
-    assert hello_bytes(b"\x16") == 5
-    assert hello_bytes(whole[:7]) == hello_bytes(whole) == len(whole)
-    assert hello_bytes(b"GET / HTTP/1.1") == 0
-    assert hello_bytes(b"\x16\x03\x01\xff\xff") == 0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_gateway_service_mesh.model import ClientCredentials, OAuthClient
+from api_gateway_service_mesh.security import client_credentials
 from api_gateway_service_mesh.security.authorization_server import ServerError
 from api_gateway_service_mesh.security.client_credentials import (
     HeldToken,
@@ -19,6 +20,7 @@ from api_gateway_service_mesh.security.client_credentials import (
     renewal_seconds,
     retry_seconds,
 )
+from tests.support.backend import Conversation, Received, answer, backend
 from tests.support.openid import CLIENT_ID, CLIENT_SECRET, NEEDS_PROVIDER, openid_provider
 
 GOOD: dict[str, Any] = {"access_token": "abc", "token_type": "Bearer", "expires_in": 600}
@@ -102,3 +104,42 @@ async def test_a_real_provider_gives_tokens_that_are_renewed(
     assert told[-1] == {}
     await keepers.stop()
     assert not any(token in caplog.text or CLIENT_SECRET in caplog.text for token in tokens)
+
+
+async def test_what_a_backend_refuses_is_fetched_anew_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGW_TEST_SECRET", "s")
+    asked = 0
+
+    async def gives(_: Received, conversation: Conversation) -> None:
+        nonlocal asked
+        asked += 1
+        body = f'{{"access_token":"t{asked}","token_type":"Bearer","expires_in":{3600 + asked}}}'.encode()
+        await conversation.send(answer(body, fields="Content-Type: application/json\r\n"))
+
+    told: list[dict[str, HeldToken | None]] = []
+    keepers = TokenKeepers(told.append)
+
+    def held() -> HeldToken:
+        token = told[-1]["urn:as"]
+        assert token is not None
+        return token
+
+    async with backend(gives) as server:
+        keepers.update([as_gateway(f"http://127.0.0.1:{server.port}/token")])
+        await until(lambda: asked and told and told[-1].get("urn:as"))
+        first = held()
+        keepers.refused("urn:other", first[1])
+        keepers.refused("urn:as", first[1] - 1)  # another's, or one before
+        for _ in range(100):
+            keepers.refused("urn:as", first[1])
+        await until(lambda: held()[0] == "t2")
+        for _ in range(100):
+            keepers.refused("urn:as", first[1])
+            keepers.refused("urn:as", held()[1])  # it refuses everybody
+        await asyncio.sleep(0.2)
+        assert asked == 2
+        monkeypatch.setattr(client_credentials, "REFUSED_SECONDS", 0.0)
+        keepers.refused("urn:as", held()[1])
+        await until(lambda: held()[0] == "t3")
+        assert (keepers.standings["urn:as"].refused, keepers.standings["urn:as"].fetched) == (2, 3)
+    await keepers.stop()

@@ -115,11 +115,17 @@ class Client:
 
     @classmethod
     async def connect(
-        cls, port: int, context: ssl.SSLContext | None = None, *, acknowledges: bool = True, window: int = 65535
+        cls,
+        port: int,
+        context: ssl.SSLContext | None = None,
+        *,
+        acknowledges: bool = True,
+        window: int = 65535,
+        name: str = "localhost",
     ) -> Client:
-        """`acknowledges`: whether what is read is told to the server, so that it may send more."""
+        """`acknowledges`: whether what is read is told to the server, so that it may send more; `name`: the SNI."""
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port, ssl=context, server_hostname="localhost" if context else None
+            "127.0.0.1", port, ssl=context, server_hostname=name if context else None
         )
         if context is not None:
             assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"

@@ -37,6 +37,7 @@ class BackendTokenKeepers(TokenKeepers):
     def __init__(self, pool: Pool) -> None:
         super().__init__(self._spread)
         self._pool = pool
+        pool.on_refused_token = self.refused
         self._telling: set[asyncio.Task[None]] = set()
 
     def _spread(self, tokens: dict[str, HeldToken | None]) -> None:
@@ -53,6 +54,7 @@ def token_triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield iri, AGW.tokenState, f'"{standing.state(now.timestamp())}"'
         yield iri, AGW.tokenFetchedTotal, f'"{standing.fetched}"^^<{XSD.integer}>'
         yield iri, AGW.tokenFetchFailedTotal, f'"{standing.failed}"^^<{XSD.integer}>'
+        yield iri, AGW.tokenRefusedTotal, f'"{standing.refused}"^^<{XSD.integer}>'
         if standing.until is not None:
             ends = datetime.fromtimestamp(standing.until, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             yield iri, AGW.tokenExpiry, f'"{ends}"^^<{XSD.dateTime}>'
@@ -71,5 +73,9 @@ def token_families(live: Live) -> Iterator[Family]:
         for result, count in (("fetched", standing.fetched), ("failed", standing.failed))
     ]
     yield Family("agw_backend_token_fetches", "Tokens asked for, to show to backends.", Kind.COUNTER, fetches)
+    refused = [Sample(standing.refused, label) for standing, label in found]
+    yield Family(
+        "agw_backend_token_refusals", "Tokens fetched anew, since a backend refused them.", Kind.COUNTER, refused
+    )
     ends = [Sample(standing.until, label) for standing, label in found if standing.until is not None]
     yield Family("agw_backend_token_expiry_timestamp_seconds", "When the token in use ends.", Kind.GAUGE, ends)

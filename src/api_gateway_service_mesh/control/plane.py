@@ -31,6 +31,7 @@ class Pool(Protocol):
     """Those who serve: workers of agw's own, or Envoys."""
 
     on_audit: Callable[[list[dict[str, Any]], int], None]
+    on_refused_token: Callable[[str, float], None]
     """Told what those who serve have decided about callers."""
 
     @property

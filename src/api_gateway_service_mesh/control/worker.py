@@ -120,7 +120,7 @@ class Worker:
         try:
             await channel.send("ready")
             reading = asyncio.create_task(self._read(channel, engine))
-            telling = asyncio.create_task(self._tell_audit(channel))
+            telling = asyncio.create_task(self._tell(channel, engine))
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
             with contextlib.suppress(ChannelClosed):
@@ -139,12 +139,15 @@ class Worker:
             if arguments.lock and (self._orphan or os.getppid() != self._parent):
                 remove_lock(arguments.lock)  # who made it was killed, and cannot
 
-    async def _tell_audit(self, channel: Channel) -> None:
-        """Send what was noted for the audit log, as long as there is somebody to send it to."""
+    async def _tell(self, channel: Channel, engine: Engine) -> None:
+        """Send what was noted, as long as there is somebody to send it to."""
+        tokens = engine.core().backend_tokens
         with contextlib.suppress(ChannelClosed):
             while True:
                 await asyncio.sleep(AUDIT_SECONDS)
                 await self._send_audit(channel)
+                for iri, until in tokens.take_refused():
+                    await channel.send("refused token", iri, until)
 
     async def _send_audit(self, channel: Channel) -> None:
         records, dropped = self._audit.take()

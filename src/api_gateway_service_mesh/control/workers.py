@@ -87,6 +87,7 @@ class WorkerPool:
         self._on_crash = on_crash
         self.on_audit: Callable[[list[dict[str, Any]], int], None] = lambda _records, _dropped: None
         """Takes what workers note for the audit log."""
+        self.on_refused_token: Callable[[str, float], None] = lambda _iri, _until: None
         self._say = say
         self._processes: list[_Process | None] = [None] * workers
         self._comebacks = tuple(map(Comeback, range(workers)))
@@ -362,6 +363,8 @@ class WorkerPool:
                     await worker.channel.send_frames(*standing, *frames, *orders)
                 case ("audit", records, dropped):
                     self.on_audit(records, dropped)
+                case ("refused token", iri, until):
+                    self.on_refused_token(iri, until)
                 case ("lost", _) if self._snapshot is not None:
                     # Of a patch. It gets the whole, of whatever is in force by now.
                     await worker.channel.send_frames(*await self._whole(self._snapshot))

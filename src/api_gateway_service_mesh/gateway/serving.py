@@ -88,7 +88,7 @@ class Serving:
     def begin(self) -> None:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._tell_audit()
+        self._tell()
 
     def install(self, build: Build, slots: Mapping[tuple[str, str], int]) -> None:
         """Serve `build` from the next request on."""
@@ -109,13 +109,15 @@ class Serving:
         self._tokens.update(stated_credentials(build.mesh))
         self._rollouts.update(build.mesh, slots)
 
-    def _tell_audit(self) -> None:
-        """Give what was noted to the audit log's writer, now and every tenth of a second."""
+    def _tell(self) -> None:
+        """Give what was noted to the audit log's writer and the keepers of tokens, now and every tenth of a second."""
         records, dropped = self._noted.take()
         if records or dropped:
             self._audit.decided(records, dropped)
         if self._loop is not None:
-            self._telling = self._loop.call_later(AUDIT_SECONDS, self._tell_audit)
+            for iri, until in self._engine.core().backend_tokens.take_refused():
+                self._tokens.refused(iri, until)
+            self._telling = self._loop.call_later(AUDIT_SECONDS, self._tell)
 
     async def listen(self, listener: Listener) -> Address:
         """Accept connections.

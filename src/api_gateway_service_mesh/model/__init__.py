@@ -36,7 +36,7 @@ from .health import CheckProtocol, HealthCheck, Purpose
 from .hedge import Hedging
 from .jwt import JwtAlgorithm, JwtAuthentication
 from .key import KeyKind, RequestKey
-from .listener import Limits, Listener, TlsVersion
+from .listener import Limits, Listener, TlsVersion, UnknownServerName
 from .login import OpenIdLogin, RenewalClaim
 from .maintenance import Maintenance
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
@@ -171,6 +171,7 @@ __all__ = [
     "TokenIntrospection",
     "TraceFormat",
     "Tracing",
+    "UnknownServerName",
     "Upstream",
     "UpstreamTls",
     "ValueKind",

@@ -9,7 +9,7 @@ from .certificate import Certificate
 from .connection_cap import ConnectionCap
 from .mtls import MtlsMode
 
-__all__ = ["DEFAULT_LISTENER", "Limits", "Listener", "TlsVersion"]
+__all__ = ["DEFAULT_LISTENER", "Limits", "Listener", "TlsVersion", "UnknownServerName"]
 
 DEFAULT_LISTENER = "urn:agw:listener"
 """What a listener is called that no configuration states."""
@@ -36,13 +36,21 @@ class TlsVersion(StrEnum):
     TLS_1_3 = "1.3"
 
 
+class UnknownServerName(StrEnum):
+    """``agw:unknownServerName``: what a client is shown that asks for a name which no certificate has."""
+
+    DEFAULT = "DEFAULT"
+    REFUSE = "REFUSE"
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """One port. Without certificate: plain HTTP. ``mtls_mode`` None or DISABLE with a certificate: one-way TLS.
 
     ``more_certificates`` are shown to clients that ask (SNI) for a name of theirs which ``certificate`` does not have.
     ``client_trust`` verifies clients where ``certificate`` is not what does. ``asks_clients``: some route wants to know
-    who a client is, so certificates are asked for, if not demanded, where there is something to verify them with.
+    who a client is, so certificates are asked for, if not demanded, where there is something to verify them with;
+    ``asked_hosts``: those routes' hosts, when all have some; who asks for another (SNI) is not asked back.
     """
 
     iri: str
@@ -56,6 +64,8 @@ class Listener:
     asks_clients: bool = False
     minimum_tls: TlsVersion = TlsVersion.TLS_1_2
     connection_cap: ConnectionCap | None = None
+    unknown_name: UnknownServerName = UnknownServerName.DEFAULT
+    asked_hosts: tuple[str, ...] = ()
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:

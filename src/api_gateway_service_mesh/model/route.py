@@ -23,6 +23,7 @@ from .key import RequestKey
 from .maintenance import Maintenance
 from .match import RouteMatch
 from .mirror import Mirror
+from .mtls import MtlsMode
 from .rate_limit import RateLimit
 from .redirect import Redirect
 from .retry import Retry
@@ -95,6 +96,15 @@ class Route:
     request_transformation: RequestTransformation | None = None
     response_transformation: ResponseTransformation | None = None
     client_credentials: ClientCredentials | None = None
+
+    @property
+    def looks_at_certificates(self) -> bool:
+        """Whether it wants to know what certificate its clients have."""
+        policy = self.client_certificate
+        if policy is not None and policy.mode is not MtlsMode.DISABLE:
+            return True
+        policies = () if self.authorization is None else self.authorization.policies
+        return any(rule.asks_certificate for each in policies for rule in each.rules)
 
     @property
     def targets(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -23,6 +23,7 @@ class HandshakeFault(IntEnum):
     TIMEOUT = 7
     BROKEN_OFF = 8
     MALFORMED = 9
+    UNKNOWN_NAME = 10
 
 
 _OPEN, _ACCEPTED, _FULL, _ADDRESS, _UNCOUNTED = range(5)

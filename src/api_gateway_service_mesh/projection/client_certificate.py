@@ -65,13 +65,12 @@ def client_certificates(
 
 def asking(listeners: tuple[Listener, ...], routes: tuple[Route, ...], reading: Reading) -> tuple[Listener, ...]:
     """`listeners`, which ask clients for certificates where a route looks at them; a warning where none can."""
-    policies = [route.client_certificate for route in routes if route.client_certificate is not None]
-    rules = (
-        rule for route in routes if route.authorization for each in route.authorization.policies for rule in each.rules
-    )
-    if all(policy.mode is MtlsMode.DISABLE for policy in policies) and not any(rule.asks_certificate for rule in rules):
+    looking = [route for route in routes if route.looks_at_certificates]
+    if not looking:
         return listeners
-    asked = tuple(replace(listener, asks_clients=True) for listener in listeners)
+    named = all(route.match.hosts for route in looking)
+    hosts = tuple(sorted({host for route in looking for host in route.match.hosts})) if named else ()
+    asked = tuple(replace(listener, asks_clients=True, asked_hosts=hosts) for listener in listeners)
     if not any(
         listener.mtls_mode is not MtlsMode.DISABLE
         and listener.certificate is not None
@@ -79,7 +78,8 @@ def asking(listeners: tuple[Listener, ...], routes: tuple[Route, ...], reading: 
         and listener.trust.trust_bundle_file is not None
         for listener in asked
     ):
-        for iri in dict.fromkeys(policy.iri for policy in policies if policy.mode is MtlsMode.STRICT):
+        policies = (route.client_certificate for route in looking)
+        for iri in dict.fromkeys(policy.iri for policy in policies if policy and policy.mode is MtlsMode.STRICT):
             reading.warn(
                 "no-client-certificates",
                 f"{name_of(iri)} demands a client certificate, and no listener can verify one: all callers are refused",

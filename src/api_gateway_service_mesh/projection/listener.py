@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from api_gateway_service_mesh.model import Certificate, Limits, Listener, MutualTls, TlsVersion
+from api_gateway_service_mesh.model import Certificate, Limits, Listener, MutualTls, TlsVersion, UnknownServerName
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading, name_of
@@ -27,6 +27,7 @@ class ListenerRow:
     certificate: str | None
     default_certificate: str | None
     minimum_tls: str | None
+    unknown_name: str | None
     max_request_line_bytes: str | None
     max_header_bytes: str | None
     max_header_count: str | None
@@ -97,6 +98,9 @@ def _listener(
         client_trust=trust.trust if own and trust and trust != own and trust.trust_bundle_file else None,
         minimum_tls=reading.choice(
             iri, AGW.minimumTlsVersion, row.minimum_tls, TlsVersion, Listener("", 0).minimum_tls
+        ),
+        unknown_name=reading.choice(
+            iri, AGW.unknownServerName, row.unknown_name, UnknownServerName, Listener("", 0).unknown_name
         ),
     )
     return _with_certificate(listener, row, certificates, reading)

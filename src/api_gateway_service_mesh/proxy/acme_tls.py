@@ -1,29 +1,21 @@
-"""ACME's questions by TLS (RFC 8737) on a port that shows certificates of an ACME authority.
-
-Ports without such a certificate look at one byte of a connection, as ever. The others read the ClientHello that lies in
-the kernel's buffer, without taking it away: OpenSSL gets all of it afterwards.
-"""
+"""ACME's questions by TLS (RFC 8737) on a port that shows certificates of an ACME authority."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from pathlib import Path
 
 from api_gateway_service_mesh.model import ChallengeType, IssuerKind, Listener
-from api_gateway_service_mesh.security.acme_tls import answer_context, asked_name, hello_bytes
+from api_gateway_service_mesh.security.acme_tls import answer_context, asked_name
 
 __all__ = ["Done", "Questions"]
 
-_PEEK_BYTES = 5 + 16 * 1024
-
 
 class Questions:
-    """What may be asked about on the port of `listener`."""
+    """What may be asked about on the port of `listener`; false when nothing may."""
 
-    __slots__ = ("_folders", "peek_bytes")
+    __slots__ = ("_folders",)
 
     def __init__(self, listener: Listener) -> None:
         authorities = [each.authority for each in listener.certificates if each.authority is not None]
@@ -33,20 +25,9 @@ class Questions:
             if each.kind is IssuerKind.ACME and each.challenge is ChallengeType.TLS_ALPN_01
         ]
         self._folders = tuple(dict.fromkeys(asked))
-        self.peek_bytes = _PEEK_BYTES if asked else 1
-        """How much of a connection to look at."""
 
-    def waits(self, sock: socket.socket, seen: bytes) -> bool:
-        """Whether more of the ClientHello is to come; `sock` is readable again only when it is all there, or over."""
-        if not self._folders:
-            return False
-        wanted = hello_bytes(seen)
-        before = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
-        more = before < wanted and len(seen) < wanted  # it was asked for before: the peer has ended in the middle
-        if more or before != 1:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted if more else 1)
-        return more
+    def __bool__(self) -> bool:
+        return bool(self._folders)
 
     def answer(self, hello: bytes) -> ssl.SSLContext | None:
         """What to show to an ACME server that asks about a name; None: it is somebody else, or nothing is asked."""

@@ -28,6 +28,7 @@ _REFUSALS: Mapping[str, AuditedKind] = {
     "authentication-unavailable": AuditedKind.AUTHENTICATION,
     "client-certificate-required": AuditedKind.AUTHENTICATION,
     "client-certificate-refused": AuditedKind.AUTHENTICATION,
+    "misdirected-request": AuditedKind.AUTHENTICATION,
     "login-failed": AuditedKind.AUTHENTICATION,
     "forbidden": AuditedKind.AUTHENTICATION,
     "insufficient-scope": AuditedKind.AUTHORIZATION,

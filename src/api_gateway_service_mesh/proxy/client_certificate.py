@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.model import CertificateForwarding, MtlsMode
+from api_gateway_service_mesh.model import CertificateForwarding, ClientCertificate, MtlsMode
 from api_gateway_service_mesh.policies import EventCounters
 
 from .problem import Refusal
@@ -29,10 +29,11 @@ _TELLS_TOLD = frozenset((CertificateForwarding.FORWARD_ONLY, CertificateForwardi
 
 
 def client_certificate_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    """The gate of a route with a rule about client certificates."""
+    """The gates of a route that looks at client certificates."""
     policy = handler.route.client_certificate
+    first = [_directed(policy)] if handler.route.looks_at_certificates else []
     if policy is None:
-        return []
+        return first
     counters = EventCounters(core.cells.view, generation.slots["event", policy.iri], core.worker)
     missing = Refusal(403, "client-certificate-required", "this takes TLS with a client certificate", b"", policy.iri)
     stranger = Refusal(
@@ -69,4 +70,21 @@ def client_certificate_gates(handler: RouteHandler, generation: Generation, core
             exchange.fields += b"X-Forwarded-Client-Cert: %b\r\n" % told
         return None
 
-    return [ask]
+    return [*first, ask]
+
+
+def _directed(policy: ClientCertificate | None) -> Gate:
+    """Nobody comes by a connection that was opened for a host where no certificate is asked for: 421 has the client
+    open one of its own (RFC 9110 §15.5.20), where it is asked."""
+    misdirected = Refusal(
+        421,
+        "misdirected-request",
+        "this host asks for a client certificate, and this connection was opened for another",
+        b"",
+        policy.iri if policy is not None else None,
+    )
+
+    def ask(exchange: Exchange) -> Refusal | None:
+        return misdirected if exchange.unasked else None
+
+    return ask

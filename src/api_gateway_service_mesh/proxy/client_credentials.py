@@ -1,7 +1,9 @@
 """The token that a backend is shown, as a stage (``agw:hasClientCredentials``).
 
 Tokens are fetched elsewhere (`security.client_credentials`); here is what this process was told. A request that comes
-before anything is known of its token waits for that, at most `FIRST_SECONDS`; without a token it is refused.
+before anything is known of its token waits for that, at most `FIRST_SECONDS`; without a token it is refused. A backend
+that answers 401 may know the token no more, as when keys were changed: whoever fetches is told so, at most once a
+second; the client is given the answer as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["FIRST_SECONDS", "BackendTokens", "client_credentials_gates"]
 
 FIRST_SECONDS = 5.0
+_TOLD_SECONDS = 1.0
 _AUTHORIZATION = re.compile(rb"(?im)^Authorization[ \t]*:[^\r\n]*\r\n")
 
 
@@ -34,6 +37,8 @@ class BackendTokens:
         self._clock = clock
         self._known: dict[str, tuple[bytes, float] | None] = {}
         self._waiting: list[Callable[[], None]] = []
+        self._refused: dict[str, float] = {}
+        self._untold: list[tuple[str, float]] = []
 
     def told(self, tokens: Mapping[str, tuple[str, float] | None]) -> None:
         """These are the tokens now, by the credentials' IRI, with when each ends; None: it cannot be had."""
@@ -53,6 +58,22 @@ class BackendTokens:
     def knows(self, iri: str) -> bool:
         """Whether it is known how things stand with this token."""
         return iri in self._known
+
+    def refused(self, iri: str, shown: bytes) -> None:
+        """A backend took a request with the field lines `shown` for one of nobody. Of the token in use alone this means
+        something."""
+        held = self._known.get(iri)
+        now = self._loop.time()
+        if held is not None and held[0] in shown and now >= self._refused.get(iri, 0.0):
+            self._refused[iri] = now + _TOLD_SECONDS
+            self._untold.append((iri, held[1]))
+
+    def take_refused(self) -> list[tuple[str, float]]:
+        """What was refused since the last time: credentials by their IRI, with when the token ends."""
+        untold = self._untold
+        if untold:
+            self._untold = []
+        return untold
 
     def wait(self, proceed: Callable[[], None]) -> None:
         """Call `proceed` when something new is told, or after a while."""
@@ -92,4 +113,9 @@ def client_credentials_gates(handler: RouteHandler, generation: Generation, core
             return WAIT
         return refusal
 
+    def ended(exchange: Exchange, _now: float) -> None:
+        if exchange.status == 401 and not exchange.problem:
+            tokens.refused(iri, exchange.fields)
+
+    handler.on_end = (*handler.on_end, ended)
     return [show]

@@ -93,6 +93,8 @@ class ExchangeState(Asker):
     """Who is calling, where the route asks."""
     certificate: PeerCertificate | None = None
     """The client's certificate, where it showed one and the handshake verified it."""
+    unasked = False
+    """The connection is TLS, and was not asked for the client's certificate, though the listener may."""
     limits_told: tuple[tuple[float, int, float, bytes], ...] = ()
     """What limiters have left for this caller: the share, tokens, seconds until all are back, the limiter's name."""
     holds_place = False

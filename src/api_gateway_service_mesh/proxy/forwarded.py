@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from api_gateway_service_mesh.security.peer import PeerCertificate, peer_certificate
+from api_gateway_service_mesh.security.tls import UnaskingContext
 
 from .head import Block, Marks
 
@@ -59,15 +60,24 @@ class TrustedProxies:
 
 class Peer:
     """The other end of one client connection: ``address`` (no port), ``scheme``, the authority it connected to, and the
-    certificate that it showed, when the handshake verified one."""
+    certificate that it showed, when the handshake verified one; ``unasked``: the handshake might have asked for one,
+    and did not, for the host that the client named."""
 
-    __slots__ = ("address", "certificate", "local", "scheme")
+    __slots__ = ("address", "certificate", "local", "scheme", "unasked")
 
-    def __init__(self, address: str, scheme: str, local: bytes, certificate: PeerCertificate | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        scheme: str,
+        local: bytes,
+        certificate: PeerCertificate | None = None,
+        unasked: bool = False,
+    ) -> None:
         self.address = address
         self.scheme = scheme
         self.local = local
         self.certificate = certificate
+        self.unasked = unasked
 
 
 def peer_of(transport: asyncio.BaseTransport) -> Peer:
@@ -80,7 +90,8 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
         host = f"[{local[0]}]" if ":" in str(local[0]) else str(local[0])
         authority = f"{host}:{local[1]}".encode("ascii", "replace")
     address = str(peer[0]) if isinstance(peer, tuple) else "unknown"
-    return Peer(address, "http" if secured is None else "https", authority, peer_certificate(secured))
+    unasked = isinstance(transport.get_extra_info("sslcontext"), UnaskingContext)
+    return Peer(address, "http" if secured is None else "https", authority, peer_certificate(secured), unasked)
 
 
 def client_address(block: Block, peer: Peer, proxies: TrustedProxies) -> str:

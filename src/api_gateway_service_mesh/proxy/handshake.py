@@ -24,6 +24,7 @@ _REASONS: Final = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": HandshakeFault.NO_CERTIFICATE,
     "UNSUPPORTED_PROTOCOL": HandshakeFault.NO_COMMON_VERSION,
     "NO_SHARED_CIPHER": HandshakeFault.NO_COMMON_VERSION,
+    "CALLBACK_FAILED": HandshakeFault.UNKNOWN_NAME,  # what `security.tls` says to a name refused
     "NO_SUITABLE_SIGNATURE_ALGORITHM": HandshakeFault.NO_COMMON_VERSION,
 }
 

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, cast
 
 from api_gateway_service_mesh.errors import AgwError, Origin
 from api_gateway_service_mesh.model import Listener, MtlsMode
-from api_gateway_service_mesh.security.tls import server_context
 
-from .acme_tls import Done, Questions
+from .acme_tls import Done
 from .arrivals import Arrivals, Arrived
+from .greeting import Greeting
 from .handshake import fault_of
 from .tls_side import TlsSide
 from .turned_away import FULL, PLAIN_ON_TLS, LastWord, turn_away
@@ -106,9 +106,9 @@ async def open_listener(
         AgwError: the port cannot be had.
         ConfigError: its certificates do not serve (see `security.tls`); the port is then not opened.
     """
-    context = server_context(listener)
+    greeting = Greeting(listener)
     taken = sockets or bind(listener, host=host, port=port, reuse_port=reuse_port)
-    return OpenListener(listener, context, taken, protocol_factory, siblings, core)
+    return OpenListener(listener, greeting, taken, protocol_factory, siblings, core)
 
 
 class OpenListener:
@@ -118,7 +118,7 @@ class OpenListener:
     def __init__(
         self,
         listener: Listener,
-        context: ssl.SSLContext | None,
+        greeting: Greeting,
         sockets: Sequence[socket.socket],
         protocol_factory: Callable[[], asyncio.Protocol],
         siblings: Sequence[socket.socket] = (),
@@ -126,8 +126,7 @@ class OpenListener:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
-        self._context = context
-        self._questions = Questions(listener)
+        self._greeting = greeting
         self._protocol_factory = protocol_factory
         self._arrivals = Arrivals(listener, core)
         self._looking: dict[Arrived, asyncio.TimerHandle] = {}
@@ -155,8 +154,7 @@ class OpenListener:
         Raises:
             ConfigError: the new certificates do not serve; nothing changed then.
         """
-        self._context = server_context(listener)
-        self._questions = Questions(listener)
+        self._greeting = Greeting(listener)
         self._listener = listener
         self._arrivals.adopt(listener)
 
@@ -246,7 +244,7 @@ class OpenListener:
 
     def _admit(self, sock: Arrived) -> None:
         limit = self._listener.limits.max_connections
-        plain = self._context is None
+        plain = not self._greeting
         refused = self._arrivals.admit(sock, limit, plain)
         if refused is not None:
             self.refused += 1
@@ -266,7 +264,7 @@ class OpenListener:
 
     def _looked(self, sock: Arrived) -> None:
         try:
-            first = sock.recv(self._questions.peek_bytes, socket.MSG_PEEK)
+            first = sock.recv(self._greeting.peek_bytes, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -274,18 +272,15 @@ class OpenListener:
         if not first:
             self._drop(sock)
             return
-        secured = first[:1] == _TLS_HANDSHAKE
-        if secured and self._questions.waits(sock, first):
+        secured = first[:1] == _TLS_HANDSHAKE and bool(self._greeting)  # which may have been replaced meanwhile
+        if secured and self._greeting.waits(sock, first):
             return
         self._loop.remove_reader(sock.fileno())
         self._looking.pop(sock).cancel()
         if secured:
-            answer = self._questions.answer(first)
-            if answer is None:
-                self._start(sock, self._protocol_factory, self._context)
-            else:
-                self._start(sock, Done, answer)
-        elif self._context is None or self._listener.mtls_mode is MtlsMode.PERMISSIVE:
+            answer = self._greeting.answer(first)
+            self._start(sock, Done if answer.question else self._protocol_factory, answer.context)
+        elif not self._greeting or self._listener.mtls_mode is MtlsMode.PERMISSIVE:
             self._start(sock, self._protocol_factory, None)
         else:
             self._start(sock, lambda: LastWord(*PLAIN_ON_TLS), None)

@@ -39,6 +39,7 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "invalid-credentials": RefusalKind("UAEX", "what the caller showed is not accepted"),
         "client-certificate-required": RefusalKind("UAEX", "the client showed no certificate"),
         "client-certificate-refused": RefusalKind("UAEX", "the client's certificate is of none that may call"),
+        "misdirected-request": RefusalKind("UAEX", "the connection is for another host, that asks for no certificate"),
         "insufficient-scope": RefusalKind("UAEX", "the token lacks a scope"),
         "forbidden": RefusalKind("UAEX", "the caller lacks a claim"),
         "access-denied": RefusalKind("UAEX", "a rule denies it, or none allows it"),

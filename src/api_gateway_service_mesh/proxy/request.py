@@ -58,6 +58,8 @@ def open_exchange(
         exchange.from_trusted = True
     if peer.certificate is not None:
         exchange.certificate = peer.certificate
+    elif peer.unasked:
+        exchange.unasked = True
     if authority is not None:
         exchange.authority = authority
     return exchange

@@ -15,13 +15,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-__all__ = ["PROTOCOL", "answer_context", "answer_name", "answer_pem", "asked_name", "hello_bytes"]
+from .client_hello import ALPN, extensions, server_name, vector
+
+__all__ = ["PROTOCOL", "answer_context", "answer_name", "answer_pem", "asked_name"]
 
 PROTOCOL = "acme-tls/1"
 _LIFE = timedelta(hours=1)
-_HANDSHAKE, _CLIENT_HELLO = 22, 1
-_SERVER_NAME, _ALPN = 0, 16
-_LARGEST_HELLO_BYTES = 5 + 16 * 1024
 
 
 def answer_name(name: str) -> str:
@@ -86,55 +85,14 @@ def answer_context(folders: Iterable[str], asked: str) -> ssl.SSLContext | None:
     return None
 
 
-def hello_bytes(head: bytes) -> int:
-    """How many bytes of a connection hold its ClientHello, as far as `head` tells (RFC 8446 §5.1, §4); 0: no question
-    can be in it. A question is small, so one that goes over several records is none."""
-    if len(head) < 5:
-        return 5
-    if head[0] != _HANDSHAKE:
-        return 0
-    whole = 5 + int.from_bytes(head[3:5], "big")
-    return whole if whole <= _LARGEST_HELLO_BYTES else 0
-
-
 def asked_name(hello: bytes) -> str | None:
     """The server name of a ClientHello that offers ``acme-tls/1`` and nothing else; None for every other, and for what
     is no ClientHello."""
     if PROTOCOL.encode() not in hello:
         return None
     try:
-        extensions = dict(_extensions(hello))
-        if _vector(extensions[_ALPN], 2) != bytes([len(PROTOCOL)]) + PROTOCOL.encode():
+        if vector(extensions(hello)[ALPN], 2) != bytes([len(PROTOCOL)]) + PROTOCOL.encode():
             return None
-        names = _vector(extensions[_SERVER_NAME], 2)
-        return _vector(names[1:], 2).decode("ascii") if names[0] == 0 else None
     except (KeyError, IndexError, ValueError):  # cut off, or not of this form
         return None
-
-
-def _extensions(hello: bytes) -> list[tuple[int, bytes]]:
-    """Types and contents (RFC 8446 §4.1.2)."""
-    if hello[0] != _HANDSHAKE or hello[5] != _CLIENT_HELLO:
-        raise ValueError
-    message = _vector(hello[6:], 3)
-    rest = message[34:]  # version, random
-    for width in (1, 2, 1):  # session, suites, compression
-        rest = rest[width + len(_vector(rest, width)) :]
-    rest, found = _vector(rest, 2), []
-    while rest:
-        content = _vector(rest[2:], 2)
-        found.append((int.from_bytes(rest[:2], "big"), content))
-        rest = rest[4 + len(content) :]
-    return found
-
-
-def _vector(data: bytes, width: int) -> bytes:
-    """The content of a vector whose length is told in `width` bytes.
-
-    Raises:
-        ValueError: it is cut off.
-    """
-    end = width + int.from_bytes(data[:width], "big")
-    if len(data) < end or len(data) < width:
-        raise ValueError
-    return data[width:end]
+    return server_name(hello)

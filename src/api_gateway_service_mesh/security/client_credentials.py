@@ -5,12 +5,15 @@
   many gateways do not come together. A server that says no life is taken to mean five minutes.
 - A server that gives none is asked again after 1, 2, 4 … 30 seconds, drawn between half and one and a half of that;
   the last token is used until its own end, and not beyond it.
+- A token that a backend refused is renewed at once, but not before `REFUSED_SECONDS` are over since the last time: a
+  backend that refuses everybody costs the server little, however many ask.
 - No token stands in a message, a log or a representation.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,11 +26,20 @@ from .authorization_server import AuthorizationServer, ServerError
 from .jwt import wall_clock
 from .token import MAX_TOKEN_BYTES
 
-__all__ = ["HeldToken", "TokenKeepers", "TokenStanding", "read_token_answer", "renewal_seconds", "retry_seconds"]
+__all__ = [
+    "REFUSED_SECONDS",
+    "HeldToken",
+    "TokenKeepers",
+    "TokenStanding",
+    "read_token_answer",
+    "renewal_seconds",
+    "retry_seconds",
+]
 
 HeldToken = tuple[str, float]
 """A token, and when it ends, in seconds since 1970."""
 
+REFUSED_SECONDS = 30.0
 _UNSAID_SECONDS = 300.0
 _LONGEST_SECONDS = 86400.0
 _log = logging.getLogger("agw.authentication")
@@ -67,6 +79,7 @@ class TokenStanding:
     until: float | None = None
     fetched: int = 0
     failed: int = 0
+    refused: int = 0
     fault: str | None = None
 
     def state(self, now: float) -> str:
@@ -85,12 +98,28 @@ class _Keeper:
         self.token: HeldToken | None = None
         self._owner = owner
         self._failures = 0
+        self._refused_at: float | None = None
+        self._refused = asyncio.Event()
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
         while True:  # until it is cancelled
             pause = await self._fetch()
-            await asyncio.sleep(pause)
+            self._refused.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._refused.wait()
+
+    def refused(self, until: float) -> None:
+        """A backend refused the token that ends then."""
+        now = asyncio.get_running_loop().time()
+        recently = self._refused_at is not None and now - self._refused_at < REFUSED_SECONDS
+        if self.token is None or self.token[1] != until or recently:
+            return
+        self._refused_at = now
+        self.standing.refused += 1
+        _log.warning("%s: a backend refuses the token, which is fetched anew", self.config.iri)
+        self._refused.set()
 
     async def _fetch(self) -> float:
         """Try once; the seconds until the next time."""
@@ -168,6 +197,12 @@ class TokenKeepers:
                 self._keepers[iri] = _Keeper(self, config)
         if self._keepers.keys() != before.keys():
             self.changed()
+
+    def refused(self, iri: str, until: float) -> None:
+        """A backend answered 401 to the token of this credential that ends then."""
+        keeper = self._keepers.get(iri)
+        if keeper is not None:
+            keeper.refused(until)
 
     def changed(self) -> None:
         """Tell what there is."""

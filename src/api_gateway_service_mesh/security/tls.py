@@ -4,7 +4,8 @@ Rules of this module:
 
 - TLS 1.2 and later; under 1.2 only suites with forward secrecy and authenticated encryption (RFC 9325 §4.2); no
   compression, no renegotiation; ALPN offers `SERVER_ALPN` and `CLIENT_ALPN`, here and nowhere else.
-- Of several certificates the client's SNI chooses: by exact name, then by wildcard, else the first.
+- Of several certificates the client's SNI chooses: by exact name, then by wildcard, else the first, or none at all
+  (``agw:unknownServerName``).
 - With a revocation list, every certificate of the other side must be on none; a list that has ended accepts nobody.
 - A name is verified against the certificate's subject alternative names only. OpenSSL's fall-back to the common name
   is switched off (RFC 9110 §4.3.4; CA/B baseline 7.1.4.3).
@@ -25,13 +26,31 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report
-from api_gateway_service_mesh.model import Certificate, Endpoint, Listener, Mesh, MtlsMode, TlsVersion, UpstreamTls
+from api_gateway_service_mesh.model import (
+    Certificate,
+    Endpoint,
+    Listener,
+    Mesh,
+    MtlsMode,
+    TlsVersion,
+    UnknownServerName,
+    UpstreamTls,
+)
 from api_gateway_service_mesh.vocabulary import AGW
 
 if TYPE_CHECKING:
     from .material import Material
 
-__all__ = ["CLIENT_ALPN", "SERVER_ALPN", "client_context", "mesh_findings", "server_context", "server_name"]
+__all__ = [
+    "CLIENT_ALPN",
+    "SERVER_ALPN",
+    "UnaskingContext",
+    "client_context",
+    "mesh_findings",
+    "server_context",
+    "server_name",
+    "unasking_context",
+]
 
 SERVER_ALPN: tuple[str, ...] = ("h2", "http/1.1")
 """What a listener speaks, the preferred first (RFC 7301); one without HTTP/2 speaks `CLIENT_ALPN`."""
@@ -41,6 +60,10 @@ CLIENT_ALPN: tuple[str, ...] = ("http/1.1",)
 _SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _VERSIONS = {TlsVersion.TLS_1_2: ssl.TLSVersion.TLSv1_2, TlsVersion.TLS_1_3: ssl.TLSVersion.TLSv1_3}
 _REMEMBERED = 512
+
+
+class UnaskingContext(ssl.SSLContext):
+    """Of a listener that asks clients for a certificate, what does not: for clients of hosts where nobody looks."""
 
 
 def server_context(listener: Listener) -> ssl.SSLContext | None:
@@ -58,13 +81,7 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
         raise ConfigError(Report(faults))
     if listener.certificate is None:
         return None
-    from .material import (  # takes a library that takes 40 ms to import: only when there is a certificate
-        Material,
-        load_material,
-    )
-
-    shown = [(load_material(certificate), certificate.iri) for certificate in listener.certificates]
-    trust = load_material(listener.trust.trust) if listener.trust is not None else Material()
+    trust = _trust(listener)
     demand = ssl.CERT_NONE
     if listener.mtls_mode is MtlsMode.STRICT:
         demand = ssl.CERT_REQUIRED
@@ -72,13 +89,47 @@ def server_context(listener: Listener) -> ssl.SSLContext | None:
         listener.mtls_mode is MtlsMode.PERMISSIVE or (listener.mtls_mode is None and listener.asks_clients)
     ):
         demand = ssl.CERT_OPTIONAL
+    return _listening(listener, trust, demand, ssl.SSLContext)
+
+
+def unasking_context(listener: Listener) -> ssl.SSLContext | None:
+    """The same without asking for a certificate; None when `server_context` asks nobody, or everybody by its mode.
+
+    Raises:
+        ConfigError: as `server_context`.
+    """
+    if listener.certificate is None or listener.mtls_mode is not None or not listener.asks_clients:
+        return None
+    trust = _trust(listener)
+    return _listening(listener, trust, ssl.CERT_NONE, UnaskingContext) if trust.bundle else None
+
+
+def _trust(listener: Listener) -> Material:
+    from .material import (  # takes a library that takes 40 ms to import: only when there is a certificate
+        Material,
+        load_material,
+    )
+
+    return load_material(listener.trust.trust) if listener.trust is not None else Material()
+
+
+def _listening(
+    listener: Listener, trust: Material, demand: ssl.VerifyMode, kind: type[ssl.SSLContext]
+) -> ssl.SSLContext:
+    from .material import load_material
+
+    shown = [(load_material(certificate), certificate.iri) for certificate in listener.certificates]
+    refuses = listener.unknown_name is UnknownServerName.REFUSE
     lowest = _VERSIONS[listener.minimum_tls]
     alpn = SERVER_ALPN if listener.limits.max_concurrent_streams else CLIENT_ALPN
-    content = ("server", demand.name, lowest.name, *alpn, trust.digest, *(material.digest for material, _ in shown))
+    digests = (material.digest for material, _ in shown)
+    content = (kind.__name__, demand.name, lowest.name, str(refuses), *alpn, trust.digest, *digests)
 
     def make() -> ssl.SSLContext:
-        contexts = [_server(material, trust, demand, lowest, subject, alpn) for material, subject in shown]
-        return _by_name(contexts, [_dns_names(material) for material, _ in shown])
+        contexts = [_server(kind, material, trust, demand, lowest, subject, alpn) for material, subject in shown]
+        if len(contexts) > 1 or refuses:
+            _by_name(contexts, [_dns_names(material) for material, _ in shown], refuses)
+        return contexts[0]
 
     return _contexts.get(content, make)
 
@@ -161,6 +212,7 @@ def _listener_faults(listener: Listener) -> tuple[Finding, ...]:
 
 
 def _server(
+    kind: type[ssl.SSLContext],
     material: Material,
     trust: Material,
     demand: ssl.VerifyMode,
@@ -168,7 +220,7 @@ def _server(
     subject: str,
     alpn: tuple[str, ...],
 ) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = kind(ssl.PROTOCOL_TLS_SERVER)
     _harden(context, alpn)
     context.minimum_version = lowest
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_SINGLE_ECDH_USE
@@ -180,25 +232,26 @@ def _server(
     return context
 
 
-def _by_name(contexts: list[ssl.SSLContext], names: list[tuple[str, ...]]) -> ssl.SSLContext:
-    """The first of `contexts`, which gives way to that of the name a client asks for."""
+def _by_name(contexts: list[ssl.SSLContext], names: list[tuple[str, ...]], refuses: bool) -> None:
+    """Let the first of `contexts` give way to that of the name a client asks for; `refuses`: or to nothing."""
     first = contexts[0]
-    if len(contexts) == 1:
-        return first
     by_name: dict[str, ssl.SSLContext] = {}
     for context, known in zip(contexts, names, strict=True):
         for name in known:
             by_name.setdefault(name.lower(), context)
 
-    def choose(secured: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+    def choose(secured: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> int | None:
+        found = None
         if name is not None:
             asked = name.lower()
             found = by_name.get(asked) or by_name.get(f"*.{asked.partition('.')[2]}")
-            if found is not None and found is not first:
-                secured.context = found
+        if found is None:
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME if refuses else None
+        if found is not first:
+            secured.context = found
+        return None
 
     first.sni_callback = choose
-    return first
 
 
 def _dns_names(material: Material) -> tuple[str, ...]:

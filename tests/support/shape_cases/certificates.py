@@ -112,4 +112,11 @@ CERTIFICATES = [
         (f"{LISTENER} ; agw:minimumTlsVersion 1.3 .", 'must be "1.2" or "1.3"'),
         ('ex:service agw:minimumTlsVersion "1.3" .', "Only an agw:Listener"),
     ),
+    *right("unknownServerName", *(f'{LISTENER} ; agw:unknownServerName "{each}" .' for each in ("DEFAULT", "REFUSE"))),
+    *wrong(
+        "unknownServerName",
+        (f'{LISTENER} ; agw:unknownServerName "refuse" .', 'must be "DEFAULT" or "REFUSE"'),
+        (f'{LISTENER} ; agw:unknownServerName "DEFAULT" , "REFUSE" .', 'must be "DEFAULT" or "REFUSE"'),
+        ('ex:service agw:unknownServerName "REFUSE" .', "Only an agw:Listener"),
+    ),
 ]

@@ -44,6 +44,7 @@ CLIENT_CREDENTIALS: list[Case] = [
                 ("tokenExpiry", '"2026-01-01T00:00:00Z"^^xsd:dateTime'),
                 ("tokenFetchedTotal", "1"),
                 ("tokenFetchFailedTotal", "1"),
+                ("tokenRefusedTotal", "1"),
                 ("tokenFault", '"none"'),
             )
         ),

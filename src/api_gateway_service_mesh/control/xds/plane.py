@@ -128,6 +128,7 @@ class _Envoys:
     ) -> None:
         self.fleet = door is not None
         self.on_audit: Callable[[list[dict[str, Any]], int], None] = lambda _records, _dropped: None
+        self.on_refused_token: Callable[[str, float], None] = lambda _iri, _until: None
         self._workers = workers
         self._say = say
         self._door = door
