@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from api_gateway_service_mesh.errors import Report
+from api_gateway_service_mesh.errors import AgwError, Report
 from api_gateway_service_mesh.manifests.document import Document, Rendering
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import name_of
@@ -22,6 +23,7 @@ from .settings import Settings
 
 __all__ = ["render_kubernetes"]
 
+_FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")  # as the API server has it; a chart has files of these names
 _LARGEST_CONFIG_MAP = 1 << 20  # bytes; the API server refuses more
 
 
@@ -43,8 +45,17 @@ def render_kubernetes(
     `config`: the Turtle of the configuration, or several files by name; without it the ConfigMap has to be made by
     hand. `minimum`, `maximum`: how many pods the autoscaler keeps. Namespace: the service mesh's unless given.
     `monitoring_namespace`: where Prometheus is. `form`: ``plain``, ``kustomize`` (a base) or ``helm`` (a chart).
+
+    Raises:
+        AgwError: a file of the configuration has a name that a ConfigMap cannot have.
     """
     texts = {"gateway.ttl": config} if isinstance(config, str) else dict(config or {})
+    for file in texts:
+        if _FILE_NAME.fullmatch(file) is None or file in (".", ".."):
+            raise AgwError(
+                f"{file!r} cannot be the name of a file in a ConfigMap.",
+                remedy="Name it with letters, digits, dots, hyphens and underscores.",
+            )
     settings = Settings(
         mesh=mesh,
         name=name or name_of(mesh.name),

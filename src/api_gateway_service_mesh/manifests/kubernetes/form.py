@@ -71,9 +71,12 @@ def _chart(settings: Settings, named: Sequence[tuple[str, Document]], texts: Map
 
 def _template(document: Document) -> str:
     marks: dict[str, str] = {}
+    stem, plain = "agw-value", yaml_text(document)
+    while stem in plain:  # else what somebody wrote so would become a template
+        stem += "-value"
 
     def mark(template: str) -> str:
-        name = f"agw-value-{len(marks)}-"
+        name = f"{stem}-{len(marks)}-"
         marks[name] = template
         return name
 
