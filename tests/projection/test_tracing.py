@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from api_gateway_service_mesh.model import Propagation, TraceFormat, Tracing
-from tests.support.configuration import EX, mesh_of
+from tests.support.configuration import EX, assembled, mesh_of, only_finding
 
 ROUTES = 'ex:a a agw:Route ; agw:routePath "/a" . ex:b a agw:Route ; agw:routePath "/b" .'
 
@@ -46,3 +46,14 @@ def test_a_gateways_is_for_those_that_do_not_decline() -> None:
         "ex:a agw:withoutPolicy agw:hasTracing ."
     ).routes
     assert (a.tracing, b.tracing) == (None, Tracing(EX + "t"))
+
+
+def test_a_collector_spoken_to_with_grpc_has_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = 'ex:t a agw:DistributedTracing ; agw:traceFormat "otlp-grpc" ; agw:traceCollector "http://c:4317{}" .'
+    monkeypatch.setattr("api_gateway_service_mesh.projection.tracing.find_spec", lambda name: name)
+    assert mesh_of(f"{ROUTES} {stated.format('')}").routes[0].tracing == Tracing(
+        EX + "t", collector="http://c:4317", format=TraceFormat.OTLP_GRPC
+    )
+    assert only_finding(assembled(f"{ROUTES} {stated.format('/v1/traces')}")).code == "collector-path"
+    monkeypatch.setattr("api_gateway_service_mesh.projection.tracing.find_spec", lambda name: None)
+    assert only_finding(assembled(f"{ROUTES} {stated.format('')}")).code == "grpc-client-missing"

@@ -224,9 +224,10 @@ async def test_a_collector_that_is_away_costs_no_request_and_its_spans_are_count
             assert read_spans(gateway.store.view, base, 1).exported == 0
 
 
-async def _through_both(collector: Collector, form: TraceFormat) -> None:
+async def _through_both(collector: Collector, form: TraceFormat, trace: str = TRACE) -> None:
     """A request to a first backend, which asks a second one through the gateway: a trace of four spans."""
-    tracing = replace(TRACING, collector=collector.takes, format=form, service="edge")
+    where = collector.takes_grpc if form is TraceFormat.OTLP_GRPC else collector.takes
+    tracing = replace(TRACING, collector=where, format=form, service="edge")
     async with serving() as second, serving() as first:
         mesh = mesh_of(
             (
@@ -238,10 +239,10 @@ async def _through_both(collector: Collector, form: TraceFormat) -> None:
         )
         async with running(mesh) as gateway:
             first.goes_on = str(gateway.port)
-            assert (await ask(gateway.port, "/first", f"traceparent: {PARENT}"))[0] == 200
-            found = await asyncio.to_thread(collector.trace, TRACE, 4)
+            assert (await ask(gateway.port, "/first", f"traceparent: {PARENT.replace(TRACE, trace)}"))[0] == 200
+            found = await asyncio.to_thread(collector.trace, trace, 4)
     told = [headers["traceparent"] for headers in (*first.headers, *second.headers)]
-    assert all(line.startswith(f"00-{TRACE}-") for line in told)
+    assert all(line.startswith(f"00-{trace}-") for line in told)
     _one_chain(found, [line.split("-")[2] for line in told])
 
 
@@ -266,12 +267,13 @@ def test_zipkin_finds_one_trace(tmp_path: Path) -> None:
 
 
 @needs_jaeger
-def test_jaeger_finds_one_trace(tmp_path: Path) -> None:
+def test_jaeger_finds_one_trace_by_each_way_to_it(tmp_path: Path) -> None:
     with jaeger(tmp_path) as collector:
-        asyncio.run(_through_both(collector, TraceFormat.OTLP))
+        for number, form in enumerate((TraceFormat.OTLP, TraceFormat.OTLP_PROTOBUF, TraceFormat.OTLP_GRPC)):
+            asyncio.run(_through_both(collector, form, f"{TRACE[:-1]}{number}"))
 
 
-@pytest.mark.parametrize("form", list(TraceFormat))
+@pytest.mark.parametrize("form", [TraceFormat.OTLP, TraceFormat.ZIPKIN])
 async def test_both_forms_say_what_the_gateway_is_called(form: TraceFormat) -> None:
     async with serving() as collector, serving() as backend:
         async with traced(

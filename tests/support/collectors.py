@@ -24,10 +24,11 @@ needs_jaeger = pytest.mark.skipif(shutil.which("jaeger") is None, reason="no jae
 
 
 class Collector:
-    """A collector: where spans are sent, and how its query API is asked."""
+    """A collector: where spans are sent (over HTTP, and over gRPC), and how its query API is asked."""
 
-    def __init__(self, takes: str, query: str, path: str) -> None:
+    def __init__(self, takes: str, query: str, path: str, takes_grpc: str = "") -> None:
         self.takes = takes
+        self.takes_grpc = takes_grpc
         self._query = query
         self._path = path
 
@@ -99,6 +100,11 @@ def jaeger(folder: Path) -> Iterator[Collector]:
         f"--admin.http.host-port=127.0.0.1:{others[4]}",
         "--collector.otlp.enabled=true",
     ]
-    found = Collector(f"http://127.0.0.1:{http}/v1/traces", f"http://127.0.0.1:{query}", "/api/traces/")
+    found = Collector(
+        f"http://127.0.0.1:{http}/v1/traces",
+        f"http://127.0.0.1:{query}",
+        "/api/traces/",
+        f"http://127.0.0.1:{others[0]}",
+    )
     with _up(["jaeger", *flags], {}, folder, lambda: found.ask("/api/services") is not None):
         yield found

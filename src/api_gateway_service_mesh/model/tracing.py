@@ -28,6 +28,10 @@ class TraceFormat(StrEnum):
 
     OTLP = "otlp"
     """OpenTelemetry over HTTP, as JSON."""
+    OTLP_PROTOBUF = "otlp-protobuf"
+    """OpenTelemetry over HTTP, in Protocol Buffers."""
+    OTLP_GRPC = "otlp-grpc"
+    """OpenTelemetry over gRPC."""
     ZIPKIN = "zipkin"
     """Zipkin's JSON, version 2."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from api_gateway_service_mesh.model import Propagation, Route, TraceFormat, Tracing
 from api_gateway_service_mesh.vocabulary import AGW
 
-from .reading import Reading
+from .reading import Reading, name_of
 
-__all__ = ["TracingRow", "tracings", "with_lone_tracing"]
+__all__ = ["TracingRow", "refuse_ungrpc", "tracings", "with_lone_tracing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,29 @@ def tracings(rows: Iterable[TracingRow], reading: Reading) -> dict[str, Tracing]
             reading.choice(iri, AGW.traceFormat, row.format, TraceFormat, defaults.format),
             row.service,
         )
+        if found[iri].format is TraceFormat.OTLP_GRPC:
+            refuse_ungrpc(iri, AGW.traceCollector, row.collector, reading)
     return found
+
+
+def refuse_ungrpc(iri: str, predicate: str, collector: str | None, reading: Reading) -> None:
+    """What is sent over gRPC needs a client for it, and goes to a host and a port: which path, gRPC says itself."""
+    if urlsplit(collector or "").path not in ("", "/"):
+        reading.note(
+            "collector-path",
+            f"{name_of(iri)}: a collector that is spoken to with gRPC has no path, and this URL has one",
+            iri,
+            predicate,
+            remedy='write the host and the port alone: "http://collector:4317"',
+        )
+    if find_spec("grpc") is None:
+        reading.note(
+            "grpc-client-missing",
+            f"{name_of(iri)}: agw needs the Python package grpcio to speak gRPC, and it is not installed",
+            iri,
+            predicate,
+            remedy="pip install 'api-gateway-service-mesh[grpc]', or send otlp-protobuf over HTTP",
+        )
 
 
 def with_lone_tracing(

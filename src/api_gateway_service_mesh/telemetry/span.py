@@ -1,4 +1,4 @@
-"""Spans as collectors read them: OTLP over HTTP as JSON, and Zipkin JSON version 2.
+"""Spans as collectors read them: OTLP as JSON, and Zipkin JSON version 2. As Protocol Buffers they stand in `otlp`.
 
 Attributes are named by OpenTelemetry's semantic conventions for HTTP (the stable names); those of agw's own begin with
 ``agw.``. Sources: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding,
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from api_gateway_service_mesh.model import TraceFormat
 
-__all__ = ["Span", "encoded", "wrapped"]
+__all__ = ["SPAN_KINDS", "Span", "Value", "encoded", "micros", "wrapped"]
 
-_KINDS = {"SERVER": 2, "CLIENT": 3}
-Value = str | int | bool
+SPAN_KINDS = {"SERVER": 2, "CLIENT": 3}
+Value = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ def _otlp(span: Span) -> dict[str, object]:
         "spanId": span.span_id,
         **({"parentSpanId": span.parent_id} if span.parent_id else {}),
         "name": span.name,
-        "kind": _KINDS[span.kind],
-        "startTimeUnixNano": str(_micros(span.begin) * 1000),
-        "endTimeUnixNano": str(_micros(span.end) * 1000),
+        "kind": SPAN_KINDS[span.kind],
+        "startTimeUnixNano": str(micros(span.begin) * 1000),
+        "endTimeUnixNano": str(micros(span.end) * 1000),
         "attributes": [_attribute(name, value) for name, value in span.attributes.items()],
         **({"status": {"code": 2}} if span.failed else {}),
     }
@@ -71,6 +71,8 @@ def _attribute(name: str, value: Value) -> dict[str, object]:
         return {"key": name, "value": {"boolValue": value}}
     if isinstance(value, int):
         return {"key": name, "value": {"intValue": str(value)}}
+    if isinstance(value, float):
+        return {"key": name, "value": {"doubleValue": value}}
     return {"key": name, "value": {"stringValue": value}}
 
 
@@ -80,7 +82,7 @@ def _zipkin(span: Span, service: str) -> dict[str, object]:
     }
     if span.failed:
         tags["error"] = tags.get("error.type", "true")
-    begin = _micros(span.begin)
+    begin = micros(span.begin)
     return {
         "traceId": span.trace_id,
         "id": span.span_id,
@@ -88,7 +90,7 @@ def _zipkin(span: Span, service: str) -> dict[str, object]:
         "name": span.name,
         "kind": span.kind,
         "timestamp": begin,
-        "duration": max(1, _micros(span.end) - begin),
+        "duration": max(1, micros(span.end) - begin),
         "localEndpoint": {"serviceName": service},
         **_remote(*span.peer),
         "tags": tags,
@@ -103,5 +105,6 @@ def _remote(host: str, port: int) -> dict[str, object]:
     return {"remoteEndpoint": {f"ipv{address.version}": str(address), **({"port": port} if port else {})}}
 
 
-def _micros(seconds: float) -> int:
+def micros(seconds: float) -> int:
+    """Seconds as whole microseconds."""
     return int(seconds * 1e6)

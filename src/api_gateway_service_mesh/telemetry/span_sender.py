@@ -7,15 +7,18 @@ is a sample, and nobody waits for one.
 
 from __future__ import annotations
 
-import http.client
+import json
 import threading
 import time
 from collections import deque
-from typing import Protocol
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from api_gateway_service_mesh.model import Tracing
+from api_gateway_service_mesh.model import TraceFormat, Tracing
 
+from .collector import Collector, GrpcCollector, HttpCollector, Undelivered
+from .otlp import PROTOBUF_TYPE, TRACE_METHOD, otlp_request, otlp_span, rejected
 from .span import Span, encoded, wrapped
 
 __all__ = ["MOST_SPANS", "PAUSES", "SpanCounts", "SpanSender"]
@@ -26,7 +29,7 @@ BATCH_SPANS = 512
 BATCH_SECONDS = 1.0
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds without a try after so many failures in a row."""
-_ANSWER_SECONDS = 5.0
+_JSON: Final = "application/json"
 _AT_ONCE = 16
 """So many spans are encoded before the loop gets the interpreter back."""
 
@@ -46,15 +49,12 @@ class SpanSender:
 
     def __init__(self, config: Tracing, service: str, counts: SpanCounts) -> None:
         self.counts = counts
-        self._form = config.format
-        self._service = service
-        self._url = urlsplit(config.collector or "")
+        self._speech = _speech(config, service)
         self._queue: deque[Span] = deque()
         self._some = threading.Event()
         self._enough = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._connection: http.client.HTTPConnection | None = None
 
     def __call__(self, spans: list[Span]) -> None:
         """Queue the spans of one request. Never waits. Of one thread only."""
@@ -100,47 +100,56 @@ class SpanSender:
                         self._enough.clear()
         if self._queue:
             self.counts.failed(len(self._queue))
-        self._hang_up()
+        self._speech.collector.hang_up()
 
     def _send(self) -> bool:
         """One batch; whether it was taken."""
-        texts: list[str] = []
-        while self._queue and len(texts) < BATCH_SPANS:
-            texts.append(encoded(self._queue.popleft(), self._form, self._service))
-            if not len(texts) % _AT_ONCE:
+        speech = self._speech
+        said: list[bytes] = []
+        while self._queue and len(said) < BATCH_SPANS:
+            said.append(speech.one(self._queue.popleft()))
+            if not len(said) % _AT_ONCE:
                 time.sleep(0.0005)
         try:
-            taken = self._post(wrapped(texts, self._form, self._service))
-        except (OSError, http.client.HTTPException):
-            taken = False
-        if taken:
-            self.counts.exported(len(texts))
-        else:
-            self.counts.failed(len(texts))
-            self._hang_up()
-        return taken
+            lost = min(len(said), speech.lost(speech.collector.send(speech.all(said))))
+        except Undelivered:
+            self.counts.failed(len(said))
+            return False
+        self.counts.exported(len(said) - lost)
+        if lost:
+            self.counts.failed(lost)
+        return True
 
-    def _post(self, body: bytes) -> bool:
-        reused = self._connection is not None
-        try:
-            return self._ask(body)
-        except (OSError, http.client.HTTPException):
-            if not reused:
-                raise
-            self._hang_up()  # a connection that was kept may have been closed meanwhile
-            return self._ask(body)
 
-    def _ask(self, body: bytes) -> bool:
-        url = self._url
-        if self._connection is None:
-            kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-            self._connection = kind(url.hostname or "", url.port, timeout=_ANSWER_SECONDS)
-        self._connection.request("POST", url.path or "/", body, {"Content-Type": "application/json"})
-        with self._connection.getresponse() as answer:
-            answer.read(65536)
-            return answer.status < 300
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """How a collector is spoken to: what `one` span is, what `all` of a message are, and how many of them its answer
+    says are ``lost``."""
 
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    collector: Collector
+    one: Callable[[Span], bytes]
+    all: Callable[[Sequence[bytes]], bytes]
+    lost: Callable[[bytes], int]
+
+
+def _speech(config: Tracing, service: str) -> _Speech:
+    url, form = config.collector or "", config.format
+    if form in (TraceFormat.OTLP_PROTOBUF, TraceFormat.OTLP_GRPC):
+        collector: Collector = (
+            HttpCollector(url, PROTOBUF_TYPE) if form is TraceFormat.OTLP_PROTOBUF else GrpcCollector(url, TRACE_METHOD)
+        )
+        resource = {"service.name": service}
+        return _Speech(collector, otlp_span, lambda spans: otlp_request(spans, resource), rejected)
+    return _Speech(
+        HttpCollector(url, _JSON),
+        lambda span: encoded(span, form, service).encode(),
+        lambda spans: wrapped([each.decode() for each in spans], form, service),
+        _rejected_json if form is TraceFormat.OTLP else lambda answer: 0,
+    )
+
+
+def _rejected_json(answer: bytes) -> int:
+    try:
+        return int(json.loads(answer)["partialSuccess"]["rejectedSpans"])
+    except (ValueError, KeyError, TypeError):
+        return 0

@@ -83,6 +83,15 @@ def test_a_secure_collector_is_verified() -> None:
     assert place["socket_address"]["port_value"] == 443
 
 
+def test_a_collector_that_speaks_grpc_is_spoken_to_over_http_2() -> None:
+    made = resources(traced(80, "https://collector.example", format=TraceFormat.OTLP_GRPC))
+    cluster = made.clusters["agw.traces"]
+    (options,) = cluster["typed_extension_protocol_options"].values()
+    assert options["explicit_http_config"] == {"http2_protocol_options": {}}
+    assert cluster["transport_socket"]["typed_config"]["common_tls_context"]["alpn_protocols"] == ["h2"]
+    assert '"envoy_grpc": {"cluster_name": "agw.traces"}' in json.dumps(made.listeners)
+
+
 def test_without_a_collector_no_trace_begins() -> None:
     made = resources(traced(80, None))
     assert "agw.traces" not in made.clusters and not re.search(r'"tracing"', json.dumps(dict(made.routes)))

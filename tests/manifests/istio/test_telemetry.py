@@ -21,7 +21,7 @@ def test_a_gateway_that_logs_has_a_telemetry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "rate", "percent"), [("otlp", 0.25, 25.0), ("zipkin", 1.0, 100.0), ("otlp", 0.00001, 0.001)]
+    ("form", "rate", "percent"), [("otlp", 0.25, 25.0), ("zipkin", 1.0, 100.0), ("otlp-grpc", 0.00001, 0.001)]
 )
 def test_a_share_of_the_requests_is_traced(form: str, rate: float, percent: float) -> None:
     tracing = Tracing(EX + "t", rate, format=TraceFormat(form), propagation=(Propagation.TRACE_CONTEXT,))

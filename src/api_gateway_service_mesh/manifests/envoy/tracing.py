@@ -14,14 +14,17 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .context import Context
 from .secret import SYSTEM_ROOTS
-from .typed import TRANSPORT, Json, extension, seconds
+from .typed import TRANSPORT, Json, extension, seconds, typed
 
 __all__ = ["collector_clusters", "manager_tracing", "route_tracing"]
 
 _COLLECTOR: Final = "agw.traces"
 _SEND_SECONDS: Final = 5.0
+_HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _SPOKEN: Final = {
     TraceFormat.OTLP: {Propagation.TRACE_CONTEXT, Propagation.BAGGAGE},
+    TraceFormat.OTLP_PROTOBUF: {Propagation.TRACE_CONTEXT, Propagation.BAGGAGE},
+    TraceFormat.OTLP_GRPC: {Propagation.TRACE_CONTEXT, Propagation.BAGGAGE},
     TraceFormat.ZIPKIN: {Propagation.B3_MULTI},
 }
 """How a trace travels with each of Envoy's tracers; baggage passes through."""
@@ -41,10 +44,13 @@ def manager_tracing(context: Context) -> Json:
     _report(context, tracing)
     service = tracing.service or context.mesh.name
     parts = urlsplit(tracing.collector)
-    if tracing.format is TraceFormat.OTLP:
-        sent = {"uri": tracing.collector, "cluster": _COLLECTOR, "timeout": seconds(_SEND_SECONDS)}
+    if tracing.format is not TraceFormat.ZIPKIN:
+        sent: Json = {"uri": tracing.collector, "cluster": _COLLECTOR, "timeout": seconds(_SEND_SECONDS)}
+        way: Json = {"http_service": {"http_uri": sent}}  # in Protocol Buffers: who reads OTLP over HTTP reads them
+        if tracing.format is TraceFormat.OTLP_GRPC:
+            way = {"grpc_service": {"envoy_grpc": {"cluster_name": _COLLECTOR}, "timeout": seconds(_SEND_SECONDS)}}
         kind = "envoy.config.trace.v3.OpenTelemetryConfig"
-        provider = extension("envoy.tracers.opentelemetry", kind, http_service={"http_uri": sent}, service_name=service)
+        provider = extension("envoy.tracers.opentelemetry", kind, **way, service_name=service)
     else:
         provider = extension(
             "envoy.tracers.zipkin",
@@ -86,7 +92,8 @@ def collector_clusters(context: Context) -> dict[str, Json]:
         return {}
     parts = urlsplit(tracing.collector)
     host, secure = parts.hostname or "", parts.scheme == "https"
-    place = {"socket_address": {"address": host, "port_value": parts.port or (443 if secure else 80)}}
+    usual = 4317 if tracing.format is TraceFormat.OTLP_GRPC else 443 if secure else 80
+    place = {"socket_address": {"address": host, "port_value": parts.port or usual}}
     made: Json = {
         "name": _COLLECTOR,
         "type": "STRICT_DNS",
@@ -96,6 +103,9 @@ def collector_clusters(context: Context) -> dict[str, Json]:
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": place}}]}],
         },
     }
+    if tracing.format is TraceFormat.OTLP_GRPC:
+        second: Json = {"explicit_http_config": {"http2_protocol_options": {}}}
+        made["typed_extension_protocol_options"] = {_HTTP_OPTIONS: typed(_HTTP_OPTIONS, **second)}
     if secure:
         checked = {
             "trusted_ca": {"filename": SYSTEM_ROOTS},
@@ -105,7 +115,10 @@ def collector_clusters(context: Context) -> dict[str, Json]:
             "envoy.transport_sockets.tls",
             f"{TRANSPORT}.tls.v3.UpstreamTlsContext",
             sni=host,
-            common_tls_context={"validation_context": checked},
+            common_tls_context={
+                "validation_context": checked,
+                **({"alpn_protocols": ["h2"]} if tracing.format is TraceFormat.OTLP_GRPC else {}),
+            },
         )
     return {_COLLECTOR: made}
 

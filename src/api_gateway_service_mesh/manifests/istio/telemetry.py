@@ -16,6 +16,8 @@ __all__ = ["telemetries"]
 
 _SPOKEN = {
     TraceFormat.OTLP: {Propagation.TRACE_CONTEXT, Propagation.BAGGAGE},
+    TraceFormat.OTLP_PROTOBUF: {Propagation.TRACE_CONTEXT, Propagation.BAGGAGE},
+    TraceFormat.OTLP_GRPC: {Propagation.TRACE_CONTEXT, Propagation.BAGGAGE},
     TraceFormat.ZIPKIN: {Propagation.B3_MULTI},
 }
 """How a trace travels with each of Istio's providers."""
