@@ -558,6 +558,13 @@ class AGW(metaclass=_Closed):
     spansDroppedTotal: Final = f"{NAMESPACE}spansDroppedTotal"
     # metrics
     Metrics: Final = f"{NAMESPACE}Metrics"
+    MetricsExport: Final = f"{NAMESPACE}MetricsExport"
+    hasMetricsExport: Final = f"{NAMESPACE}hasMetricsExport"
+    metricsCollector: Final = f"{NAMESPACE}metricsCollector"
+    metricsFormat: Final = f"{NAMESPACE}metricsFormat"
+    metricsInterval: Final = f"{NAMESPACE}metricsInterval"
+    metricsSentTotal: Final = f"{NAMESPACE}metricsSentTotal"
+    metricsUnsentTotal: Final = f"{NAMESPACE}metricsUnsentTotal"
     # access_log
     AccessLog: Final = f"{NAMESPACE}AccessLog"
     hasAccessLog: Final = f"{NAMESPACE}hasAccessLog"

@@ -40,6 +40,8 @@ EXCEPTIONS = LOGINS | dict.fromkeys(
 ) | dict.fromkeys(
     ("spansExportedTotal", "spansDroppedTotal"), "sent a batch a second: tests/telemetry/test_spans.py"
 ) | dict.fromkeys(
+    ("metricsSentTotal", "metricsUnsentTotal"), "sent to a collector: tests/control/test_metrics_export.py"
+) | dict.fromkeys(
     (
         "answeredAt", "discoveredAt", "discoveredBy", "discoveredInstances", "discoveryFault", "discoveryState",
         "staleSince",

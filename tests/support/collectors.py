@@ -4,20 +4,23 @@ is one."""
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-__all__ = ["Collector", "jaeger", "needs_jaeger", "needs_zipkin", "zipkin"]
+__all__ = ["Collector", "jaeger", "needs_jaeger", "needs_zipkin", "otlp_collector", "zipkin"]
 
 needs_zipkin = pytest.mark.skipif(shutil.which("zipkin") is None, reason="no zipkin: see .ci/servers")
 needs_jaeger = pytest.mark.skipif(shutil.which("jaeger") is None, reason="no jaeger: see .ci/servers")
@@ -108,3 +111,49 @@ def jaeger(folder: Path) -> Iterator[Collector]:
     )
     with _up(["jaeger", *flags], {}, folder, lambda: found.ask("/api/services") is not None):
         yield found
+
+
+@contextlib.contextmanager
+def otlp_collector(request: Any, answer: bytes, method: str | None = None) -> Iterator[tuple[str, list[Any]]]:
+    """A collector that reads messages of the class `request`, keeps them, and says `answer`: over HTTP, or (with a
+    `method`) over gRPC. Where it is, and what it has got."""
+    taken: list[Any] = []
+    if method is None:
+
+        class Takes(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                assert self.headers["Content-Type"] == "application/x-protobuf"
+                taken.append(request.FromString(body))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Takes)
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{web.server_address[1]}/v1/any", taken
+        finally:
+            web.shutdown()
+            web.server_close()
+        return
+    grpc = pytest.importorskip("grpc", reason="grpcio is not installed")
+
+    def export(message: Any, _context: Any) -> bytes:
+        taken.append(message)
+        return answer
+
+    name, _, called = method.lstrip("/").partition("/")
+    handler = grpc.unary_unary_rpc_method_handler(export, request_deserializer=request.FromString)
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {called: handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}", taken
+    finally:
+        server.stop(None).wait()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.server
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -19,6 +15,7 @@ from api_gateway_service_mesh.telemetry.otlp import TRACE_METHOD, otlp_request, 
 from api_gateway_service_mesh.telemetry.protobuf import fields
 from api_gateway_service_mesh.telemetry.span import Span
 from api_gateway_service_mesh.telemetry.span_sender import SpanSender
+from tests.support.collectors import otlp_collector
 from tests.telemetry.test_span_sender import SPAN, Counts
 
 service = pytest.importorskip(
@@ -78,64 +75,15 @@ PARTLY = service.ExportTraceServiceResponse(
 ).SerializeToString()
 
 
-@contextlib.contextmanager
-def over_http() -> Iterator[tuple[str, list[Any]]]:
-    """A collector that takes all spans of a message but one."""
-    taken: list[Any] = []
-
-    class Takes(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["Content-Type"] == "application/x-protobuf"
-            taken.append(service.ExportTraceServiceRequest.FromString(body))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(PARTLY)))
-            self.end_headers()
-            self.wfile.write(PARTLY)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Takes)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1/traces", taken
-    finally:
-        server.shutdown()
-        server.server_close()
+def collector(form: TraceFormat) -> AbstractContextManager[tuple[str, list[Any]]]:
+    """One that takes all spans of a message but one."""
+    method = TRACE_METHOD if form is TraceFormat.OTLP_GRPC else None
+    return otlp_collector(service.ExportTraceServiceRequest, PARTLY, method)
 
 
-@contextlib.contextmanager
-def over_grpc() -> Iterator[tuple[str, list[Any]]]:
-    """The same, with gRPC."""
-    grpc = pytest.importorskip("grpc", reason="grpcio is not installed")
-    taken: list[Any] = []
-
-    def export(request: Any, _context: Any) -> Any:
-        taken.append(request)
-        return service.ExportTraceServiceResponse.FromString(PARTLY)
-
-    name, _, method = TRACE_METHOD.lstrip("/").partition("/")
-    handler = grpc.unary_unary_rpc_method_handler(
-        export,
-        request_deserializer=service.ExportTraceServiceRequest.FromString,
-        response_serializer=service.ExportTraceServiceResponse.SerializeToString,
-    )
-    server = grpc.server(ThreadPoolExecutor(2))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {method: handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{port}", taken
-    finally:
-        server.stop(None).wait()
-
-
-@pytest.mark.parametrize(
-    ("form", "collector"), [(TraceFormat.OTLP_PROTOBUF, over_http), (TraceFormat.OTLP_GRPC, over_grpc)]
-)
-def test_what_a_collector_did_not_take_of_a_message_is_counted_as_dropped(form: TraceFormat, collector: Any) -> None:
-    with collector() as (url, taken):
+@pytest.mark.parametrize("form", [TraceFormat.OTLP_PROTOBUF, TraceFormat.OTLP_GRPC])
+def test_what_a_collector_did_not_take_of_a_message_is_counted_as_dropped(form: TraceFormat) -> None:
+    with collector(form) as (url, taken):
         counts = Counts()
         sender = SpanSender(Tracing("ex:t", collector=url, format=form), "edge", counts)
         sender([SPAN, SPAN, SPAN])
@@ -150,12 +98,9 @@ def test_what_a_collector_did_not_take_of_a_message_is_counted_as_dropped(form: 
 
 @pytest.mark.parametrize("form", [TraceFormat.OTLP_PROTOBUF, TraceFormat.OTLP_GRPC])
 def test_a_collector_that_is_away_costs_spans_that_are_counted(form: TraceFormat) -> None:
-    with over_http() as (gone, _):
+    with collector(form) as (url, _):
         pass
     counts = Counts()
-    url = gone.removesuffix("/v1/traces") if form is TraceFormat.OTLP_GRPC else gone
-    if form is TraceFormat.OTLP_GRPC:
-        pytest.importorskip("grpc", reason="grpcio is not installed")
     sender = SpanSender(Tracing("ex:t", collector=url, format=form), "edge", counts)
     sender([SPAN])
     end = time.monotonic() + 20.0

@@ -131,6 +131,8 @@ class Live:
     """Asks how routes and services stand to their objectives."""
     tokens: Callable[[], Mapping[str, TokenStanding]] = dict
     """Asks how it stands with the tokens that backends are shown, by the credentials' IRI."""
+    metrics_sent: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    """Asks how many messages of metrics a collector took, and how many it did not."""
     _files: FileFacts = field(default_factory=FileFacts, repr=False)
 
     @cached_property

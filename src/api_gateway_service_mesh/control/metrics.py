@@ -134,6 +134,13 @@ def _policies(live: Live, series: Series) -> Iterator[Family]:
         for tracing, totals in live.tracings()
         for result, count in (("exported", totals.exported), ("dropped", totals.dropped))
     ]
+    export = live.mesh.metrics_export
+    if export is not None:
+        sent = [
+            Sample(count, (("export", export.iri), ("result", result)))
+            for result, count in zip(("sent", "unsent"), live.metrics_sent(), strict=True)
+        ]
+        yield Family("agw_metrics_exports", "Messages of metrics that a collector took or not.", Kind.COUNTER, sent)
     yield Family("agw_spans", "Spans that a collector took, and those that none got.", Kind.COUNTER, spans)
     yield Family("agw_hedges", "Second attempts beside slow first ones, and those that won.", Kind.COUNTER, hedges)
     yield from series.retries(live)

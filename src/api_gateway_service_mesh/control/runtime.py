@@ -19,6 +19,7 @@ from .client_credentials import token_triples
 from .listener import listener_triples
 from .live import Live
 from .live_rate import rate_triples
+from .metrics_export import export_triples
 from .objective import objective_triples
 from .traffic import traffic_triples
 
@@ -97,6 +98,7 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for tracing, spans in live.tracings():
         yield tracing.iri, AGW.spansExportedTotal, _integer(spans.exported)
         yield tracing.iri, AGW.spansDroppedTotal, _integer(spans.dropped)
+    yield from export_triples(live)
     for upstream, places in live.bulkheads():
         yield upstream.iri, AGW.pendingRequests, _integer(places.pending)
         yield upstream.iri, AGW.overflowTotal, _integer(places.overflow)

@@ -1,5 +1,5 @@
-"""What looks at the revision in force once in a while: health probes, canaries, live rates, objectives, and the
-gateway's entries in registries."""
+"""What looks at the revision in force once in a while: health probes, canaries, live rates, objectives, the
+gateway's entries in registries, and collectors of metrics."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from .client_credentials import BackendTokenKeepers, stated_credentials
 from .issuing import RenewalStatus
 from .live import Live
 from .live_rate import Rates
+from .metrics import ControlCounters
+from .metrics_export import MetricsPush
 from .objective import Objectives
 from .plane import Plane
 from .registration import Registrations
@@ -35,12 +37,14 @@ class Watch:
         renewals: Mapping[str, RenewalStatus],
         discovered: Iterable[tuple[Discovery, Standing]],
         registrations: Registrations,
+        counters: Callable[[], ControlCounters],
     ) -> None:
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self.prober = HealthProber(plane.cells, lock=plane.lock)
         self._rollouts = Rollouts(plane.cells, plane.workers, {}, say)
         self._rates = Rates(plane.cells, plane.workers)
         self._objectives = Objectives(self._rates)
+        self._push = MetricsPush(counters)
         self._registrations = registrations
         self._tokens = BackendTokenKeepers(plane.pool)
         self._plane = plane
@@ -64,11 +68,13 @@ class Watch:
         self._rates.update(live.mesh, live.slots)
         self._objectives.update(live.mesh)
         self._registrations.update(live.mesh)
+        self._push.update(live)
         self._tokens.update(stated_credentials(live.mesh))
 
     async def stop(self) -> None:
         """Look no more."""
         await self._registrations.stop()
+        await self._push.stop()
         await self.prober.stop()
         await self._rollouts.stop()
         await self._rates.stop()

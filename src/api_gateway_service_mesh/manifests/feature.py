@@ -46,6 +46,7 @@ IDENTITY: Final = frozenset(
         "Mesh.registrations", "Registration.registry", "Registration.name", "Registration.address", "Registration.port",
         "Registration.tags", "Registration.interval_seconds", "Registry.type", "Registry.address",
         "Registry.token_ref", "Registry.datacenter", "Registry.interval_seconds", "Registry.trust_file",
+        "Mesh.metrics_export", "MetricsExport.collector", "MetricsExport.format", "MetricsExport.interval_seconds",
         # a running agw tells of itself; where it is rendered, the target's own Services are its entries
         "SplitTarget.active",  # its weight says it
         "RateLimit.quota",  # its period and algorithm say it

@@ -41,6 +41,7 @@ from .login import OpenIdLogin, RenewalClaim
 from .maintenance import Maintenance
 from .match import HeaderMatch, PathKind, PathMatch, QueryMatch, RouteMatch, ValueKind
 from .mesh import Mesh, MeshType, ServiceMesh
+from .metrics import MetricsExport, MetricsFormat
 from .mirror import Mirror
 from .mtls import MtlsMode, MutualTls, PeerNames
 from .oauth2 import ClientAuthentication, OAuthClient, TokenIntrospection
@@ -126,6 +127,8 @@ __all__ = [
     "Maintenance",
     "Mesh",
     "MeshType",
+    "MetricsExport",
+    "MetricsFormat",
     "Mirror",
     "MtlsMode",
     "MutualTls",

@@ -11,6 +11,7 @@ from .change_right import ChangeRight
 from .connection_cap import ConnectionCap
 from .exemption import Exemption
 from .listener import DEFAULT_LISTENER, Listener
+from .metrics import MetricsExport
 from .mtls import MutualTls
 from .objective import Objective
 from .overload import OverloadGuard
@@ -69,6 +70,7 @@ class Mesh:
     connection_cap: ConnectionCap | None = None
     log_format: LogFormat | None = None
     registrations: tuple[Registration, ...] = ()
+    metrics_export: MetricsExport | None = None
 
     @property
     def listening(self) -> tuple[Listener, ...]:

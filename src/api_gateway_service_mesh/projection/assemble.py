@@ -37,6 +37,7 @@ from .listener import listeners
 from .login import logins, refuse_lost_callbacks
 from .match import header_matches, query_matches
 from .mesh import GatewayRow, choose_gateway, service_meshes, trusted_proxies
+from .metrics import metrics_exports
 from .mtls import mtls_settings, peer_names
 from .oauth2 import introspections
 from .objective import objectives
@@ -169,6 +170,7 @@ def assemble(
         zone=chosen.zone,
         access_log=reading.boolean(chosen.gateway, AGW.accessLogEnabled, chosen.access_log),
         overload=overload_guards(rows.overload, reading).get(chosen.gateway),
+        metrics_export=metrics_exports(rows.metrics, reading).get(chosen.gateway),
         exemptions=exemptions(rows.exemption, reading),
         objectives=objectives(rows.objective, (*(route.iri for route in served), *used), reading),
         audit=audit_logs(rows.audit, reading).get(chosen.gateway),

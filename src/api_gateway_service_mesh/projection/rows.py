@@ -48,6 +48,7 @@ from .login import LoginRow, LoginValueRow
 from .maintenance import MaintenanceRow
 from .match import HeaderMatchRow, QueryMatchRow
 from .mesh import GatewayRouteRow, GatewayRow, ServiceMeshRow, TrustedProxyRow
+from .metrics import MetricsRow
 from .mirror import MirrorRow
 from .mtls import MtlsRow, PeerRow
 from .oauth2 import OAuth2Row, OAuth2ValueRow
@@ -114,6 +115,7 @@ class ProjectedRows:
     redis: tuple[RedisRow, ...] = ()
     concurrency: tuple[ConcurrencyRow, ...] = ()
     overload: tuple[OverloadRow, ...] = ()
+    metrics: tuple[MetricsRow, ...] = ()
     breaker: tuple[BreakerRow, ...] = ()
     breaker_status: tuple[BreakerStatusRow, ...] = ()
     retry: tuple[RetryRow, ...] = ()

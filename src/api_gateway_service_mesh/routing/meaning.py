@@ -71,6 +71,7 @@ _WORDS = {
     "total_seconds": "seconds in all",
     "concurrency": "adaptive concurrency",
     "overload": "overload guard",
+    "metrics_export": "metrics export",
     "match": "",
 }
 

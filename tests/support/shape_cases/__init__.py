@@ -23,6 +23,7 @@ from .external_authorization import EXTERNAL_AUTHORIZATION
 from .inheritance import INHERITANCE
 from .limits import LIMITS
 from .load import LOAD
+from .metrics import METRICS
 from .objective import OBJECTIVE
 from .policies import POLICIES
 from .registration import REGISTRATION
@@ -62,5 +63,6 @@ CASES: tuple[Case, ...] = (
     *CLIENT_CREDENTIALS,
     *INHERITANCE,
     *EXPECTATION,
+    *METRICS,
     *OBJECTIVE,
 )

@@ -114,6 +114,7 @@ _COMPLETE = {
         'ex:thing agw:discoveryName "x" ; agw:hasServiceRegistry [ a agw:ServiceRegistry ; agw:registryType "dns" ] .'
     ),
     "ServiceRegistry": 'ex:thing agw:registryType "dns" .',
+    "MetricsExport": 'ex:thing agw:metricsCollector "http://collector/" .',
     "ServiceLevelObjective": "ex:thing agw:availabilityTarget 0.9 .",
     "Hedging": 'ex:thing agw:hedgeDelay "PT1S"^^xsd:dayTimeDuration .',
     "Timeout": "ex:thing agw:timeoutSeconds 1 .",
