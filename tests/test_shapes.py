@@ -175,6 +175,7 @@ def test_every_published_class_may_stand_alone() -> None:
         "Exemption",
         "ExternalAuthorization",
         "ServiceLevelObjective",
+        "MetricsExport",
         "ChangeRight",
         "ClientCredentials",
         "Expectation",

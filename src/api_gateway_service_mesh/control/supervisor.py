@@ -87,7 +87,9 @@ class Supervisor:
         self._feed = Feed()
         self.audit = Audit(say)
         entries = Registrations(lambda: self.addresses, self._unready)
-        self._watch = Watch(plane, say, self.audit, self.issuing.statuses, self._discovered, entries, self._counted)
+        self._watch = Watch(
+            plane, say, self.audit, self.issuing.statuses, self._discovered, entries, lambda: self.counters
+        )
         self.doctor = Doctor(self.sparql, self._watch.prober.failures)
         plane.pool.on_audit = self.audit.decided
         self._placer = Placer(plane)
@@ -118,9 +120,6 @@ class Supervisor:
     @property
     def counters(self) -> ControlCounters:
         """Counters for ``/metrics``."""
-        return self._counted()
-
-    def _counted(self) -> ControlCounters:
         pool, sparql = self._pool, self.sparql
         asked = sparql.queries_total, sparql.refused_total, sparql.killed_total
         return ControlCounters(self._reloads, self._rejected, pool.restarts_total, *asked, pool.serving, pool.failing)

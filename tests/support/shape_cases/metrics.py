@@ -16,7 +16,7 @@ METRICS: list[Case] = [
     ),
     *wrong(
         "metrics export",
-        (f"ex:route agw:hasMetricsExport ex:export . {WHOLE} .", "State it on the gateway"),
+        (f"ex:route agw:hasMetricsExport ex:export . {WHOLE} .", "so nothing would be sent"),
         (
             f"ex:gateway agw:hasMetricsExport ex:export , ex:other . {WHOLE} . "
             f'ex:other a agw:MetricsExport ; agw:metricsCollector "http://c/" .',
