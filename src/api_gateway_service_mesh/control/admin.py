@@ -200,7 +200,9 @@ async def _metrics(request: web.Request) -> web.Response:
     series = request.app[_SERIES]
 
     def scrape() -> bytes:
-        return render_metrics(metric_families(live, counters, series), openmetrics=openmetrics).encode()
+        return render_metrics(
+            metric_families(live, counters, series, exemplars=openmetrics), openmetrics=openmetrics
+        ).encode()
 
     headers = {"Content-Type": OPENMETRICS_TYPE if openmetrics else PROMETHEUS_TYPE}
     return web.Response(body=await asyncio.to_thread(scrape), headers=headers)

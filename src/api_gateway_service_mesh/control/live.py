@@ -68,6 +68,7 @@ from api_gateway_service_mesh.policies import (
     read_spans,
 )
 from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
+from api_gateway_service_mesh.policies.exemplar import Exemplar, read_exemplar
 from api_gateway_service_mesh.policies.listener import ListenerTotals, read_listener
 from api_gateway_service_mesh.policies.overload import read_overload
 from api_gateway_service_mesh.policies.redis import read_store_state
@@ -278,6 +279,14 @@ class Live:
         tracings = {route.tracing.iri: route.tracing for route in self.mesh.routes if route.tracing is not None}
         for iri, tracing in tracings.items():
             yield tracing, read_spans(self.cells.view, self.slots["tracing", iri], self.workers)
+
+    def exemplars(self) -> Iterator[tuple[str, Exemplar]]:
+        """Every route that had a traced request, by IRI, with the newest of them."""
+        for route in self.mesh.routes:
+            base = self.slots.get(("exemplar", route.iri))
+            found = None if base is None else read_exemplar(self.cells.view, base, self.workers)
+            if found is not None:
+                yield route.iri, found
 
     def endpoints(self) -> Iterator[tuple[Endpoint, EndpointTotals, HealthState]]:
         """Every endpoint once, with its counters and health."""

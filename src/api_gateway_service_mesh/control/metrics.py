@@ -22,7 +22,7 @@ from .listener import listener_families
 from .live import Live
 from .live_rate import rate_families
 from .objective import objective_families
-from .series import Series
+from .series import Series, with_exemplars
 from .traffic import traffic_families
 
 __all__ = ["ControlCounters", "metric_families"]
@@ -43,13 +43,16 @@ class ControlCounters:
     """What is the matter with workers that end again and again."""
 
 
-def metric_families(live: Live | None, counters: ControlCounters, series: Series | None = None) -> Iterator[Family]:
-    """All families; without `live` (still starting) only the control process's. `series` remembers the last scrape."""
+def metric_families(
+    live: Live | None, counters: ControlCounters, series: Series | None = None, *, exemplars: bool = False
+) -> Iterator[Family]:
+    """All families; without `live` (still starting) only the control process's. `series` remembers the last scrape.
+    `exemplars`: histograms name a trace, as OpenMetrics has it."""
     series = series or Series()
     about = (("version", resources.version()), ("build", resources.build()), ("python", python_version()))
     yield Family("agw_build", "What runs: a data plane compiled to C or interpreted.", Kind.INFO, (Sample(1, about),))
     if live is not None:
-        yield from _routes(live, series)
+        yield from _routes(live, series, exemplars)
         yield from _policies(live, series)
         yield from rate_families(live)
         yield from objective_families(live)
@@ -87,8 +90,10 @@ def metric_families(live: Live | None, counters: ControlCounters, series: Series
         yield Family(name, text, Kind.COUNTER, (Sample(value),))
 
 
-def _routes(live: Live, series: Series) -> Iterator[Family]:
+def _routes(live: Live, series: Series, exemplars: bool) -> Iterator[Family]:
     requests, errors, durations, sizes = series.routes(live)
+    if exemplars:
+        durations = with_exemplars(durations, [route.iri for route in live.mesh.routes], dict(live.exemplars()))
     refusals = [Sample(count, (("kind", kind),)) for kind, count in live.refusals()]
     yield requests
     yield Family("agw_refusals", "Requests the gateway refused, by kind (the problem's type).", Kind.COUNTER, refusals)

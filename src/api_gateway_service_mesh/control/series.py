@@ -7,7 +7,9 @@ revision; of things that are gone nothing is kept beyond the next scrape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
@@ -23,12 +25,13 @@ from api_gateway_service_mesh.policies import (
 )
 from api_gateway_service_mesh.policies.bulkhead import BULKHEAD_CELLS
 from api_gateway_service_mesh.policies.counters import ENDPOINT_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
+from api_gateway_service_mesh.policies.exemplar import Exemplar
 from api_gateway_service_mesh.telemetry import Family, Kind, Pattern
 from api_gateway_service_mesh.telemetry.metrics import cumulative
 
 from .live import Live
 
-__all__ = ["Series"]
+__all__ = ["Series", "with_exemplars"]
 
 State = TypeVar("State", bound=Hashable)
 _Texts = tuple[str, ...]
@@ -176,6 +179,22 @@ class Series:
             now[iri] = kept if kept is not None and kept[0] == state else (state, write(iri, state))
         self._kept[kind] = now
         return tuple(zip(*(texts for _, texts in now.values()), strict=True)) or ((),) * families
+
+
+def with_exemplars(durations: Family, routes: Iterable[str], found: Mapping[str, Exemplar]) -> Family:
+    """The durations with a trace behind the bucket that a traced request fell into. `routes`: whose lines they are, in
+    their order."""
+    if not found:
+        return durations
+    lines = list(durations.lines)
+    for place, iri in enumerate(routes):
+        exemplar = found.get(iri)
+        if exemplar is not None:
+            told = lines[place].split("\n")
+            bucket = bisect_left(BUCKET_SECONDS, exemplar.seconds)
+            told[bucket] += f' # {{trace_id="{exemplar.trace_id}"}} {exemplar.seconds:.6f} {exemplar.when:.3f}'
+            lines[place] = "\n".join(told)
+    return replace(durations, lines=lines)
 
 
 @cache

@@ -87,9 +87,8 @@ class Supervisor:
         self._feed = Feed()
         self.audit = Audit(say)
         entries = Registrations(lambda: self.addresses, self._unready)
-        self._watch = Watch(
-            plane, say, self.audit, self.issuing.statuses, self._discovered, entries, lambda: self.counters
-        )
+        told = self.audit, self.issuing.statuses, self._discovered, entries
+        self._watch = Watch(plane, say, *told, lambda: self.counters)
         self.doctor = Doctor(self.sparql, self._watch.prober.failures)
         plane.pool.on_audit = self.audit.decided
         self._placer = Placer(plane)

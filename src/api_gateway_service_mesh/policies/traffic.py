@@ -9,6 +9,7 @@ from api_gateway_service_mesh.model import Route
 from .canary import CANARY_CELLS
 from .counters import ROUTE_CELLS
 from .event import EVENT_CELLS
+from .exemplar import EXEMPLAR_CELLS
 from .renewal import RENEWAL_CELLS
 from .share import SHARE_CELLS
 from .tracing import TRACE_CELLS
@@ -21,8 +22,8 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
     (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, OpenIdLogin, Fault,
     Cors, Compression, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``renewal`` (OpenIdLogin),
-    ``websocket`` (WebSocketBounds, per worker),
-    ``tracing`` (Tracing, per worker), ``mirror`` (Mirror: the counters of a route)."""
+    ``websocket`` (WebSocketBounds, per worker), ``tracing`` (Tracing, per worker), ``exemplar`` (Route, where spans
+    are sent; per worker), ``mirror`` (Mirror: the counters of a route)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -59,5 +60,7 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
         yield "websocket", route.websocket.iri, WEBSOCKET_CELLS * workers
     if route.tracing is not None:
         yield "tracing", route.tracing.iri, TRACE_CELLS * workers
+        if route.tracing.collector is not None:
+            yield "exemplar", route.iri, EXEMPLAR_CELLS * workers
     for mirror in route.mirrors:
         yield "mirror", mirror.iri, ROUTE_CELLS * workers

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from api_gateway_service_mesh.model import Propagation, Route, Tracing
 from api_gateway_service_mesh.policies import SpanCounters
+from api_gateway_service_mesh.policies.exemplar import ExemplarColumn
 from api_gateway_service_mesh.telemetry.span import Span
 from api_gateway_service_mesh.telemetry.span_sender import SpanSender
 
@@ -275,6 +276,21 @@ class Tracer:
             self.send.close(seconds)
 
 
+class Exemplary:
+    """Keeps the newest traced request of a route, for whoever wants to see one that took so long."""
+
+    __slots__ = ("_column",)
+
+    def __init__(self, column: ExemplarColumn) -> None:
+        self._column = column
+
+    def end(self, exchange: Exchange, now: float) -> None:
+        """The request is over."""
+        trace = exchange.trace
+        if trace is not None and trace.spans and (trace.sampled or exchange.status >= 500 or not exchange.status):
+            self._column.note(now - exchange.started, now + _offset(), exchange.trace_id)
+
+
 def tell(exchange: Exchange, asker: Asker) -> bytes:
     """The trace's lines for an attempt that is about to be sent."""
     trace = exchange.trace
@@ -292,6 +308,10 @@ def tracing_ends(handler: RouteHandler, generation: Generation, core: Core) -> l
     tracer = _tracer(handler.route, generation, core)
     if tracer is not None and tracer.send is not None:
         handler.on_end = (*handler.on_end, tracer.end)
+        slot = generation.slots.get(("exemplar", handler.route.iri))
+        if slot is not None:
+            column = ExemplarColumn(core.cells.view, slot, core.worker)
+            handler.on_end = (*handler.on_end, Exemplary(column).end)
     return []
 
 
