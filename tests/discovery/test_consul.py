@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,3 +63,26 @@ async def test_only_instances_whose_checks_pass(agent: Agent) -> None:
 async def test_a_datacenter_that_is_not_there(agent: Agent) -> None:
     with pytest.raises(SourceError, match="Consul answers 500"):
         await _next(source(agent, "users", datacenter="mars").watch())
+
+
+async def test_a_prepared_query(agent: Agent) -> None:
+    """It chooses by its own rules; instances come and go under it, and one with a warning weighs less."""
+    weights = {"Passing": 5, "Warning": 1}
+    register(agent, 1, "search", Tags=["v2"], Weights=weights)
+    register(agent, 2, "search", Tags=["v2"], Weights=weights, Check={"TTL": "60s", "Status": "warning"})
+    register(agent, 3, "search", Tags=["v1"])
+    query = {"Name": "find-search", "Service": {"Service": "search", "Tags": ["v2"]}}
+    assert agent.post("/v1/query", query) == 200
+    registry = Registry("urn:x:consul", RegistryType.CONSUL, agent.url, interval_seconds=0.1)
+    asked = Discovery("urn:x:lookup", registry, "find-search", prepared=True)
+    async with aclosing(ConsulSource(asked).watch()) as answers:  # type: ignore[type-var]
+        found = await _next(answers)
+        assert [(one.address, one.weight) for one in found] == [("10.0.0.1", 5), ("10.0.0.2", 1)]
+        agent.ask("/v1/agent/service/deregister/search-1", "")
+        async with asyncio.timeout(40):
+            while [one.address for one in await _next(answers)] != ["10.0.0.2"]:
+                pass
+    with pytest.raises(SourceError, match="Consul answers 404"):
+        await _next(ConsulSource(replace(asked, name="nobody")).watch())
+    async with aclosing(ConsulSource(replace(asked, tags=("v3",))).watch()) as answers:  # type: ignore[type-var]
+        assert await _next(answers) == ()

@@ -25,6 +25,10 @@ ex:ca a agw:CertificateAuthority .
 ACME = 'ex:ca agw:issuerKind "ACME" ; agw:directoryUrl "https://acme.example.com/dir" . '
 
 
+CONSUL = """ex:ca agw:issuerKind "CONSUL" ; agw:issuingRegistry ex:consul .
+ex:consul a agw:ServiceRegistry ; agw:registryAddress "http://127.0.0.1:8500" . """
+
+
 def mesh_of(folder: Path, more: str) -> Mesh:
     file = folder / "gateway.ttl"
     file.write_text(HEAD + more)
@@ -64,6 +68,16 @@ def test_a_spiffe_agent_chooses_the_names(tmp_path: Path) -> None:
     assert (certificate.trust_bundle_file or "").endswith("-bundle.pem")
 
 
+def test_consul_issues_for_a_service(tmp_path: Path) -> None:
+    more = f'{CONSUL} ex:site agw:certificateName "edge" . ex:consul agw:registryType "consul" .'
+    certificate = mesh_of(tmp_path, more).listeners[0].certificate
+    assert certificate is not None
+    assert certificate.authority is not None
+    assert certificate.authority.registry is not None
+    assert certificate.authority.registry.address == "http://127.0.0.1:8500"
+    assert (certificate.trust_bundle_file or "").endswith("-bundle.pem")
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -71,6 +85,9 @@ def test_a_spiffe_agent_chooses_the_names(tmp_path: Path) -> None:
         (f'{ACME} ex:site agw:certificateName "*.a.example" .', "by HTTP-01"),
         ('ex:site agw:certificateName "a" . ex:ca agw:issuerFolder "../elsewhere" .', "leads out of"),
         ('ex:ca agw:issuerKind "SPIFFE" ; agw:workloadApiSocket "/run/other.sock" .', "leads out of"),
+        (f'{CONSUL} ex:site agw:certificateName "edge" . ex:consul agw:registryType "kubernetes" .', "is no Consul"),
+        (f'{CONSUL} ex:site agw:certificateName "a" , "b" . ex:consul agw:registryType "consul" .', "for one service"),
+        (f'{CONSUL} ex:consul agw:registryType "consul" .', "no name is stated"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, more: str, said: str) -> None:

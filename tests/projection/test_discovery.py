@@ -80,6 +80,10 @@ def test_name_servers_of_the_system_need_no_address() -> None:
     [
         ('ex:c a agw:ServiceRegistry ; agw:registryType "dns" .', "discovery-port"),
         ('ex:c a agw:ServiceRegistry ; agw:registryType "consul" .', "registry-address"),
+        (
+            'ex:c a agw:ServiceRegistry ; agw:registryType "kubernetes" . ex:d agw:preparedQuery true .',
+            "prepared-query",
+        ),
         ('ex:c a agw:ServiceRegistry ; agw:registryType "eureka" .', "registry-address"),
         (
             'ex:c a agw:ServiceRegistry ; agw:registryType "kubernetes" ; agw:registryTrustFile "missing.pem" .',

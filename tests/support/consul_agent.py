@@ -37,6 +37,13 @@ class Agent:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def post(self, path: str, body: object) -> int:
+        """POST; its status."""
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, self._headers, method="POST")
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+
     def delete(self, path: str) -> int:
         """DELETE; its status."""
         with urllib.request.urlopen(urllib.request.Request(self.url + path, method="DELETE"), timeout=20) as answer:

@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Certificate, IssuerKind, Mesh
+from api_gateway_service_mesh.model import Certificate, CertificateAuthority, IssuerKind, Mesh
 
 from .used import used_certificates
+
+if TYPE_CHECKING:
+    from api_gateway_service_mesh.security.issued import IssuedPair
 
 __all__ = ["Issuing", "RenewalState", "RenewalStatus"]
 
@@ -124,7 +127,8 @@ class Issuing:
     async def _keep(self, certificate: Certificate) -> None:
         status = self._status(certificate)
         authority = certificate.authority
-        turn = self._follow if authority is not None and authority.kind is IssuerKind.SPIFFE else self._renew
+        pushed = authority is not None and authority.kind in (IssuerKind.SPIFFE, IssuerKind.CONSUL)
+        turn = self._follow if pushed else self._renew
         while True:
             try:
                 await turn(certificate, status)
@@ -211,17 +215,16 @@ class Issuing:
             await self._renewed()
 
     async def _follow(self, certificate: Certificate, status: RenewalStatus) -> None:
-        """Take what the SPIFFE agent hands out, whenever it does."""
+        """Take what the agent of SPIFFE, or of Consul, hands out, whenever it does."""
         from api_gateway_service_mesh.security.issued import current, keep
         from api_gateway_service_mesh.security.rotation import retry_delay
-        from api_gateway_service_mesh.security.workload_api import x509_svids
 
         authority = certificate.authority
         wake, failures = self._pushes[certificate.iri], 0
         while authority is not None:
             wake.clear()
             try:
-                async for pair in x509_svids(authority.workload_api, certificate.names):
+                async for pair in _handed_out(authority, certificate.names):
                     facts = await asyncio.to_thread(keep, certificate, pair)
                     failures = 0
                     status.due = None
@@ -252,6 +255,16 @@ class Issuing:
         status.failed += 1
         status.state, status.error, status.failed_at = RenewalState.FAILING, error.message, datetime.now(UTC)
         _log.error("certificate %s is not renewed, what there is stays in use: %s", certificate.iri, error.message)
+
+
+def _handed_out(authority: CertificateAuthority, names: tuple[str, ...]) -> AsyncIterator[IssuedPair]:
+    if authority.registry is not None:
+        from api_gateway_service_mesh.discovery.consul_connect import leaf_certificates
+
+        return leaf_certificates(authority.registry, names[0])
+    from api_gateway_service_mesh.security.workload_api import x509_svids
+
+    return x509_svids(authority.workload_api, names)
 
 
 def _issued(mesh: Mesh) -> Mapping[str, Certificate]:

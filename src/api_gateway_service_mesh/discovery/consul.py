@@ -4,6 +4,9 @@
 - A question waits at Consul until something has changed; an index that went back, or is 0, starts anew. No two
   questions within `_BETWEEN_SECONDS`.
 - Weights are those for passing instances; the zone is the instance's locality, or its metadata ``zone``.
+- A prepared query says itself which instances there are, and where else when there are none (Consul's "Prepared
+  Queries"); those that it tells of with a warning have the weight for warnings. It is asked every ``interval_seconds``:
+  no question about it waits.
 """
 
 from __future__ import annotations
@@ -45,6 +48,9 @@ class ConsulSource:
         """
         index = 0
         timeout = aiohttp.ClientTimeout(total=self._wait * 17 / 16 + _GRACE_SECONDS, connect=_GRACE_SECONDS)
+        between = _BETWEEN_SECONDS
+        if self._discovery.prepared:
+            between = max(_BETWEEN_SECONDS, self._discovery.registry.interval_seconds)
         loop = asyncio.get_running_loop()
         connector = aiohttp.TCPConnector(ssl=await secured(self._discovery.registry))
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
@@ -53,22 +59,24 @@ class ConsulSource:
                 told, found = await self._ask(session, index)
                 index = told if told >= index else 0
                 yield Instances(self._discovery.name, found, str(told), datetime.now(UTC))
-                await asyncio.sleep(max(0.0, _BETWEEN_SECONDS - (loop.time() - began)))
+                await asyncio.sleep(max(0.0, between - (loop.time() - began)))
 
     async def _ask(self, session: aiohttp.ClientSession, index: int) -> tuple[int, tuple[Instance, ...]]:
         wanted = self._discovery
-        query = [("passing", "1"), *(("tag", tag) for tag in wanted.tags)]
+        query = [] if wanted.prepared else [("passing", "1"), *(("tag", tag) for tag in wanted.tags)]
         if wanted.registry.datacenter:
             query.append(("dc", wanted.registry.datacenter))
-        if index:
+        if index and not wanted.prepared:
             query += [("index", str(index)), ("wait", f"{self._wait}s")]
-        url = f"{base_url(wanted.registry)}/v1/health/service/{quote(wanted.name, safe='')}"
+        name = quote(wanted.name, safe="")
+        path = f"/v1/query/{name}/execute" if wanted.prepared else f"/v1/health/service/{name}"
+        url = base_url(wanted.registry) + path
         try:
             async with session.get(url, params=query, headers=self._headers(), allow_redirects=False) as answer:
                 if answer.status != 200:
                     raise SourceError(f"Consul answers {answer.status}{quoted(wanted.registry, await excerpt(answer))}")
                 body = await limited(answer)
-                told = max(1, int(answer.headers["X-Consul-Index"]))
+                told = 0 if wanted.prepared else max(1, int(answer.headers["X-Consul-Index"]))
             return told, await asyncio.to_thread(self._read, body)
         except aiohttp.ClientConnectorError as error:
             raise SourceError(f"{type(error).__name__}: {error}") from error
@@ -85,6 +93,8 @@ class ConsulSource:
 
     def _read(self, body: bytes) -> tuple[Instance, ...]:
         entries = json.loads(body)
+        if self._discovery.prepared:
+            entries = entries["Nodes"] or []
         if not isinstance(entries, list):
             raise ValueError("no list")
         return tuple(found for entry in entries if (found := self._instance(entry)) is not None)
@@ -98,6 +108,9 @@ class ConsulSource:
         meta = service.get("Meta") or {}
         locality = service.get("Locality") or node.get("Locality") or {}
         labels = {*map(str, service.get("Tags") or ()), *(f"{key}={value}" for key, value in meta.items())}
-        weight = (service.get("Weights") or {}).get("Passing", 1)
+        if not labels.issuperset(self._discovery.tags):
+            return None  # a prepared query is not asked for them
+        warned = any(each.get("Status") == "warning" for each in entry.get("Checks") or ())
+        weight = (service.get("Weights") or {}).get("Warning" if warned else "Passing", 1)
         zone = str(locality.get("Zone") or meta.get("zone") or "")
         return Instance(address, port, max(0, int(weight)), zone, labels=tuple(sorted(labels)))

@@ -112,6 +112,7 @@ FEATURES: Final[dict[str, str]] = {
     "CertificateAuthority.account_key_id": AGW.accountKeyId,
     "CertificateAuthority.account_mac_key_ref": AGW.accountMacKeyRef,
     "CertificateAuthority.workload_api": AGW.workloadApiSocket,
+    "CertificateAuthority.registry": AGW.issuingRegistry,
     "OverloadGuard.loop_lag_seconds": AGW.maximumLoopLag,
     "OverloadGuard.memory_share": AGW.maximumMemoryShare,
     "OverloadGuard.active_requests": AGW.maximumActiveRequests,

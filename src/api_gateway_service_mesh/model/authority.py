@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .discovery import Registry
+
 __all__ = ["AcmeChallenge", "CertificateAuthority", "ChallengeType", "IssuerKind"]
 
 
@@ -17,6 +19,8 @@ class IssuerKind(StrEnum):
     """An ACME server (RFC 8555); names are proved on a listener of the gateway."""
     SPIFFE = "SPIFFE"
     """The SPIFFE Workload API of an agent on this machine."""
+    CONSUL = "CONSUL"
+    """The service mesh of Consul (Connect)."""
 
 
 class ChallengeType(StrEnum):
@@ -31,7 +35,8 @@ class ChallengeType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CertificateAuthority:
     """An issuer. ``folder`` (absolute) holds what it issued, and the account key of ACME. ``workload_api`` is the path
-    of the agent's socket; None: what the environment says (``SPIFFE_ENDPOINT_SOCKET``)."""
+    of the agent's socket; None: what the environment says (``SPIFFE_ENDPOINT_SOCKET``). ``registry`` is the Consul that
+    issues."""
 
     iri: str
     folder: str
@@ -44,6 +49,7 @@ class CertificateAuthority:
     account_key_id: str | None = None
     account_mac_key_ref: str | None = None
     workload_api: str | None = None
+    registry: Registry | None = None
 
 
 @dataclass(frozen=True, slots=True)

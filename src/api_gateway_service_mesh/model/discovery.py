@@ -28,9 +28,9 @@ class RecordType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Registry:
     """A directory of running instances (``agw:ServiceRegistry``). ``address``: ``host:port`` of a name server (None:
-    those of the system), or the URL of a registry's HTTP interface. ``token_ref`` is a reference, never the token. A
-    registry that cannot be waited on (Eureka) is asked every ``interval_seconds``. ``trust_file`` holds the
-    authorities (PEM) that its certificate must come from; None: the system's. Kubernetes without an address is the
+    those of the system), or the URL of a registry's HTTP interface. ``token_ref`` is a reference, never the token. What
+    cannot be waited on (Eureka, prepared queries of Consul) is asked every ``interval_seconds``. ``trust_file`` holds
+    the authorities (PEM) that its certificate must come from; None: the system's. Kubernetes without an address is the
     cluster that agw runs in."""
 
     iri: str
@@ -47,7 +47,8 @@ class Discovery:
     """What a service looks up, and where. ``port`` stands for records that tell none (A, AAAA). ``tags``: an instance
     must have them all. Answers of the DNS hold for their time to live, within ``min_ttl_seconds`` and
     ``max_ttl_seconds``. A registry that tells of no instance any more is believed after ``empty_after_seconds``.
-    ``namespace`` and ``port_name`` are Kubernetes'; None: the namespace of agw itself, and the only port."""
+    ``namespace`` and ``port_name`` are Kubernetes'; None: the namespace of agw itself, and the only port. ``prepared``:
+    ``name`` is a prepared query of Consul, no service."""
 
     iri: str
     registry: Registry
@@ -60,3 +61,4 @@ class Discovery:
     empty_after_seconds: float = 30.0
     namespace: str | None = None
     port_name: str | None = None
+    prepared: bool = False

@@ -98,7 +98,8 @@ def assemble(
         allowed_folders: further folders that certificate files may lie under.
     """
     reading = Reading(graph, allowed_folders)
-    issuers = authorities(rows.authority, reading)
+    directories = registries(rows.discovery_registry, reading)
+    issuers = authorities(rows.authority, directories, reading)
     keys = with_authority(certificates(rows.certificate, reading), rows.issued, issuers, reading)
     peers = peer_names(rows.peer)
     settings = mtls_settings(rows.mtls, keys, peers, reading)
@@ -106,7 +107,6 @@ def assemble(
     around = _service_mesh(chosen, service_meshes(rows.service_mesh, settings, reading), reading)
     asked = (AuthorizationRow(row.sidecar, row.policy, row.enforcement) for row in rows.sidecar_authorization)
     admitting = policies_of(asked, rows, reading) if rows.sidecar_authorization else {}
-    directories = registries(rows.discovery_registry, reading)
     services = upstreams(
         rows.upstream,
         endpoints(rows.endpoint, instance_labels(rows.instance_label), reading),

@@ -18,6 +18,8 @@ from api_gateway_service_mesh.model import (
     Listener,
     PathKind,
     PathMatch,
+    Registry,
+    RegistryType,
     Route,
     RouteMatch,
     Upstream,
@@ -48,6 +50,7 @@ class AuthorityRow:
     key_id: str | None
     mac_key_ref: str | None
     workload_api: str | None
+    registry: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ class IssuedRow:
     lifetime: str | None
 
 
-def authorities(rows: Iterable[AuthorityRow], reading: Reading) -> dict[str, CertificateAuthority]:
+def authorities(
+    rows: Iterable[AuthorityRow], directories: Mapping[str, Registry], reading: Reading
+) -> dict[str, CertificateAuthority]:
     """Authorities by IRI."""
     found: dict[str, CertificateAuthority] = {}
     for row in rows:
@@ -84,10 +89,25 @@ def authorities(rows: Iterable[AuthorityRow], reading: Reading) -> dict[str, Cer
                 workload_api=written_file(iri, AGW.workloadApiSocket, row.workload_api, reading)
                 if row.workload_api is not None
                 else None,
+                registry=reading.known(iri, AGW.issuingRegistry, row.registry, directories, "agw:ServiceRegistry")
+                if row.registry is not None
+                else None,
             )
+            _check(made, reading)
         if row.contact is not None and row.contact not in made.contacts:
             found[iri] = replace(made, contacts=(*made.contacts, row.contact))
     return found
+
+
+def _check(made: CertificateAuthority, reading: Reading) -> None:
+    if made.kind is IssuerKind.CONSUL and made.registry is not None and made.registry.type is not RegistryType.CONSUL:
+        reading.note(
+            "issuing-registry",
+            f"{name_of(made.iri)}: {name_of(made.registry.iri)} is no Consul, and issues no certificates",
+            made.iri,
+            AGW.issuingRegistry,
+            remedy='name an agw:ServiceRegistry of agw:registryType "consul"',
+        )
 
 
 def _secret(iri: str, reference: str | None, reading: Reading) -> str | None:
@@ -117,7 +137,7 @@ def with_authority(
             bundle = certificate.trust_bundle_file
             if bundle is None and authority.kind is IssuerKind.BUILT_IN:
                 bundle = str(folder / "ca.pem")
-            elif bundle is None and authority.kind is IssuerKind.SPIFFE:
+            elif bundle is None and authority.kind in (IssuerKind.SPIFFE, IssuerKind.CONSUL):
                 bundle = str(folder / f"{stem}-bundle.pem")
             certificate = found[iri] = replace(
                 certificate,
@@ -142,6 +162,14 @@ def with_authority(
                 certificate.iri,
                 AGW.certificateName,
                 remedy='add what it is for: agw:certificateName "www.example.com"',
+            )
+        if authority.kind is IssuerKind.CONSUL and len(certificate.names) > 1:
+            reading.note(
+                "several-services",
+                f"{name_of(certificate.iri)}: Consul issues for one service, and {len(certificate.names)} are stated",
+                certificate.iri,
+                AGW.certificateName,
+                remedy="keep the name that the gateway has in Consul's mesh",
             )
         wild = [name for name in certificate.names if name.startswith("*.")]
         if wild and authority.kind is IssuerKind.ACME:

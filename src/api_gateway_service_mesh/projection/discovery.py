@@ -34,6 +34,7 @@ class DiscoveryRow:
     empty_after: str | None
     namespace: str | None
     port_name: str | None
+    prepared: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def discoveries(
             reading.seconds(iri, AGW.emptyAfter, row.empty_after, _DEFAULTS.empty_after_seconds),
             row.namespace,
             row.port_name,
+            reading.boolean(iri, AGW.preparedQuery, row.prepared),
         )
         _check(made, reading)
         found[iri] = made
@@ -115,6 +117,14 @@ def discoveries(
 def _check(made: Discovery, reading: Reading) -> None:
     """What the registry's type asks of it."""
     iri, kind = made.iri, made.registry.type
+    if made.prepared and kind is not RegistryType.CONSUL:
+        reading.note(
+            "prepared-query",
+            f"{name_of(iri)}: {name_of(made.registry.iri)} is no Consul, and knows no prepared queries",
+            iri,
+            AGW.preparedQuery,
+            remedy='remove it, or look it up in an agw:ServiceRegistry of agw:registryType "consul"',
+        )
     if kind is RegistryType.DNS:
         if made.record is not RecordType.SRV and made.port is None:
             reading.note(

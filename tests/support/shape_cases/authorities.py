@@ -7,6 +7,7 @@ from .subjects import CERTIFICATE, FILES, LISTENER, STRICT
 
 CA = "ex:certificate agw:issuedBy ex:ca . ex:certificate a agw:Certificate . ex:ca a agw:CertificateAuthority"
 ACME = f'{CA} ; agw:issuerKind "ACME" ; agw:directoryUrl "https://acme.example.com/dir"'
+CONSUL = 'ex:consul a agw:ServiceRegistry ; agw:registryType "consul" ; agw:registryAddress "http://127.0.0.1:8500" .'
 ISSUED = "ex:ca a agw:CertificateAuthority . ex:certificate a agw:Certificate ; agw:issuedBy ex:ca"
 
 
@@ -23,7 +24,7 @@ def texts(term: str, subject: str, good: tuple[str, ...], bad: tuple[str, ...], 
 
 
 AUTHORITIES = [
-    *texts("issuerKind", CA, ("BUILT_IN", "SPIFFE"), ("acme", "VAULT"), "must be one of"),
+    *texts("issuerKind", CA, ("BUILT_IN", "SPIFFE"), ("acme", "VAULT", "consul"), "must be one of"),
     *wrong("issuerKind", (f'{CA} ; agw:issuerKind "ACME" .', "needs the address of its server")),
     *texts("issuerFolder", CA, ("certs", "run/certs"), ("https://a/b",), "the path of one folder"),
     *texts(
@@ -58,6 +59,13 @@ AUTHORITIES = [
         ),
     ),
     *texts("workloadApiSocket", CA, ("run/agent.sock",), ("unix:run/agent.sock",), "one Unix socket"),
+    *right("issuingRegistry", f'{CA} ; agw:issuerKind "CONSUL" ; agw:issuingRegistry ex:consul . {CONSUL}'),
+    *wrong(
+        "issuingRegistry",
+        (f'{CA} ; agw:issuerKind "CONSUL" .', "must say where that Consul is"),
+        (f'{CA} ; agw:issuerKind "CONSUL" ; agw:issuingRegistry ex:nobody .', "must point to one ServiceRegistry"),
+        (f"ex:service agw:issuingRegistry ex:consul . {CONSUL}", "would be ignored"),
+    ),
     *right("issuedBy", f"{LISTENER} ; agw:hasCertificate ex:certificate . {ISSUED} ."),
     *right("issuedBy", f"{LISTENER} ; agw:hasCertificate ex:certificate ; agw:hasMutualTLS {STRICT} . {ISSUED} ."),
     *wrong(

@@ -96,6 +96,12 @@ SERVICES = [
     *duration("fetchInterval", REGISTRY),
     *texts("registryTrustFile", REGISTRY, ("tls/ca.pem",), ("https://a/ca.pem",), "one PEM file"),
     *texts("discoveryNamespace", LOOKUP, ("shop", "a-1"), ("My Shop", "-a", ""), "Kubernetes namespace"),
+    *right("preparedQuery", f"{LOOKUP} ; agw:preparedQuery true .", f"{LOOKUP} ; agw:preparedQuery false ."),
+    *wrong(
+        "preparedQuery",
+        (f'{LOOKUP} ; agw:preparedQuery "yes" .', "true or false"),
+        ("ex:route agw:preparedQuery true .", "belong to an agw:ServiceDiscovery"),
+    ),
     *texts("instancePortName", LOOKUP, ("http", "web-1"), ("8080/tcp", "Web", ""), "name of one port"),
     *reference("hasHealthCheck", "ex:service", "HealthCheck", "No such HealthCheck"),
     *reference("hasMutualTLS", "ex:service", "MutualTLS", "one MutualTLS"),
