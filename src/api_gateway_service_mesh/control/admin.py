@@ -340,7 +340,7 @@ async def _void(request: web.Request) -> web.Response:
         return ox.NamedNode(_VOID + name)
 
     inferred = build.inferred
-    triples_held = len(build.source.rows) + len(inferred.because) + len(inferred.rules)
+    triples_held = build.source.count + len(inferred.because) + len(inferred.rules)
     count = ox.Literal(str(triples_held), datatype=ox.NamedNode(XSD.integer))
     triples = [
         ox.Triple(dataset, ox.NamedNode(RDF_TYPE), void("Dataset")),

@@ -211,7 +211,7 @@ def inspect(
     known = previous if previous is not None and previous.questions else None
     step = reinfer(source, known.inferred) if known is not None else None
     inferred = infer(source) if step is None else step[0]
-    told(f"{len(source.rows):,} triples, and {len(inferred.because) + len(inferred.rules):,} that follow from them")
+    told(f"{source.count:,} triples, and {len(inferred.because) + len(inferred.rules):,} that follow from them")
     validated: ValidatedGraph | None
     results: tuple[ValidationResult, ...]
     shapes = packs.shapes if packs is not None else shipped_shapes()

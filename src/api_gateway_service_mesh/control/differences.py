@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from api_gateway_service_mesh.model import Mesh
+
+from .apart import apart
 
 __all__ = ["Differences", "differences"]
 
@@ -59,7 +61,8 @@ def _settings(mesh: Mesh) -> tuple[object, ...]:
     return mesh.listeners, mesh.trusted_proxies, mesh.service_mesh, *logs, mesh.registrations, mesh.iri
 
 
-def _changes(old: Iterable[Thing], new: Iterable[Thing]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def _changes(old: Sequence[Thing], new: Sequence[Thing]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    old, new = apart(old, new)
     before = {thing.iri: thing for thing in old}
     added: list[str] = []
     changed: list[str] = []
@@ -67,6 +70,6 @@ def _changes(old: Iterable[Thing], new: Iterable[Thing]) -> tuple[tuple[str, ...
         known = before.pop(thing.iri, None)
         if known is None:
             added.append(thing.iri)
-        elif known is not thing and known != thing:
+        elif known != thing:
             changed.append(thing.iri)
     return tuple(added), tuple(before), tuple(changed)

@@ -90,7 +90,7 @@ def compiled(
                 if not again:
                     return None
                 graph = previous.source
-            if not graph.rows:
+            if not graph.count:
                 raise ConfigError(
                     Finding("empty", "the configuration has no triples", remedy="the one before stays in force")
                 )

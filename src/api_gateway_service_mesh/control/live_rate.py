@@ -13,12 +13,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from api_gateway_service_mesh.model import Mesh, Route
+from api_gateway_service_mesh.model import Mesh, Route, Upstream
 from api_gateway_service_mesh.policies import BUCKET_SECONDS, CellStore, read_endpoint, read_route
 from api_gateway_service_mesh.policies.counters import ENDPOINT_CELLS, ROUTE_CELLS
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample
 from api_gateway_service_mesh.telemetry.live_rate import LIVE_TIERS, WINDOWS, Counts, LiveRate, Series, rate_of
 from api_gateway_service_mesh.vocabulary import AGW, RDF_TYPE, XSD
+
+from .apart import apart
 
 if TYPE_CHECKING:
     from .live import Live
@@ -45,8 +47,13 @@ class Rates:
         self._spans: dict[_Subject, tuple[int, int]] = {}
         self._raw: dict[_Subject, bytes] = {}
         self._counts: dict[_Subject, Counts] = {}
-        self._services: dict[_Subject, tuple[tuple[_Subject, ...], tuple[_Subject, ...]]] = {}
-        self._service_of: dict[_Subject, tuple[_Subject, ...]] = {}
+        self._mesh: Mesh | None = None
+        self._endpoints: dict[_Subject, tuple[_Subject, ...]] = {}
+        """Of each service."""
+        self._routes: dict[_Subject, dict[_Subject, None]] = {}
+        """Of each service, those that send to it and nowhere else."""
+        self._used_by: dict[_Subject, dict[_Subject, None]] = {}
+        """The services of an endpoint, or of a route that sends to one."""
         self._gateway: _Subject = ("gateway", "")
         self._active: dict[_Subject, Series] = {}
         self._task: asyncio.Task[None] | None = None
@@ -54,38 +61,55 @@ class Rates:
     def update(self, mesh: Mesh, slots: Mapping[tuple[str, str], int]) -> None:
         """Look at what is in `mesh` from now on; what was known keeps its past."""
         with self._lock:
-            routes = {("route", r.iri): self._span(slots["route", r.iri], ROUTE_CELLS) for r in mesh.routes}
-            endpoints = {
-                ("endpoint", each.iri): self._span(slots["endpoint", each.iri], ENDPOINT_CELLS)
-                for upstream in mesh.upstreams
-                for each in upstream.endpoints
-            }
-            self._spans = {**routes, **endpoints}
-            alone: dict[str, list[_Subject]] = {}
-            for route in mesh.routes:
-                if (only := _only_service(route)) is not None:
-                    alone.setdefault(only, []).append(("route", route.iri))
-            self._services = {
-                ("service", upstream.iri): (
-                    tuple(dict.fromkeys(("endpoint", each.iri) for each in upstream.endpoints)),
-                    tuple(alone.get(upstream.iri, ())),
-                )
-                for upstream in mesh.upstreams
-            }
-            users: dict[_Subject, list[_Subject]] = {}
-            for service, parts in self._services.items():
-                for part in (*parts[0], *parts[1]):
-                    users.setdefault(part, []).append(service)
-            self._service_of = {part: tuple(services) for part, services in users.items()}
+            before, self._mesh = self._mesh, mesh
+            # What did not change is the same object in both, so that a change of one route costs that.
+            routes = apart(before.routes if before is not None else (), mesh.routes)
+            services = apart(before.upstreams if before is not None else (), mesh.upstreams)
+            for route in routes[0]:
+                self._leave(("route", route.iri), _only_service(route))
+            for upstream in services[0]:
+                for part in self._endpoints.pop(("service", upstream.iri), ()):
+                    self._leave(part, ("service", upstream.iri))
+            for upstream in services[1]:
+                service = "service", upstream.iri
+                held = self._endpoints[service] = tuple(dict.fromkeys(_parts(upstream)))
+                for part in held:
+                    self._spans[part] = self._span(slots[part], ENDPOINT_CELLS)
+                    self._used_by.setdefault(part, {})[service] = None
+            for route in routes[1]:
+                subject, only = ("route", route.iri), _only_service(route)
+                self._spans[subject] = self._span(slots[subject], ROUTE_CELLS)
+                if only is not None:
+                    self._routes.setdefault(only, {})[subject] = None
+                    self._used_by[subject] = {only: None}
+            gone = {("route", route.iri) for route in routes[0]}
+            gone.update(("service", upstream.iri) for upstream in services[0])
+            gone.update(part for upstream in services[0] for part in _parts(upstream))
+            if before is not None and before.iri != mesh.iri:
+                gone.add(self._gateway)
             self._gateway = ("gateway", mesh.iri)
-            known = {*self._spans, *self._services, self._gateway}
-            for gone in (*self._raw.keys() - known, *self._counts.keys() - known, *self._active.keys() - known):
-                self._raw.pop(gone, None)
-                self._counts.pop(gone, None)
-                self._active.pop(gone, None)
-        self.look(monotonic())
+            for subject in gone:
+                if subject not in self._spans and subject not in self._endpoints and subject != self._gateway:
+                    self._raw.pop(subject, None)
+                    self._counts.pop(subject, None)
+                    self._active.pop(subject, None)
         if self._task is None:
+            self.look(monotonic())
             self._task = asyncio.get_running_loop().create_task(self._run(), name="live rates")
+
+    def _leave(self, part: _Subject, service: _Subject | None) -> None:
+        """A route or an endpoint is no part of `service` any more, and not looked at where nothing has it."""
+        used = self._used_by.get(part, {})
+        if service is not None:
+            used.pop(service, None)
+            if part[0] == "route":
+                left = self._routes.get(service, {})
+                left.pop(part, None)
+                if not left:
+                    self._routes.pop(service, None)
+        if not used:
+            self._used_by.pop(part, None)
+            self._spans.pop(part, None)
 
     async def stop(self) -> None:
         """Look no more."""
@@ -143,7 +167,7 @@ class Rates:
             raw[subject] = content
             counts = self._counted(subject, start)
             old = self._counts.get(subject)
-            moved.update(self._service_of.get(subject, ()))
+            moved.update(service for service in self._used_by.get(subject, ()) if service in self._endpoints)
             if subject[0] == "route":
                 self._moved(subject, counts, before, now)
                 if old is None or counts[0] >= old[0]:
@@ -181,7 +205,7 @@ class Rates:
 
     def _served(self, service: _Subject) -> Counts:
         """Attempts and failures of a service's endpoints, and how long requests took on the routes that are its own."""
-        endpoints, routes = self._services[service]
+        endpoints, routes = self._endpoints[service], self._routes.get(service, ())
         nothing: Counts = (0.0,) * (2 + len(BUCKET_SECONDS) + 1)
         tried = [self._counts.get(each, nothing) for each in endpoints]
         timed = [self._counts.get(each, nothing)[2:] for each in routes] or [nothing[2:]]
@@ -189,9 +213,13 @@ class Rates:
         return (*counted, *(sum(column) for column in zip(*timed, strict=True)))
 
 
-def _only_service(route: Route) -> str | None:
+def _only_service(route: Route) -> _Subject | None:
     """The service that all requests of `route` go to; None where they are split, or there is none."""
-    return route.upstream if not route.splits else None
+    return ("service", route.upstream) if route.upstream is not None and not route.splits else None
+
+
+def _parts(upstream: Upstream) -> Iterator[_Subject]:
+    return (("endpoint", each.iri) for each in upstream.endpoints)
 
 
 def rate_triples(live: Live) -> Iterator[tuple[str, str, str]]:

@@ -56,9 +56,10 @@ Decisions = dict[str, "deque[Decided]"]
 
 def canary_machines(mesh: Mesh, slots: Mapping[tuple[str, str], int], cells: CellStore) -> dict[str, CanaryMachine]:
     """The canaries with steps of `mesh`, by IRI."""
-    upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
+    splitting = [route for route in mesh.routes if route.splits]
+    upstreams = {upstream.iri: upstream for upstream in mesh.upstreams} if splitting else {}
     found: dict[str, CanaryMachine] = {}
-    for route in mesh.routes:
+    for route in splitting:
         for split in route.splits:
             if split.canary is not None and split.iri not in found and split.upstream in upstreams:
                 base = slots["canary", split.iri]
@@ -92,7 +93,7 @@ class Rollouts:
         self._machines = canary_machines(mesh, slots, self._cells)
         self._slots = slots
         sides: dict[str, set[str]] = {iri: set() for iri in self._machines}
-        for route in mesh.routes:
+        for route in mesh.routes if sides else ():
             here = [split.iri for split in route.splits]
             for iri in here:
                 if iri in sides:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from api_gateway_service_mesh.model import Endpoint, Mesh, Route, Upstream
 
+from .apart import apart
 from .channel import encode
 
 __all__ = ["Assembly", "Key", "MeshDifference", "PatchLost", "Patched", "Snapshot", "patch_frames", "snapshot_frames"]
@@ -73,12 +74,9 @@ class Patched:
 
 
 def _differing(old: tuple[Thing, ...], new: tuple[Thing, ...]) -> tuple[tuple[Thing, ...], tuple[str, ...]]:
-    before = {thing.iri: thing for thing in old}
-    changed = []
-    for thing in new:
-        known = before.pop(thing.iri, None)
-        if known is not thing and known != thing:
-            changed.append(thing)
+    left, come = apart(old, new)
+    before = {thing.iri: thing for thing in left}
+    changed = [thing for thing in come if before.pop(thing.iri, None) != thing]
     return tuple(changed), tuple(before)
 
 

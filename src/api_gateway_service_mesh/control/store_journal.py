@@ -206,7 +206,7 @@ class JournalStore:
             "digest": source.digest,
             "prefixes": dict(source.prefixes),
         }
-        quickly, behind = len(source.rows) <= _QUICK, len(self._journals[-1])
+        quickly, behind = source.count <= _QUICK, len(self._journals[-1])
         self._making = Base(self._path(self._number), source, head, behind, self._disk, quickly=quickly)
 
     def _adopt(self) -> None:

@@ -378,7 +378,7 @@ class ApiGateway:
 
     def __repr__(self) -> str:
         state = "serving" if self._servings else "idle"
-        name = self._built.table if self._built is not None else f"{len(self._source.rows)} triples"
+        name = self._built.table if self._built is not None else f"{self._source.count} triples"
         return f"<ApiGateway {self._gateway_iri() or IMPLIED_GATEWAY}: {name}, {state}>"
 
 

@@ -84,6 +84,14 @@ class SourceGraph:
         return self._rows
 
     @property
+    def count(self) -> int:
+        """How many triples there are; `rows` need not be put together for it."""
+        if self._rows is not None:
+            return len(self._rows)
+        assert self._subjects is not None
+        return sum(map(len, self._subjects.values()))
+
+    @property
     def triples(self) -> tuple[Triple, ...]:
         """The same as triples, in the same order."""
         if self._triples is None:

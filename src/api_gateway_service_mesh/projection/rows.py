@@ -6,7 +6,9 @@ fields of a row are the variables of its query. Values are lexical forms and IRI
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from .access_log import AccessLogGatewayRow, AccessLogRow, AccessLogValueRow
@@ -184,8 +186,9 @@ _SECRETS = {"key_hash": "•••"}
 """What is printed for a field that stands for a secret."""
 
 
-def row_types() -> dict[str, type[Any]]:
-    """The row class of each query, by stem."""
+@cache
+def row_types() -> Mapping[str, type[Any]]:
+    """The row class of each query, by stem. Not to be changed."""
     return {name: get_args(hint)[0] for name, hint in get_type_hints(ProjectedRows).items()}
 
 

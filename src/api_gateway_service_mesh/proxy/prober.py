@@ -159,8 +159,10 @@ class HealthProber:
 def _subjects(mesh: Mesh, slots: Mapping[tuple[str, str], int]) -> Iterator[_Subject]:
     epoch = slots.get(EPOCH_SLOT, -1)
     for upstream in mesh.upstreams:
+        if upstream.health is None and upstream.liveness is None and upstream.startup is None:
+            continue
         checks = upstream.checks
-        if not checks or upstream.plaintext_forbidden:
+        if upstream.plaintext_forbidden:
             continue
         for endpoint in upstream.endpoints:
             base = slots.get(("health", endpoint.iri))
