@@ -93,7 +93,7 @@ def _files(files: tuple[Path, ...], query: str, form: str, timeout: float, gatew
 
     built = build_files(files, gateway)
     print_report(built.report)
-    store, prefixes = built.validated.store, built.source.prefixes
+    prefixes = {**PREFIXES, **built.source.prefixes}
     kind = form if form in _RESULTS else "json"
     formats: dict[str, str | None] = {
         "solutions": kind,
@@ -106,14 +106,14 @@ def _files(files: tuple[Path, ...], query: str, form: str, timeout: float, gatew
         service = SparqlService(SparqlLimits(seconds=timeout, children=1))
         try:
             await service.start()
-            dataset = Dataset(1, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, {**PREFIXES, **prefixes})
+            dataset = Dataset(1, lambda: dataset_quads(built.validated), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes)
             service.use(dataset, lambda: b"")
             return await service.query(query, formats)
         finally:
             await service.stop()
 
     answer = asyncio.run(evaluate())
-    _print(answer.body, form, is_table=form == "table" and answer.kind != "graph", prefixes=prefixes)
+    _print(answer.body, form, is_table=form == "table" and answer.kind != "graph", prefixes=built.source.prefixes)
     return 0
 
 

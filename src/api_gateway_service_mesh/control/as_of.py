@@ -116,12 +116,12 @@ class PastQueries:
     ) -> Answer:
         """As `SparqlService.query`."""
         prefixes = {**PREFIXES, **self._made.source.prefixes}
-        store = self._made.validated.store
+        made = self._made.validated
         async with self._turns:
             service = SparqlService(self._limits)
             try:
                 await service.start()
-                service.use(Dataset(1, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes), bytes)
+                service.use(Dataset(1, lambda: dataset_quads(made), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes), bytes)
                 return await service.query(
                     text, formats, default_graphs=default_graphs, named_graphs=named_graphs, base=base
                 )

@@ -68,11 +68,12 @@ async def diagnosed_files(build: Build, asked: Sequence[Diagnosis], *, connect: 
     """`diagnosed` of a configuration that nobody serves: what its files, and (``connect``) its endpoints tell."""
     facts = await examined(build, None, {}, None, connect=connect)
     service = SparqlService(SparqlLimits(children=1))
-    store, prefixes = build.validated.store, {**PREFIXES, **build.source.prefixes}
+    prefixes = {**PREFIXES, **build.source.prefixes}
 
     try:
         await service.start()
-        service.use(Dataset(1, lambda: dataset_quads(store), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes), lambda: facts)
+        dataset = Dataset(1, lambda: dataset_quads(build.validated), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes)
+        service.use(dataset, lambda: facts)
         return await diagnosed(_asking(service), asked, build)
     finally:
         await service.stop()

@@ -35,7 +35,7 @@ class Feed:
         told = revisions[-_REVISIONS:]
 
         def quads() -> bytes:
-            return dataset_quads(made.validated.store) + _nquads(_history(told, secret_properties(made.inferred)))
+            return dataset_quads(made.validated) + _nquads(_history(told, secret_properties(made.inferred)))
 
         return quads, None if before is None else _Step(before, made, told[-1:])
 

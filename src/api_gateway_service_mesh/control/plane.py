@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from api_gateway_service_mesh.errors import AgwError
+
 if TYPE_CHECKING:
     from api_gateway_service_mesh.policies import CellLayout, CellStore, Lock
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from .snapshot import MeshDifference, Snapshot
     from .workers import Binding
 
-__all__ = ["Plane", "Pool", "Proxy"]
+__all__ = ["NotTaken", "Plane", "Pool", "Proxy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,15 @@ class Proxy:
     version: str
     revision: int | None
     refusal: str | None = None
+
+
+class NotTaken(AgwError):
+    """Those who serve were too slow to take a configuration or open a port. What they served before they serve on."""
+
+    status = 503
+    problem = "not-taken"
+    retryable = True
+    retry_after = 5
 
 
 class Pool(Protocol):

@@ -96,7 +96,7 @@ class ShapesEndpoint:
         except TimeoutError:
             raise QueryUnavailable("other shapes are being run", problem="query-busy") from None
         try:
-            process = await QueryProcess.start(_SCRIPT, str(Path(__file__).parent / "sparql" / "child.py"))
+            process = await QueryProcess.start(str(Path(__file__).parent / "sparql" / "child.py"), script=_SCRIPT)
             try:
                 async with asyncio.timeout(self._seconds):
                     head = {"data": len(data), "memory": _MEMORY, "seconds": self._seconds}

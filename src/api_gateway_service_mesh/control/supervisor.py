@@ -158,10 +158,8 @@ class Supervisor:
             except AgwError:
                 self._ports.give_back(fresh)
                 raise
-            self.live, self._plane.slots = (
-                self._watch.live(Snapshot(mesh, slots, self._number), datetime.now(UTC)),
-                slots,
-            )
+            self.live = self._watch.live(Snapshot(mesh, slots, self._number), datetime.now(UTC))
+            self._plane.slots = slots
         self._say(f"{len(mesh.routes)} routes are served as the last run compiled them; they are checked now")
 
     async def stop(self) -> None:
@@ -367,7 +365,8 @@ class Supervisor:
         quads, changes = self._feed.next(made, tuple(self.history.revisions()))
         previous = number - 1 if changes is not None else -1
         dataset = Dataset(number, quads, DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes, previous, changes)
-        self.sparql.use(dataset, lambda: runtime_ntriples(self.live or live) + self.doctor.facts(number))
+        edited = self.store.read_only is None
+        self.sparql.use(dataset, lambda: runtime_ntriples(self.live or live) + self.doctor.facts(number), edited=edited)
         if made.report.findings and not keep:
             self._say(render_report(made.report, colour=self.options.colour, width=self.options.width).rstrip("\n"))
         if before is not None:

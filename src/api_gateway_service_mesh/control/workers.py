@@ -22,6 +22,7 @@ from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed, Parcel, encode
 from .comeback import Comeback
 from .doors import Doors
+from .plane import NotTaken
 from .snapshot import Key, MeshDifference, Snapshot, patch_frames, snapshot_frames
 
 __all__ = ["Binding", "WorkerPool"]
@@ -284,7 +285,7 @@ class WorkerPool:
             async with asyncio.timeout(_INSTALL_SECONDS), self._changed:
                 await self._changed.wait_for(lambda: done() or failed() is not None)
         except TimeoutError:
-            raise AgwError(too_late) from None
+            raise NotTaken(too_late, remedy="try again when the machine has less to do") from None
         error = failed()
         if error is not None:
             raise error

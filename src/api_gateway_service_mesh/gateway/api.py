@@ -215,7 +215,7 @@ class ApiGateway:
             store = Dataset()
             prefixes = {**PREFIXES, **made.source.prefixes}
             head = {"default": [GRAPH_CONFIG], "runtime": GRAPH_RUNTIME, "prefixes": prefixes}
-            store.load(head, dataset_quads(made.validated.store))
+            store.load(head, dataset_quads(made.validated))
             asked = {"operations": parts, "config": GRAPH_CONFIG, "limit": _MOST_CHANGES, "using": None}
             try:
                 added, removed = changed(store.store, prefixes, {**asked, "using_named": None}, sparql)
@@ -387,5 +387,5 @@ def _dataset(made: Build) -> Dataset:
     dataset = Dataset()
     prefixes = {**PREFIXES, **made.source.prefixes}
     head = {"default": list(DEFAULT_GRAPHS), "runtime": GRAPH_RUNTIME, "prefixes": prefixes}
-    dataset.load(head, dataset_quads(made.validated.store))
+    dataset.load(head, dataset_quads(made.validated))
     return dataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from functools import lru_cache
 
 from pyoxigraph import Literal, NamedNode, Triple
 
@@ -11,6 +12,7 @@ from .document import Document
 from .infer import InferredGraph
 from .positions import Span, Spot
 from .secrets import MASK, blot, is_credential, is_reference, masked_source
+from .tbox import Tbox
 from .terms import AGW, Term
 
 __all__ = ["Excerpts", "hidden_values", "masked", "secret_properties"]
@@ -21,9 +23,13 @@ _FIELDS = ("setsHeader", "addsHeader", "setsField", "responseField", "healthChec
 
 def secret_properties(inferred: InferredGraph) -> frozenset[NamedNode]:
     """``agw:secretRef`` and every property below it, the user's own included, whether or not it is used."""
+    return _secret_properties(inferred.tbox)
+
+
+@lru_cache(maxsize=4)
+def _secret_properties(tbox: Tbox) -> frozenset[NamedNode]:
     secret = NamedNode(AGW + "secretRef")
-    below = (term for term in inferred.tbox.named() if secret in inferred.tbox.above(term))
-    return frozenset((secret, *below))
+    return frozenset((secret, *(term for term in tbox.named() if secret in tbox.above(term))))
 
 
 def masked(triple: Triple, secrets: Collection[NamedNode]) -> Triple:

@@ -51,7 +51,7 @@ def main() -> None:
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     # Whatever is loaded lazily is loaded now: nothing can be imported once the descriptors are gone.
     validated(b"<urn:x:a> <urn:x:q> <urn:x:b> .\n", _WARM.encode())
-    child.harden(int(sys.argv[2]))
+    child.harden(int(sys.argv[2]), 15)
     child.send(channel, {"status": "ready"}, b"")
     while (frame := child.receive(channel)) is not None:
         head, body = frame

@@ -290,6 +290,12 @@ class SourceGraph:
         """All triples as N-Triples, in the order of the files."""
         return serialize(self.triples, format=RdfFormat.N_TRIPLES) or b""
 
+    def written(self) -> bytes:
+        """The same, and not kept where it is made for this."""
+        if self._triples is not None or "ntriples" in self.__dict__:
+            return self.ntriples
+        return serialize((Triple(*row) for row in self.rows), format=RdfFormat.N_TRIPLES) or b""
+
     @cached_property
     def owners(self) -> Mapping[Term, Resource]:
         """Of skolemised blank nodes: a subject that points at each."""

@@ -88,7 +88,7 @@ class Dataset:
         self.runtime = set()
         self.prefixes = head["prefixes"]
         self.live = ox.NamedNode(head["runtime"])
-        self.store.bulk_load(body, format=ox.RdfFormat.N_QUADS)
+        self.store.bulk_load(body, format=ox.RdfFormat.N_QUADS, lenient=True)  # written by the gateway
         self.merged = [ox.NamedNode(iri) for iri in head["default"]]
         for graph in self.merged:
             if self.store.contains_named_graph(graph):
@@ -269,14 +269,14 @@ def memory(statm: int) -> int:
     return int(os.pread(statm, 64, 0).split()[0]) * resource.getpagesize()
 
 
-def harden(parent: int) -> None:
+def harden(parent: int, nice: int) -> None:
     """Die with the parent, never gain rights, give way to the data plane, write no file, open none. The last step."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit(0)
-    os.nice(15)
+    os.nice(nice)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     free = os.dup(0)
@@ -363,7 +363,7 @@ def evaluated(dataset: Dataset, head: dict[str, Any], body: bytes) -> tuple[dict
 
 
 def main() -> None:
-    """``child.py FD PARENT``: the descriptor of the socket, and the parent's process id."""
+    """``child.py FD PARENT [NICE]``: its socket, the parent's process id, and by how much it gives way (15)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = socket.socket(fileno=int(sys.argv[1]))
     statm = os.open("/proc/self/statm", os.O_RDONLY)
@@ -377,7 +377,7 @@ def main() -> None:
     warm.update({"operations": [], "config": "urn:a", "limit": 1, "using": None, "using_named": None}, "CLEAR ALL")
     for text in ("SELECT * WHERE { ?s ?p ?o }", "CONSTRUCT WHERE { ?s ?p ?o }", "ASK { ?s ?p ?o }", "SELECT"):
         warm.query(head, text)
-    harden(int(sys.argv[2]))
+    harden(int(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else 15)
     serve(channel, statm)
 
 

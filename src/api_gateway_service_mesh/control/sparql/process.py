@@ -32,7 +32,7 @@ class QueryProcess:
         self.refreshed = 0.0
 
     @classmethod
-    async def start(cls, script: Path = _CHILD, *more: str) -> QueryProcess:
+    async def start(cls, *more: str, script: Path = _CHILD) -> QueryProcess:
         """Run `script` with the descriptor of its channel, this process's id, and `more`."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)

@@ -8,9 +8,11 @@ query is parsed in this process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.graph.nesting import TooDeep, check_depth
@@ -21,10 +23,15 @@ from .clause import dataset_clause
 from .guard import QueryRefused, check_query
 from .operations import check_update, operations
 from .process import ProcessGone, QueryProcess
+from .trail import Trail
 
 __all__ = ["Answer", "Changes", "Dataset", "QueryUnavailable", "SparqlLimits", "SparqlService"]
 
 _RUNTIME_SECONDS = 0.2
+_EDITOR_NICE = "5"
+"""Queries give way to everything; an update is the gateway's own work, and gives way to requests only."""
+_log = logging.getLogger("agw.sparql")
+Result = TypeVar("Result")
 
 
 class SparqlService:
@@ -37,16 +44,16 @@ class SparqlService:
         self.refused_total = 0
         self._idle: asyncio.Queue[QueryProcess] = asyncio.Queue()
         self._children: set[QueryProcess] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._waiting = 0
+        self._taking_in = 0
         self._dataset: Dataset | None = None
         self._editor: QueryProcess | None = None
         self._editing = asyncio.Lock()
-        self._quads: tuple[int, bytes] = (-1, b"")
-        self._changes: tuple[int, tuple[bytes, bytes]] = (-1, (b"", b""))
+        self._readying: asyncio.Task[QueryProcess] | None = None
+        self._trail = Trail()
         self._runtime: Callable[[], bytes] = bytes
         self._runtime_text: tuple[float, bytes] = (0.0, b"")
-        self._loading = asyncio.Lock()
         self._closed = False
 
     @property
@@ -71,12 +78,14 @@ class SparqlService:
         await asyncio.gather(*(child.kill() for child in (*self._children, *editor)))
         self._children.clear()
 
-    def use(self, dataset: Dataset, runtime: Callable[[], bytes]) -> None:
-        """Answer from `dataset` from now on; ``runtime`` makes the live state as N-Triples (called in a thread)."""
+    def use(self, dataset: Dataset, runtime: Callable[[], bytes], *, edited: bool = False) -> None:
+        """Answer from `dataset` from now on; ``runtime`` makes the live state as N-Triples (called in a thread).
+        ``edited``: updates may come, so the process for them is made ready before one does."""
         self._dataset = dataset
+        self._trail.follow(dataset)
         self._runtime = runtime
         self._runtime_text = (0.0, b"")
-        self._spawn(self._preload())
+        self._spawn(self._preload(edited))
 
     def refresh(self) -> None:
         """The live state is another one now: no query that comes from here on is answered from what was known."""
@@ -191,21 +200,48 @@ class SparqlService:
         return Changes(body[: answer["added"]], body[answer["added"] :])
 
     async def _editor_ready(self) -> QueryProcess:
-        """The process for updates: apart from those for queries, so that neither waits for the other; started when it
-        is first needed."""
+        """The process for updates: apart from those for queries, so that neither waits for the other. Whoever does not
+        wait until it is ready leaves it to those who come later: it goes on getting ready.
+
+        Raises:
+            QueryUnavailable: it takes longer than a caller should wait.
+        """
         if self._dataset is None:
             raise QueryUnavailable("the gateway is still loading its configuration", problem="not-ready")
+        child, readying = self._editor, self._readying
+        if readying is None or readying.done():
+            if child is not None and child.revision == self._dataset.revision and not child.gone:
+                return child
+            readying = self._readying = self._spawn(self._editor_made())
+        return await self._waited(readying)
+
+    async def _editor_made(self) -> QueryProcess:
         while True:
             child = self._editor
             try:
                 if child is None or child.gone:
-                    child = self._editor = await QueryProcess.start()
-                async with asyncio.timeout(self.limits.load_seconds):
-                    if child.revision != self._dataset.revision:
-                        await self._load(child, self._dataset, (GRAPH_CONFIG,))
+                    child = self._editor = await QueryProcess.start(_EDITOR_NICE)
+                await self._trail.lead(child, (GRAPH_CONFIG,))
                 return child
             except ProcessGone:
                 self._editor = None
+
+    async def _waited(self, readying: asyncio.Task[Result]) -> Result:
+        """What comes of it, for a caller who waits only so long.
+
+        Raises:
+            QueryUnavailable: the caller waits no longer. What was begun goes on.
+        """
+        try:
+            async with asyncio.timeout(self.limits.load_seconds):
+                return await asyncio.shield(readying)
+        except (TimeoutError, OSError):
+            raise QueryUnavailable(
+                "the processes for queries and updates are still taking in the configuration",
+                problem="not-ready",
+                remedy="ask again: it goes on meanwhile, and what is served is not held up by it",
+                retry_after=5,
+            ) from None
 
     async def _evaluated(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """One question to a free child."""
@@ -248,17 +284,28 @@ class SparqlService:
         """A child up to date. One that died while nobody asked it anything is replaced: that is no query's fault."""
         while True:
             child = await self._take()
-            prepared = False
+            if child.gone:
+                self._replace(child)
+                continue
+            preparing = self._spawn(self._prepare(child))
             try:
-                if not child.gone:
-                    await self._prepare(child)
-                    prepared = True
-                    return child
+                await self._waited(preparing)
+                return child
             except ProcessGone:
-                pass
-            finally:
-                if not prepared:
-                    self._replace(child)
+                self._replace(child)
+            except BaseException:
+                # Whoever asked is gone, or waits no longer: the next one finds what was begun.
+                self._spawn(self._left(preparing, child))
+                raise
+
+    async def _left(self, preparing: asyncio.Task[None], child: QueryProcess) -> None:
+        """Put a child back when it is prepared."""
+        try:
+            await preparing
+        except BaseException:
+            self._replace(child)
+            raise
+        self._idle.put_nowait(child)
 
     async def _take(self) -> QueryProcess:
         if self._dataset is None:
@@ -267,7 +314,9 @@ class SparqlService:
             raise QueryUnavailable("too many queries wait already", problem="query-queue-full")
         self._waiting += 1
         try:
-            async with asyncio.timeout(self.limits.queue_seconds):
+            # For others' queries a caller waits less long than for children that are brought to what is in force.
+            seconds = self.limits.load_seconds if self._taking_in else self.limits.queue_seconds
+            async with asyncio.timeout(seconds):
                 return await self._idle.get()
         except TimeoutError:
             raise QueryUnavailable("all query processes are busy", problem="query-busy") from None
@@ -277,53 +326,33 @@ class SparqlService:
     async def _prepare(self, child: QueryProcess, *, live: bool = True) -> None:
         """Bring the child to the dataset in force and (`live`) the live state. Not on the query's time: this is our own
         work."""
-        async with asyncio.timeout(self.limits.load_seconds):
-            dataset = self._dataset
-            assert dataset is not None
-            if child.revision != dataset.revision:
-                await self._load(child, dataset, dataset.default)
-            if live and time.monotonic() - child.refreshed > _RUNTIME_SECONDS:
-                made, text = self._runtime_text
-                if time.monotonic() - made > _RUNTIME_SECONDS:
-                    made = time.monotonic()
-                    text = await asyncio.to_thread(self._runtime)
-                    self._runtime_text = (made, text)
-                await child.ask({"op": "runtime"}, text)
-                child.refreshed = made
+        assert self._dataset is not None
+        await self._trail.lead(child, self._dataset.default)
+        if live and time.monotonic() - child.refreshed > _RUNTIME_SECONDS:
+            made, text = self._runtime_text
+            if time.monotonic() - made > _RUNTIME_SECONDS:
+                made = time.monotonic()
+                text = await asyncio.to_thread(self._runtime)
+                self._runtime_text = (made, text)
+            await child.ask({"op": "runtime"}, text)
+            child.refreshed = made
 
-    async def _load(self, child: QueryProcess, dataset: Dataset, default: Sequence[str]) -> None:
-        """Bring the child to `dataset`: by what changed, where it has the revision before, else from nothing."""
-        if dataset.changes is not None and child.revision == dataset.previous:
-            async with self._loading:
-                if self._changes[0] != dataset.revision:
-                    self._changes = (dataset.revision, await asyncio.to_thread(dataset.changes))
-            gone, come = self._changes[1]
-            head = {"op": "change", "removed": len(gone), "prefixes": dict(dataset.prefixes)}
-            answer, _ = await child.ask(head, gone + come)
-        else:
-            async with self._loading:  # serialise once, not once for each child
-                if self._quads[0] != dataset.revision:
-                    self._quads = (dataset.revision, await asyncio.to_thread(dataset.quads))
-            head = {
-                "op": "load",
-                "default": list(default),
-                "runtime": dataset.runtime,
-                "prefixes": dict(dataset.prefixes),
-            }
-            answer, _ = await child.ask(head, self._quads[1])
-            child.refreshed = 0.0
-        if answer["status"] != "ok":
-            raise AgwError(f"a query process could not load the dataset: {answer.get('message')}")
-        child.revision = dataset.revision
-
-    async def _preload(self) -> None:
-        """Load idle children before anyone asks."""
+    async def _preload(self, edited: bool) -> None:
+        """Load idle children before anyone asks, and the process for updates before them: it has nobody to stand in."""
+        await self._trail.settle()
+        if edited and not self._editing.locked():  # else whoever has it makes it ready
+            with contextlib.suppress(AgwError):
+                await self._editor_ready()
         for _ in range(self._idle.qsize()):
             try:
                 child = self._idle.get_nowait()
             except asyncio.QueueEmpty:
                 return
-            await self._ready(child)
+            self._taking_in += 1
+            try:
+                await self._ready(child)
+            finally:
+                self._taking_in -= 1
 
     async def _ready(self, child: QueryProcess) -> None:
         try:
@@ -358,7 +387,13 @@ class SparqlService:
         self._children.add(fresh)
         await self._ready(fresh)
 
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.debug("a query process could not be made ready", exc_info=error)
