@@ -86,10 +86,7 @@ class SourceGraph:
     @property
     def count(self) -> int:
         """How many triples there are; `rows` need not be put together for it."""
-        if self._rows is not None:
-            return len(self._rows)
-        assert self._subjects is not None
-        return sum(map(len, self._subjects.values()))
+        return len(self._rows) if self._rows is not None else sum(map(len, self._by_subject().values()))
 
     @property
     def triples(self) -> tuple[Triple, ...]:
@@ -289,12 +286,6 @@ class SourceGraph:
     def ntriples(self) -> bytes:
         """All triples as N-Triples, in the order of the files."""
         return serialize(self.triples, format=RdfFormat.N_TRIPLES) or b""
-
-    def written(self) -> bytes:
-        """The same, and not kept where it is made for this."""
-        if self._triples is not None or "ntriples" in self.__dict__:
-            return self.ntriples
-        return serialize((Triple(*row) for row in self.rows), format=RdfFormat.N_TRIPLES) or b""
 
     @cached_property
     def owners(self) -> Mapping[Term, Resource]:

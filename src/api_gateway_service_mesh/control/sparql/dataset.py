@@ -37,10 +37,11 @@ def dataset_quads(build: ValidatedGraph) -> bytes:
     for it: of a large configuration that would cost more than everything else about it."""
     inferred = build.inferred
     hidden = _hidden(inferred)
-    if hidden:
-        config = _ntriples(row for row in inferred.source.rows if row not in hidden)
+    source = inferred.source
+    if not hidden and "ntriples" in source.__dict__:  # of a graph that was read, the digest has asked for them
+        config = source.ntriples
     else:
-        config = inferred.source.written()
+        config = _ntriples(row for row in source.rows if row not in hidden)
     follows = _ntriples(row for row in (*inferred.because, *inferred.rules) if row not in hidden)
     return b"".join(
         (
