@@ -160,3 +160,24 @@ def test_unknown_question_is_suggested(agw: Run, gateway_file: Path) -> None:
     result = agw("query", "gateway.ttl", "--name", "rate-limited-route")
     assert result.returncode == 2
     assert "did you mean rate-limited-routes" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "rest"),
+    [
+        ("explain", ("GET", "http://[::1/x")),
+        ("explain", ("GET", "http://shop.example:99999/")),
+        ("serve", ("--store", "http://[::1/x")),
+        ("serve", ("--allow-origin", "http://[::1")),
+        ("load", ("--store", "http://[::1/x")),
+        ("apply", ("--live", "http://[::1")),
+        ("query", ("--live", "http://[::1", "--name", "routes")),
+    ],
+)
+def test_a_url_with_a_host_that_is_none_is_told(agw: Run, tmp_path: Path, command: str, rest: tuple[str, ...]) -> None:
+    file = tmp_path / "g.ttl"
+    file.write_text(HEAD + ROUTE + SERVICE)
+    done = agw(command, *([] if command == "query" else [str(file)]), *rest)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert "is no URL" in done.stderr or "is no origin" in done.stderr

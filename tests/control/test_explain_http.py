@@ -73,3 +73,4 @@ async def test_asked_of_a_running_gateway(tmp_path: Path, backend_port: int) -> 
         text = (await send(gateway, "GET", f"/explain?url=/nowhere&why_not={name}", Accept="text/plain"))[1]
         assert "The smallest edit" in text
         assert (await send(gateway, "GET", "/explain?url=/nowhere&why_not=nobody"))[0] == 400
+        assert (await send(gateway, "GET", "/explain?url=http://[::1/x"))[0] == 400

@@ -6,7 +6,6 @@ import json
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -63,16 +62,17 @@ def command(
         if names:
             raise click.UsageError("files and --live exclude each other")
         return _live(live, method, url, headers, caller, as_of, why_not, form)
-    parts = urlsplit(url)
-    if not parts.path.startswith("/"):
-        raise click.UsageError(f"{url!r} is no URL: write http://host/path, or /path for any host")
 
     from ..control.judged import asked_by
+    from ..errors import ClientError
     from ..routing import ExplainRequest, explanation_json, render_explanation
 
+    try:
+        request = ExplainRequest.of(method, url, dict(map(_header, headers)))
+    except ClientError as error:
+        raise click.UsageError(f"{error}: {error.remedy}") from None
     built = build_files(tuple(Path(name) for name in names), gateway)
     print_report(built.report)
-    request = ExplainRequest(method.upper(), parts.hostname or "", parts.path, parts.query, dict(map(_header, headers)))
     request = asked_by(request, caller)
     if why_not is not None:
         return _why_not(built, request, why_not, form)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import AgwError, ClientError, UpstreamError
+from ..model.url import url_parts
 
 __all__ = ["LiveAnswer", "ask"]
 
@@ -41,6 +42,7 @@ def ask(
     """
     if not admin.startswith(("http://", "https://")):
         raise ClientError(f"{admin!r} is no admin URL", remedy="write http://127.0.0.1:9901")
+    url_parts(admin, "write http://127.0.0.1:9901")
     headers = {"Accept": accept, **(fields or {})}
     request = urllib.request.Request(admin.rstrip("/") + path, data=body, headers=headers, method=method)  # noqa: S310
     if body is not None:

@@ -34,11 +34,11 @@ def origins_of(stated: Iterable[str]) -> frozenset[str]:
     """
     found = set()
     for text in stated:
-        url = urlsplit(text.strip().lower())
         try:
+            url = urlsplit(text.strip().lower())
             port = url.port
         except ValueError:
-            port = -1
+            url, port = urlsplit(""), -1
         rest = url.path.strip("/") or url.query or url.fragment or url.username
         if url.scheme not in _PORTS or not url.hostname or rest or port == -1 or "*" in url.hostname:
             error = AgwError(

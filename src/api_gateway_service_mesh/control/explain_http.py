@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -43,8 +42,7 @@ def explain_routes(
     async def explained(request: web.Request) -> web.Response:
         build, live = served(request)
         query = request.query
-        url = urlsplit(query.get("url", ""))
-        if not url.path.startswith("/"):
+        if "url" not in query:
             raise ClientError("say which request: ?method=GET&url=http://host/path (or url=/path), header=Name: value")
         headers = {}
         for field in query.getall("header", []):
@@ -52,7 +50,7 @@ def explain_routes(
             if not colon or not name.strip():
                 raise ClientError(f"{field[:100]!r} is no header: write 'Name: value'")
             headers[name.strip()] = value.strip()
-        asked = ExplainRequest(query.get("method", "GET").upper(), url.hostname or "", url.path, url.query, headers)
+        asked = ExplainRequest.of(query.get("method", "GET"), query["url"], headers)
         asked = asked_by(asked, query.getall("as", []))
         past = query.get("revision")
         revision: int | None = live.revision

@@ -15,6 +15,7 @@ import pyoxigraph as ox
 from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.errors import AgwError, ClientError
 from api_gateway_service_mesh.graph import SourceGraph
+from api_gateway_service_mesh.model.url import url_parts
 from api_gateway_service_mesh.vocabulary import GRAPH_CONFIG, GRAPH_ONTOLOGY, GRAPH_SHAPES
 
 from .delta import ntriples
@@ -98,6 +99,7 @@ def put_graph(endpoint: str, name: str, body: bytes, told: Callable[[int], None]
 
 
 def _request(url: str, body: bytes | io.BytesIO | None = None) -> urllib.request.Request:
+    url_parts(url)
     request = urllib.request.Request(url, data=body, headers={"Accept": "application/n-triples"})  # noqa: S310
     if authorization := os.environ.get("AGW_STORE_AUTHORIZATION"):
         request.add_header("Authorization", authorization)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlunsplit
 
 import pyoxigraph as ox
 
@@ -27,6 +27,7 @@ from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.graph.document import Document
 from api_gateway_service_mesh.graph.nesting import TooDeep, check_depth
 from api_gateway_service_mesh.graph.terms import GENID
+from api_gateway_service_mesh.model.url import url_parts
 from api_gateway_service_mesh.vocabulary import GRAPH_CONFIG, GRAPH_HISTORY
 
 from .delta import Delta, applied, between, ntriples
@@ -62,7 +63,7 @@ class RemoteStore:
     def __init__(
         self, url: str, seed: Sequence[Path] = (), *, poll_seconds: float = 2.0, timeout: float = 10.0
     ) -> None:
-        parts = urlsplit(url)
+        parts = url_parts(url, "write http://host:port, or the address of its Graph Store protocol")
         self._graph = f"<{ox.NamedNode(parse_qs(parts.query).get('graph', [GRAPH_CONFIG])[0]).value}>"
         self._all = f"GRAPH {self._graph} {{ ?s ?p ?o }}"
         self._counted = f"{{ SELECT (COUNT(*) AS ?count) WHERE {{ {self._all} }} }}"

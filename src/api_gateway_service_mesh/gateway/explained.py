@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from api_gateway_service_mesh.control.build import Build
 from api_gateway_service_mesh.control.judged import asked_by
-from api_gateway_service_mesh.errors import ClientError, Location
+from api_gateway_service_mesh.errors import Location
 from api_gateway_service_mesh.routing import (
     ExplainRequest,
     Explanation,
@@ -72,15 +71,7 @@ def explain_url(
     Raises:
         ClientError: `url` is neither.
     """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError as error:
-        raise ClientError(f"{url!r} is no URL: {error}", remedy="give http://host/path, or /path") from None
-    path = parts.path or ("/" if parts.netloc else "")
-    if not path.startswith("/"):
-        raise ClientError(f"{url!r} is no URL", remedy="give http://host/path, or /path for any host")
-    request = ExplainRequest(method.upper(), host, path, parts.query, dict(headers or {}))
+    request = ExplainRequest.of(method, url, headers)
     found = build.explain(asked_by(request, caller))
     citations = tuple(
         LocatedCitation(

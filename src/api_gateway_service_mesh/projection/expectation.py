@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from api_gateway_service_mesh.model import Expectation
 
@@ -38,6 +38,14 @@ class ExpectationValueRow:
     not_route: str | None
 
 
+def _parts(url: str) -> SplitResult:
+    """A URL taken apart; one whose host is none is a path that no request has."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", url, "", "")
+
+
 def expectations(rows: Iterable[ExpectationRow], values: Iterable[ExpectationValueRow]) -> tuple[Expectation, ...]:
     """Expectations, sorted by IRI. The shapes have refused what cannot be read."""
     several: dict[str, list[ExpectationValueRow]] = {}
@@ -46,7 +54,7 @@ def expectations(rows: Iterable[ExpectationRow], values: Iterable[ExpectationVal
     found: dict[str, Expectation] = {}
     for row in rows:
         mine = several.get(row.expectation, [])
-        url = urlsplit(row.url)
+        url = _parts(row.url)
         headers = (value.header.partition(":") for value in mine if value.header is not None)
         found[row.expectation] = Expectation(
             row.expectation,

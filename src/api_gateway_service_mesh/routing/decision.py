@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from api_gateway_service_mesh.errors import ClientError
 from api_gateway_service_mesh.model import Caller, PathKind, ValueKind
+from api_gateway_service_mesh.model.url import url_parts
 
 from .condition import ValueTest, first_parameters
 from .entry import RouteEntry
@@ -35,6 +37,20 @@ class ExplainRequest:
     caller: Caller | None = None
     address: str = ""
     at: float | None = None
+
+    @classmethod
+    def of(cls, method: str, url: str, headers: Mapping[str, str] | None = None) -> ExplainRequest:
+        """`method` on `url`: ``http://host/path?query``, or ``/path?query`` for a request that names no host.
+
+        Raises:
+            ClientError: `url` is neither.
+        """
+        remedy = "write http://host/path, or /path for any host"
+        parts = url_parts(url, remedy)
+        path = parts.path or ("/" if parts.netloc else "")
+        if not path.startswith("/"):
+            raise ClientError(f"{url[:200]!r} is no URL", remedy=remedy)
+        return cls(method.upper(), parts.hostname or "", path, parts.query, dict(headers or {}))
 
     @property
     def fields(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ EXPECTATION = [
         "an expectation",
         (ONE.replace("; agw:expectsRoute ex:route", "") + " .", "always holds"),
         (ONE.replace('agw:requestUrl "http://shop.example/a?b=c" ; ', "") + " .", "one request URL"),
+        (ONE.replace("shop.example", "[::1") + " .", "one request URL"),
         (ONE.replace("http://shop.example/a?b=c", "shop.example/a") + " .", "one request URL"),
         (ONE.replace("?b=c", "#b") + " .", "one request URL"),
         (f'{ONE} ; agw:requestMethod "get" .', "one method, in capital letters"),
