@@ -77,6 +77,18 @@ async def issues(_: Backend, call: Call) -> None:
     call.answer(200, b'{"access_token": "t", "token_type": "Bearer", "expires_in": 600}')
 
 
+async def keeps(here: Backend, call: Call) -> None:
+    path = call.target
+    if "slow" in path:
+        await here.gate.wait()
+    body = b"x" * 30_000 if "crammed" in path else b"hi"
+    said = "no-cache" if "ask" in path else "max-age=0, stale-while-revalidate=60" if "stale" in path else "max-age=60"
+    if call.fields.get("if-none-match"):
+        call.answer(304, b"", f'Cache-Control: {said}\r\nETag: "v"\r\n')
+    else:
+        call.answer(200, body, f'Cache-Control: {said}\r\nETag: "v"\r\n')
+
+
 async def first_waits(here: Backend, call: Call) -> None:
     if call.number == 1:
         await here.gate.wait()
@@ -105,6 +117,7 @@ BACKENDS = {
     "rooms": upgrades,
     "refusing": refuses,
     "well": well,
+    "keeps": keeps,
     "broken": broken,
     "waits": waits,
     "busy": waits,
@@ -124,7 +137,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:kept , ex:crammed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain , ex:rooms .
 ex:rooms a agw:Route ; agw:routePath "/rooms" ; agw:hasBackendService ex:roomsService ; agw:hasWebSocketPolicy ex:chat .
 ex:chat a agw:WebSocketPolicy ; agw:maximumWebSockets 1 ; agw:webSocketIdleTimeout "PT0.8S"^^xsd:dayTimeDuration .
@@ -222,6 +235,10 @@ ex:gone a agw:Route ; agw:routePath "/gone" ; agw:hasBackendService ex:wellServi
 ex:end a agw:DeprecationPolicy ; agw:sunsetAt "2020-01-01T00:00:00Z"^^xsd:dateTime ; agw:afterSunset "REFUSE" .
 ex:changed a agw:Route ; agw:routePath "/changed" ; agw:hasBackendService ex:wellService ; agw:hasRequestTransformation ex:change .
 ex:change a agw:RequestTransformation ; agw:removesHeader "X-Debug" .
+ex:kept a agw:Route ; agw:routePath "/kept" ; agw:hasBackendService ex:keepsService ; agw:hasCache ex:larder .
+ex:larder a agw:Cache .
+ex:crammed a agw:Route ; agw:routePath "/crammed" ; agw:pathMatchType "Prefix" ; agw:hasBackendService ex:keepsService ; agw:hasCache ex:small .
+ex:small a agw:Cache ; agw:cacheBytes 65536 .
 ex:packed a agw:Route ; agw:routePath "/packed" ; agw:hasDirectResponse [ a agw:DirectResponse ; agw:responseBody "aaaaaaaaaaaaaaaaaaaaaaaa" ] ;
     agw:hasCompression ex:packing .
 ex:packing a agw:Compression ; agw:minimumBytes 24 .
@@ -338,6 +355,16 @@ def _asks(*paths: str, fields: str = "") -> Callable[[Gateway], Awaitable[None]]
             await gateway.get(path, fields)
 
     return act
+
+
+async def _kept(gateway: Gateway) -> None:
+    for path in ("/kept", "/kept", "/kept?ask", "/kept?ask", "/kept?stale", "/kept?stale"):
+        await gateway.get(path)
+    await gateway.get("/kept", "Range: bytes=0-1\r\n")
+    await gateway.hold("/kept?slow", "keeps")
+    gateway.held.append(asyncio.create_task(gateway.client.ask("/kept?slow")))
+    await asyncio.sleep(1.0)  # there is nothing to see of who waits
+    await gateway.release()
 
 
 async def _keys(gateway: Gateway) -> None:
@@ -656,6 +683,26 @@ EVENTS = (
             ("packing", "compressionInputBytes", is_("24")),
             ("packing", "compressionOutputBytes", least(1)),
         ),
+    ),
+    Event(
+        "answers are kept",
+        _kept,
+        (
+            ("larder", "cacheHitTotal", is_("1")),
+            ("larder", "cacheMissTotal", least(4)),
+            ("larder", "cacheStaleTotal", is_("1")),
+            ("larder", "cacheRevalidatedTotal", least(1)),
+            ("larder", "cacheStoredTotal", least(4)),
+            ("larder", "cacheCollapsedTotal", is_("1")),
+            ("larder", "cachePassedTotal", is_("1")),
+            ("larder", "cacheEntries", is_("4")),
+            ("larder", "cacheUsedBytes", above),
+        ),
+    ),
+    Event(
+        "a cache is full",
+        _asks("/crammed/1", "/crammed/2", "/crammed/3"),
+        (("small", "cacheEvictedTotal", is_("1")), ("small", "cacheEntries", is_("2"))),
     ),
     Event("something deprecated is used", _asks("/leaving"), (("farewell", "deprecatedUseTotal", is_("1")),)),
     Event("something withdrawn is asked for", _asks("/gone"), (("end", "sunsetRefusedTotal", is_("1")),)),

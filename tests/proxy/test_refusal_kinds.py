@@ -21,6 +21,7 @@ from api_gateway_service_mesh.model import (
     AuthorizationFailureMode,
     AuthorizationPolicy,
     Breaker,
+    Cache,
     ClientCertificate,
     ConnectionPool,
     Cors,
@@ -199,6 +200,9 @@ CASES: dict[str, Case] = {
     ),
     "version-withdrawn": Case(
         410, route={"deprecation": Deprecation(POLICY, sunset_at=1.0, refuses=True)}, policy=POLICY
+    ),
+    "not-cached": Case(
+        504, request(fields="Cache-Control: only-if-cached\r\n"), route={"cache": Cache(POLICY)}, policy=POLICY
     ),
     "fault-injected": Case(503, route={"faults": (Fault(POLICY, abort_status=503),)}, policy=POLICY),
     "overloaded": Case(

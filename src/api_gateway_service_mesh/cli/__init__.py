@@ -38,6 +38,7 @@ COMMANDS = {
     "impact": "Say what a change would touch: routes, hosts, services, manifests, share of the traffic.",
     "history": "List what a running gateway served: who changed what, when, why.",
     "rollback": "Serve an earlier revision again.",
+    "cache": "Purge what a running gateway keeps of answers: by URL, by tag, or all.",
     "load": "Put ontology, shapes and configuration into a triple store.",
     "show": "Print any stage of the compiler: source, inferred, report, rows, model, table.",
     "manifests": "Write manifests for Istio, Kubernetes or Envoy.",

@@ -26,6 +26,7 @@ from .access import AccessRefused, admin_token, guard, is_loopback, read_token, 
 from .allowed_origins import ORIGINS, origins_of, preflights, shared
 from .as_of import refuse_past, wanted_revision
 from .build import Build
+from .cache_http import cache_routes
 from .certificates_http import certificate_routes
 from .console import CONSOLE_PATHS, console_routes, harden
 from .delta import Delta
@@ -108,6 +109,7 @@ def admin_application(
             web.route("*", "/data", _data),
             web.route("*", "/data/{name}", _data),
             *certificate_routes(lambda request: _served(request)[1], lambda request: request.app[_SUPERVISOR].issuing),
+            *cache_routes(lambda request: _served(request)[1]),
             web.post("/reload", _reload),
             web.post("/shacl", _shacl),
             web.get("/.well-known/void", _void),

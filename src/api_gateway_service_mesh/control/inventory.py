@@ -14,6 +14,7 @@ from api_gateway_service_mesh.model import (
     AuthorizationPolicy,
     AuthorizationRule,
     Breaker,
+    Cache,
     ClientCertificate,
     Compression,
     Cors,
@@ -51,6 +52,7 @@ Counted = (
     | Fault
     | Cors
     | Compression
+    | Cache
     | Deprecation
     | Redirect
     | DirectResponse
@@ -135,6 +137,7 @@ class Inventory:
                 *route.faults,
                 route.cors,
                 route.compression,
+                route.cache,
                 route.deprecation,
                 route.redirect,
                 route.direct,

@@ -17,6 +17,7 @@ from api_gateway_service_mesh.discovery import Standing
 from api_gateway_service_mesh.discovery.registration import Standing as EntryStanding
 from api_gateway_service_mesh.model import (
     Breaker,
+    Cache,
     Certificate,
     Discovery,
     Endpoint,
@@ -67,6 +68,7 @@ from api_gateway_service_mesh.policies import (
     read_share,
     read_spans,
 )
+from api_gateway_service_mesh.policies.cache_store import read_cache
 from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
 from api_gateway_service_mesh.policies.exemplar import Exemplar, read_exemplar
 from api_gateway_service_mesh.policies.listener import ListenerTotals, read_listener
@@ -216,6 +218,12 @@ class Live:
         """Every policy that counts its deeds by kind once (`policies.event`), with the counts."""
         for policy, base in self.inventory.counted:
             yield policy, read_events(self.cells.view, base, self.workers)
+
+    def caches(self) -> Iterator[tuple[Cache, int, int]]:
+        """Every cache once, with the answers that it keeps in memory, and their bytes."""
+        caches = {route.cache.iri: route.cache for route in self.mesh.routes if route.cache is not None}
+        for iri, cache in caches.items():
+            yield cache, *read_cache(self.cells.view, self.slots["cache", iri], self.workers)
 
     def mirrors(self) -> Iterator[tuple[Mirror, RouteTotals]]:
         """Every mirror once, with what became of its copies."""

@@ -16,6 +16,7 @@ from api_gateway_service_mesh.discovery.registration import RegistrationState
 from api_gateway_service_mesh.policies import read_rate_limit
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample
 
+from .cache import cache_families
 from .certificates import certificate_families
 from .client_credentials import token_families
 from .listener import listener_families
@@ -61,6 +62,7 @@ def metric_families(
         yield from _endpoints(live, series)
         yield from listener_families(live)
         yield from token_families(live)
+        yield from cache_families(live)
         yield from certificate_families(live)
         yield from _discovery(live)
         yield from _registrations(live)

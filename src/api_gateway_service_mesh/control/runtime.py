@@ -14,6 +14,7 @@ from api_gateway_service_mesh.model import Upstream
 from api_gateway_service_mesh.proxy.refusals import KINDS
 from api_gateway_service_mesh.vocabulary import AGW, IMPLIED_GATEWAY, RDF_TYPE, XSD
 
+from .cache import cache_triples
 from .certificates import certificate_triples
 from .client_credentials import token_triples
 from .listener import listener_triples
@@ -85,6 +86,7 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield guard.iri, AGW.shedTotal, _integer(shed)
     yield from listener_triples(live)
     yield from token_triples(live)
+    yield from cache_triples(live)
     audit = live.audit
     if audit is not None and audit.config is not None and audit.writer is not None:
         yield audit.config.iri, AGW.recordedTotal, _integer(audit.writer.recorded)

@@ -13,6 +13,7 @@ from .authority import AcmeChallenge, CertificateAuthority, ChallengeType, Issue
 from .authorization import Authorization, AuthorizationPolicy, AuthorizationRule, Enforcement, RuleAction, TimeWindow
 from .balancer import Algorithm, Balancer, HashAlgorithm, SameSite, StickyCookie
 from .breaker import Breaker, BreakerScope
+from .cache import Cache, CachePurge
 from .caller import Caller
 from .canary import Canary, CanaryStep
 from .certificate import Certificate
@@ -81,6 +82,8 @@ __all__ = [
     "Balancer",
     "Breaker",
     "BreakerScope",
+    "Cache",
+    "CachePurge",
     "Caller",
     "Canary",
     "CanaryStep",

@@ -10,6 +10,7 @@ from .authority import AcmeChallenge
 from .authorization import Authorization
 from .balancer import Balancer
 from .breaker import Breaker
+from .cache import Cache
 from .client_certificate import ClientCertificate
 from .client_credentials import ClientCredentials
 from .compression import Compression
@@ -90,6 +91,7 @@ class Route:
     websocket: WebSocketBounds | None = None
     security_headers: SecurityHeaders | None = None
     compression: Compression | None = None
+    cache: Cache | None = None
     access_log: LogFormat | None = None
     version: ApiVersion | None = None
     deprecation: Deprecation | None = None

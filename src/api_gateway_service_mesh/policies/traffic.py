@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from api_gateway_service_mesh.model import Route
 
+from .cache_store import CACHE_CELLS, MARK_CELLS
 from .canary import CANARY_CELLS
 from .counters import ROUTE_CELLS
 from .event import EVENT_CELLS
@@ -21,9 +22,10 @@ __all__ = ["traffic_slots"]
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
     (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, OpenIdLogin, Fault,
-    Cors, Compression, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``renewal`` (OpenIdLogin),
-    ``websocket`` (WebSocketBounds, per worker), ``tracing`` (Tracing, per worker), ``exemplar`` (Route, where spans
-    are sent; per worker), ``mirror`` (Mirror: the counters of a route)."""
+    Cors, Compression, Cache, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``renewal``
+    (OpenIdLogin), ``websocket`` (WebSocketBounds, per worker), ``tracing`` (Tracing, per worker), ``exemplar`` (Route,
+    where spans are sent; per worker), ``mirror`` (Mirror: the counters of a route), ``cache`` (Cache, per worker),
+    ``cache_marks`` (Cache)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -43,6 +45,7 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     answering = (
         route.cors,
         route.compression,
+        route.cache,
         route.deprecation,
         route.redirect,
         route.direct,
@@ -52,6 +55,9 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     for policy in (route.maintenance, route.client_certificate, *route.faults, *answering, *route.mirrors):
         if policy is not None:
             yield "event", policy.iri, EVENT_CELLS * workers
+    if route.cache is not None:
+        yield "cache", route.cache.iri, CACHE_CELLS * workers
+        yield "cache_marks", route.cache.iri, MARK_CELLS
     asked = route.external_authorization
     if asked is not None:
         yield "event", asked.iri, EVENT_CELLS * workers

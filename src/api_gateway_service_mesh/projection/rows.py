@@ -25,6 +25,7 @@ from .authorization import (
 )
 from .balancer import BalancerRow
 from .breaker import BreakerRow, BreakerStatusRow
+from .cache import CachePurgeRow, CacheRow, CacheValueRow
 from .canary import CanaryRow, CanaryStepRow
 from .certificate import CertificateRow
 from .change_right import ChangeRightRow
@@ -144,6 +145,9 @@ class ProjectedRows:
     security_headers_field: tuple[SecurityHeadersFieldRow, ...] = ()
     compression: tuple[CompressionRow, ...] = ()
     compression_value: tuple[CompressionValueRow, ...] = ()
+    cache: tuple[CacheRow, ...] = ()
+    cache_value: tuple[CacheValueRow, ...] = ()
+    cache_purge: tuple[CachePurgeRow, ...] = ()
     transform: tuple[TransformRow, ...] = ()
     transform_value: tuple[TransformValueRow, ...] = ()
     version: tuple[VersionRow, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from api_gateway_service_mesh.model import PeerNames, RequestCondition, Route, Upstream
 
+from .cache import caches
 from .client_certificate import client_certificates
 from .client_credentials import client_credentials
 from .compression import compressions
@@ -44,6 +45,7 @@ def with_traffic(
     bounded = websocket_bounds(rows.websocket, reading)
     as_whom = client_credentials(rows.client_credentials, rows.client_credentials_scope, reading)
     packed = compressions(rows.compression, rows.compression_value, reading)
+    kept = caches(rows.cache, rows.cache_value, rows.cache_purge, reading)
     ordered = request_transformations(rows.transform, rows.transform_value)
     replies = response_transformations(rows.transform, rows.transform_value)
     moved = redirects(rows.redirect, reading)
@@ -52,7 +54,7 @@ def with_traffic(
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
     stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered)
-    if not (replies or as_whom or bounded or any(stated)):
+    if not (replies or as_whom or bounded or kept or any(stated)):
         return served
     return tuple(
         replace(
@@ -64,6 +66,7 @@ def with_traffic(
             websocket=bounded.get(route.iri),
             security_headers=careful.get(route.iri),
             compression=packed.get(route.iri),
+            cache=kept.get(route.iri),
             request_transformation=ordered.get(route.iri),
             response_transformation=replies.get(route.iri),
             client_credentials=as_whom.get(route.iri),

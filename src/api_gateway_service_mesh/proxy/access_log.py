@@ -44,6 +44,7 @@ class Finished(Protocol):
     pool: Any
     generation: Any
     trace_id: bytes
+    caching: Any
 
 
 class LineSink(Protocol):
@@ -167,6 +168,9 @@ def _tail(exchange: Finished) -> bytes:
     else:
         said = b"null" if reason is None else _quoted(reason)
         tail = b',"refused_by":%b,"reason":%b,"caller":%b}' % (_json(refused_by), said, _json(caller))
+    caching = exchange.caching
+    if caching is not None:
+        tail = b',"cache":%b%b' % (_json(caching.result), tail)
     if exchange.trace_id:
         tail = b',"trace_id":"%b"%b' % (exchange.trace_id, tail)
     if exchange.flags:

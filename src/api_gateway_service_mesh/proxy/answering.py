@@ -202,6 +202,20 @@ class Answering(ExchangeState):
         self.down.respond(self, head, payload, None)
         self._end(failed=refusal.failure)
 
+    def give(self, head: AnswerHead, payload: bytes) -> None:
+        """Answer with what is at hand: nobody is asked, nothing is refused."""
+        if self.over:
+            return
+        self.status = head.status
+        self.committed = True
+        if self.answer_fields or self.answer_drops:
+            head = head.with_fields(self.answer_fields, self.answer_drops)
+        if self.is_head:
+            payload = b""
+        self.bytes_out = len(payload)
+        self.down.respond(self, head, payload, None)
+        self._end()
+
     def _end(self, *, now: float | None = None, failed: bool = False, gone: bool = False) -> None:
         """The one way out."""
         self.over = True

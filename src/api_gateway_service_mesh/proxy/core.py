@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
+from api_gateway_service_mesh.policies.cache_store import MemoryCaches
 from api_gateway_service_mesh.policies.redis import REDIS_CELLS
 from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
@@ -216,6 +217,7 @@ class Core:
         self.deadlines = Deadlines(loop)
         self.authenticators = Authenticators(loop)
         self.backend_tokens = BackendTokens(loop)
+        self.caches = MemoryCaches()
         self.stores = SharedStores(loop, self.random, self._store_state)
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()

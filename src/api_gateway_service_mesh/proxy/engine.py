@@ -184,6 +184,7 @@ class Engine:
         if stale is None or stale.shared:
             core.authenticators.adopt(mesh.routes)
             core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
+        core.caches.adopt(route.cache.iri for route in mesh.routes if route.cache is not None)
         guard, wanted = core.guard, mesh.overload
         if guard is not None and guard.config != wanted:
             guard.stop()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from api_gateway_service_mesh.security.peer import PeerCertificate
 
     from .backend_side import BackendSide
+    from .cache_turn import CacheTurn
     from .core import Core, Generation
     from .external_authorization import Verdict as ExternalVerdict
     from .hedge import Hedge
@@ -117,6 +118,8 @@ class ExchangeState(Asker):
     """The gate that made this wait last; no gate does so twice."""
     shown: dict[str, bytes] | None = None
     """The keys that were shown, from the first asking of a gate to the second."""
+    caching: CacheTurn | None = None
+    """What this has to do with a cache, where the route has one."""
     idle_ticks = 0
     answer_drops: frozenset[bytes] = frozenset()
     """Fields (names in lower case) that the answer loses before it gets ``answer_fields``."""

@@ -18,14 +18,16 @@ The order, outermost first, and why it is so:
 7. *adaptive concurrency*, *WebSockets*: behind all limits, so that what they refuse holds no place.
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
 9. *redirect, direct response*: answer in the place of an upstream.
-10. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-11. *rewrite*, *transformation*, *gRPC-Web*: behind all that looks at the request as the client sent it.
-12. *mirror*: copies what the backend is going to see; *client credentials*: right behind it, so that copies carry no
+10. *transformation of answers*: what the cache has is transformed as well. *Cache*: behind all that may refuse, so that
+    what is stored is given to nobody who would not get it from the backend; before all that is about a backend.
+11. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
+12. *rewrite*, *transformation of requests*, *gRPC-Web*: behind all that looks at the request as the client sent it.
+13. *mirror*: copies what the backend is going to see; *client credentials*: right behind it, so that copies carry no
     token of the gateway's own.
-13. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
+14. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
     breaker for each instance is asked with the balancer, and judges attempts.
-14. *balance*: once an attempt, so that a retry goes to another endpoint.
-15. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
+15. *balance*: once an attempt, so that a retry goes to another endpoint.
+16. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
 
 A policy that a route lacks is not in its handler at all.
 """
@@ -45,6 +47,7 @@ from .audit import audit_gates
 from .authentication import authentication_gate
 from .authorization import authorization_gates
 from .breaker import breaker_gates
+from .cache import cache_gates
 from .client_certificate import client_certificate_gates
 from .client_credentials import client_credentials_gates
 from .compression import compression_gates
@@ -70,7 +73,7 @@ from .security_headers import security_headers_gates
 from .split import upstream_gates
 from .target import Target
 from .tracing import tracing_ends, tracing_gates
-from .transform import transform_gates
+from .transform import answer_gates, transform_gates
 from .version import version_gates
 from .websocket import websocket_gates
 
@@ -172,6 +175,8 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     fault_gates,
     redirect_gates,
     direct_gates,
+    answer_gates,
+    cache_gates,
     upstream_gates,
     rewrite_gates,
     transform_gates,

@@ -2,8 +2,8 @@
 
 A kind is the last part of the problem's ``type`` (``urn:agw:problem:KIND``), which is stable: programs may go by it.
 The flags are Envoy's where it has one for the case (RESPONSE_FLAGS of its access log), so that dashboards keep working;
-``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``NA`` (not available yet), ``CL`` (connection limit), ``NT`` (no
-token for the backend), ``WS`` (WebSockets) and ``shed`` are agw's own.
+``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``OIC`` (only if cached), ``NA`` (not available yet), ``CL``
+(connection limit), ``NT`` (no token for the backend), ``WS`` (WebSockets) and ``shed`` are agw's own.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "version-withdrawn": RefusalKind("VER", "the version is withdrawn since its sunset"),
         "websocket-forbidden": RefusalKind("WS", "the route takes no WebSockets"),
         "too-many-websockets": RefusalKind("WS", "as many WebSockets are open as may be"),
+        "not-cached": RefusalKind("OIC", "the request asks that no backend be asked, and nothing is stored"),
         "fault-injected": RefusalKind("FI", "a fault is injected on purpose"),
         "overloaded": RefusalKind("shed", "the overload guard or adaptive concurrency sheds load"),
         "maintenance": RefusalKind("MM", "maintenance mode"),

@@ -16,20 +16,23 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
 
-__all__ = ["transform_gates"]
+__all__ = ["answer_gates", "transform_gates"]
 
 
 def transform_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
-    """The gates of a route whose requests or answers are changed."""
-    gates: list[Gate] = []
-    asked, told = handler.route.request_transformation, handler.route.response_transformation
-    if asked is not None:
-        counters = EventCounters(core.cells.view, generation.slots["event", asked.iri], core.worker)
-        gates.append(_requests(asked, counters))
-    if told is not None:
-        counters = EventCounters(core.cells.view, generation.slots["event", told.iri], core.worker)
-        gates.append(_answers(told, counters))
-    return gates
+    """The gate of a route whose requests are changed."""
+    asked = handler.route.request_transformation
+    if asked is None:
+        return []
+    return [_requests(asked, EventCounters(core.cells.view, generation.slots["event", asked.iri], core.worker))]
+
+
+def answer_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    """The gate of a route whose answers are changed."""
+    told = handler.route.response_transformation
+    if told is None:
+        return []
+    return [_answers(told, EventCounters(core.cells.view, generation.slots["event", told.iri], core.worker))]
 
 
 def _requests(transformation: RequestTransformation, counters: EventCounters) -> Gate:

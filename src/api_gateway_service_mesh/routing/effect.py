@@ -26,6 +26,7 @@ from api_gateway_service_mesh.model import (
 from .access_log import access_log_part
 from .authorization import authorization_parts, external_authorization_parts
 from .balance import balancer_part, health_parts, subset_part
+from .cache import cache_part
 from .client_credentials import client_credentials_part
 from .compression import compression_part
 from .concurrency import concurrency_parts, overload_parts
@@ -92,12 +93,14 @@ def effects(
         return tuple(parts)
     if route.redirect is not None and route.upstream is None and not route.splits:
         return tuple(parts)
+    if route.response_transformation is not None:
+        parts.append(response_transformation_part(route, route.response_transformation))
+    if route.cache is not None and route.redirect is None:
+        parts.append(cache_part(route, route.cache, request))
     if route.rewrite is not None:
         parts.append(rewrite_part(route, route.rewrite, path))
     if route.request_transformation is not None:
         parts.append(request_transformation_part(route, route.request_transformation))
-    if route.response_transformation is not None:
-        parts.append(response_transformation_part(route, route.response_transformation))
     parts += [mirror_part(route, mirror, _name(upstreams, mirror.upstream)) for mirror in route.mirrors]
     if route.client_credentials is not None:
         parts.append(client_credentials_part(route, route.client_credentials))

@@ -11,6 +11,7 @@ from .audit import AUDIT
 from .authentication import AUTHENTICATION
 from .authorities import AUTHORITIES
 from .authorization import AUTHORIZATION
+from .cache import CACHE
 from .case import PREFIXES, Case
 from .certificates import CERTIFICATES
 from .change_right import CHANGE_RIGHT
@@ -55,6 +56,7 @@ CASES: tuple[Case, ...] = (
     *CORS,
     *WEBSOCKET,
     *COMPRESSION,
+    *CACHE,
     *SECURITY_HEADERS,
     *ACCESS_LOG,
     *VERSION,

@@ -1,0 +1,65 @@
+"""``/cache``: what is kept; ``/cache/purge``: what is not to be used any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from api_gateway_service_mesh.errors import ClientError
+
+from .access import writer
+from .cache import Purge, purge
+from .live import Live
+
+__all__ = ["cache_routes"]
+
+_MOST = 1000
+"""URLs and tags in one request."""
+
+
+def cache_routes(live_of: Callable[[web.Request], Live]) -> list[web.RouteDef]:
+    """The routes under ``/cache``."""
+
+    async def listed(request: web.Request) -> web.Response:
+        live = live_of(request)
+        counts = {policy.iri: events for policy, events in live.events()}
+        words = ("hits", "misses", "stale", "revalidated", "stored", "evicted", "collapsed", "passed")
+        told = [
+            {
+                "iri": cache.iri,
+                "entries": entries,
+                "bytes": size,
+                "maximum_bytes": cache.maximum_bytes,
+                **dict(zip(words, counts[cache.iri], strict=True)),
+            }
+            for cache, entries, size in live.caches()
+        ]
+        return web.json_response(told, headers={"Cache-Control": "no-store"})
+
+    async def purged(request: web.Request) -> web.Response:
+        writer(request)
+        wanted = await _wanted(request)
+        caches = purge(live_of(request), wanted)
+        return web.json_response({"purged": list(caches)}, headers={"Cache-Control": "no-store"})
+
+    return [web.get("/cache", listed), web.post("/cache/purge", purged)]
+
+
+async def _wanted(request: web.Request) -> Purge:
+    """From a JSON object: ``urls``, ``tags``, ``everything``, ``cache``."""
+    try:
+        said: Any = await request.json()
+    except ValueError:
+        raise ClientError("the body is no JSON", remedy='send {"tags": ["product-7"]}') from None
+    if not isinstance(said, dict) or said.keys() - {"urls", "tags", "everything", "cache"}:
+        raise ClientError("the body is an object of urls, tags, everything, cache", remedy='{"tags": ["product-7"]}')
+    urls, tags, cache = said.get("urls", []), said.get("tags", []), said.get("cache")
+    if not (_texts(urls) and _texts(tags)) or not (cache is None or isinstance(cache, str)):
+        raise ClientError(f"urls and tags are lists of at most {_MOST} texts, cache is an IRI")
+    return Purge(tuple(urls), tuple(tags), said.get("everything") is True, cache)
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= _MOST and all(isinstance(item, str) for item in value)
