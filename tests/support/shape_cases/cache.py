@@ -19,7 +19,7 @@ def _duration(term: str, zero: bool = False) -> list[Case]:
         *wrong(
             "Cache",
             (f"{NAMED} ; agw:{term} 60 .", f"agw:{term} must be one duration"),
-            (f'{NAMED} ; agw:{term} "P1M"^^xsd:duration .', f"agw:{term} must be one duration"),
+            (f'{NAMED} ; agw:{term} "P1M"^^xsd:dayTimeDuration .', "years or months"),
             (
                 f'{NAMED} ; agw:{term} "-PT1S"^^xsd:dayTimeDuration .',
                 f"agw:{term} must {'not be negative' if zero else 'be longer than zero'}",
