@@ -91,6 +91,10 @@ class AGW(metaclass=_Closed):
     grpcMethod: Final = f"{NAMESPACE}grpcMethod"
     grpcWebEnabled: Final = f"{NAMESPACE}grpcWebEnabled"
     # http2
+    http2Connections: Final = f"{NAMESPACE}http2Connections"
+    http2Streams: Final = f"{NAMESPACE}http2Streams"
+    http2RequestsTotal: Final = f"{NAMESPACE}http2RequestsTotal"
+    http2BrokenOffTotal: Final = f"{NAMESPACE}http2BrokenOffTotal"
     upstreamProtocol: Final = f"{NAMESPACE}upstreamProtocol"
     maxConcurrentStreams: Final = f"{NAMESPACE}maxConcurrentStreams"
     # route

@@ -479,6 +479,10 @@ EVENTS = (
             ("canary", "currentStep", is_("1")),
             ("canary", "currentWeight", least(50)),
             ("guard", "overloadState", is_("CALM")),
+            *(
+                ("gateway", term, is_("0"))
+                for term in ("http2Connections", "http2Streams", "http2RequestsTotal", "http2BrokenOffTotal")
+            ),
             ("wellService", "healthState", some),
             *(("web", term, is_("0")) for term in ("turnedAwayFullTotal", "uncappedTotal", "handshakeFailedTotal")),
         ),

@@ -159,6 +159,7 @@ def test_a_mesh_gets_a_slot_for_everything_with_state() -> None:
     slots = layout_for(_mesh(), layout, workers=2)
     assert {kind for kind, _ in slots} == {
         "refusal",
+        "http2",
         "listener",
         "route",
         "rate_limit",

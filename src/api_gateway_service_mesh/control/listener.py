@@ -1,4 +1,5 @@
-"""The live state of listeners, as triples and as metric families: their connections and handshakes."""
+"""The live state of listeners, as triples and as metric families: their connections and handshakes, and what goes
+over HTTP/2."""
 
 from __future__ import annotations
 
@@ -29,6 +30,15 @@ def listener_triples(live: Live) -> Iterator[tuple[str, str, str]]:
         ):
             yield listener.iri, term, f'"{count}"^^<{XSD.integer}>'
 
+    protocol = live.http2()
+    for term, count in (
+        (AGW.http2Connections, protocol.connections),
+        (AGW.http2Streams, protocol.streams),
+        (AGW.http2RequestsTotal, protocol.requests),
+        (AGW.http2BrokenOffTotal, protocol.broken_off),
+    ):
+        yield live.mesh.iri, term, f'"{count}"^^<{XSD.integer}>'
+
 
 def listener_families(live: Live) -> Iterator[Family]:
     """The same as metrics."""
@@ -54,3 +64,12 @@ def listener_families(live: Live) -> Iterator[Family]:
         if totals.faults[fault]
     ]
     yield Family("agw_handshake_failures", "TLS handshakes that came to nothing, by reason.", Kind.COUNTER, failed)
+    protocol = live.http2()
+    held = [Sample(protocol.connections)]
+    yield Family("agw_http2_connections", "Connections of clients that speak HTTP/2.", Kind.GAUGE, held)
+    under_way = [Sample(protocol.streams)]
+    yield Family("agw_http2_streams", "Requests and WebSockets under way over HTTP/2.", Kind.GAUGE, under_way)
+    came = [Sample(protocol.requests)]
+    yield Family("agw_http2_requests", "Requests that came over HTTP/2.", Kind.COUNTER, came)
+    ended = [Sample(protocol.broken_off)]
+    yield Family("agw_http2_broken_off", "HTTP/2 connections ended for floods or faults.", Kind.COUNTER, ended)

@@ -71,6 +71,7 @@ from api_gateway_service_mesh.policies import (
 from api_gateway_service_mesh.policies.cache_store import read_cache
 from api_gateway_service_mesh.policies.concurrency import ConcurrencyLimit
 from api_gateway_service_mesh.policies.exemplar import Exemplar, read_exemplar
+from api_gateway_service_mesh.policies.http2 import Http2Totals, read_http2
 from api_gateway_service_mesh.policies.listener import ListenerTotals, read_listener
 from api_gateway_service_mesh.policies.overload import read_overload
 from api_gateway_service_mesh.policies.redis import read_store_state
@@ -202,6 +203,10 @@ class Live:
         for iri, bounds in found.items():
             base = self.slots["websocket", iri]
             yield bounds, WebSocketPlaces(self.cells.view, base, bounds.maximum, self.workers)
+
+    def http2(self) -> Http2Totals:
+        """What goes over HTTP/2."""
+        return read_http2(self.cells.view, self.slots["http2", self.mesh.iri], self.workers)
 
     def overload(self) -> tuple[str, float, int] | None:
         """State and pressure of the gateway's overload guard, and how many requests it has shed; None without one."""

@@ -33,6 +33,7 @@ from .connection_cap import connection_cells
 from .counters import ENDPOINT_CELLS, LOG_CELLS, RATE_LIMIT_COUNT_CELLS, ROUTE_CELLS
 from .health import HEALTH_CELLS
 from .hedge import HEDGE_CELLS
+from .http2 import HTTP2_CELLS
 from .latency import LATENCY_CELLS
 from .listener import LISTENER_CELLS
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
@@ -210,7 +211,8 @@ def layout_for(mesh: Mesh, layout: CellLayout, workers: int) -> dict[tuple[str, 
 
     Kinds: ``rate_limit`` and ``rate_limit_count`` (RateLimit), ``redis`` (RedisStore), ``route`` (Route), ``endpoint``,
     ``health`` and ``latency`` (Endpoint), ``sticky`` (Balancer), ``bulkhead`` and ``outlier_sweep`` (Upstream),
-    ``listener`` and ``connections`` (Listener), ``epoch`` (one for all), ``access_log`` and ``refusal`` (Mesh),
+    ``listener`` and ``connections`` (Listener), ``epoch`` (one for all), ``access_log``, ``http2`` and ``refusal``
+    (Mesh),
     ``hedge`` (Hedging), ``concurrency`` (AdaptiveConcurrency), ``overload`` (OverloadGuard), those of
     `policies.traffic`; named by themselves: ``balancer`` (`balancer_key`), ``breaker`` (`breaker_key`),
     ``retry_budget`` (`budget_key`), ``outlier`` (`outlier_key`).
@@ -256,6 +258,7 @@ def cells_needed(mesh: Mesh, workers: int) -> int:
 
 def _needs(mesh: Mesh, workers: int) -> Iterator[tuple[str, str, int]]:
     yield "refusal", mesh.iri, REFUSAL_CELLS * workers
+    yield "http2", mesh.iri, HTTP2_CELLS * workers
     for listener in mesh.listening:
         yield "listener", listener.iri, LISTENER_CELLS * workers
         if listener.connection_cap is not None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .concurrency import clear_in_use
+from .http2 import clear_http2
 from .row import row
 from .websocket import clear_open
 
@@ -291,6 +292,8 @@ def clear_gauges(view: memoryview[float], slots: Mapping[tuple[str, str], int], 
         view[column + ENDPOINT_CONNECTIONS] = 0.0
     for base in _bases(slots, "concurrency"):
         clear_in_use(view, base, worker)
+    for base in _bases(slots, "http2"):
+        clear_http2(view, base, worker)
     for base in _bases(slots, "websocket"):
         clear_open(view, base, worker)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, Lock, LogCounters
 from api_gateway_service_mesh.policies.cache_store import MemoryCaches
+from api_gateway_service_mesh.policies.http2 import write_http2
 from api_gateway_service_mesh.policies.redis import REDIS_CELLS
 from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
@@ -180,6 +181,30 @@ class Generation:
         return handler
 
 
+class Http2Tally:
+    """What was counted of HTTP/2 since it was last told: ``connections`` and ``streams`` by those that were looked
+    after, ``requests`` and ``broken_off`` as they come."""
+
+    __slots__ = ("broken_off", "connections", "requests", "streams")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.streams = 0
+        self.requests = 0
+        self.broken_off = 0
+
+    def tell(self, core: Core) -> None:
+        """Write it into the cells, and begin anew."""
+        generation = core.generation
+        if generation is not None:
+            base = generation.slots["http2", generation.mesh.iri]
+            write_http2(
+                core.cells.view, base, core.worker, self.connections, self.streams, self.requests, self.broken_off
+            )
+            self.requests = self.broken_off = 0
+        self.connections = self.streams = 0
+
+
 class Core:
     """See the module."""
 
@@ -222,6 +247,7 @@ class Core:
         self.generation: Generation | None = None
         self.connections: set[Swept] = set()
         self.draining = False
+        self.http2 = Http2Tally()
         self.ports: set[Port] = set()
         """Listening ports that are open."""
         self.guard: Guard | None = None
@@ -327,6 +353,7 @@ class Core:
         self._housekeeping = self.loop.call_later(HOUSEKEEPING_SECONDS, self._keep_house)
         for connection in list(self.connections):
             connection.sweep()
+        self.http2.tell(self)
         self.tell_lines()
         generation = self.generation
         if generation is not None:

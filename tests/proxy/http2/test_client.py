@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from api_gateway_service_mesh.model import Limits, Listener
+from api_gateway_service_mesh.policies.http2 import Http2Totals, read_http2
 from api_gateway_service_mesh.proxy.http2.client import RESETS
 from tests.support.backend import Conversation, Received, answer, backend, says
 from tests.support.certs import new_authority
@@ -450,3 +451,30 @@ async def test_over_tls_the_version_is_agreed_on(streams: int, tmp_path: Path) -
                 assert told == "hello 2"
     if streams:
         assert behind.requests[0].get("x-forwarded-proto") == "https"
+
+
+async def test_what_goes_over_http2_is_counted() -> None:
+    stay = asyncio.Event()
+
+    async def slow(_: Received, conversation: Conversation) -> None:
+        await stay.wait()
+        await conversation.send(answer(b"x"))
+
+    async with backend(slow) as behind, running(mesh(behind.port)) as gateway:  # type: ignore[arg-type]
+
+        async def until(wanted: Http2Totals) -> None:
+            base = gateway.layout.slots["http2", "urn:test:gateway"]
+            async with asyncio.timeout(20):
+                while read_http2(gateway.store.view, base, 1) != wanted:
+                    await asyncio.sleep(0.02)
+
+        client = await Client.connect(gateway.port)
+        asking = asyncio.create_task(client.fetch(fields_for("/")))
+        await until(Http2Totals(1, 1, 1, 0))
+        await speak(gateway.port, floods()["ping"])
+        await until(Http2Totals(1, 1, 1, 1))
+        stay.set()
+        await asking
+        await until(Http2Totals(1, 0, 1, 1))
+        client.close()
+        await until(Http2Totals(0, 0, 1, 1))

@@ -68,6 +68,13 @@ EDGE = [
             )
         ),
     ),
+    *warned(
+        "HTTP/2",
+        *(
+            (f"ex:gateway agw:{term} 5 .", f"agw:{term} is live state")
+            for term in ("http2Connections", "http2Streams", "http2RequestsTotal", "http2BrokenOffTotal")
+        ),
+    ),
     *duration("headerTimeout", LISTENER),
     *duration("idleTimeout", LISTENER),
     *right(

@@ -161,6 +161,7 @@ class Http2Client(Http2Connection):
         generation = core.generation
         self._served = True
         self._ticks = 0
+        core.http2.requests += 1
         try:
             if generation is None:
                 raise HeadError(503, "not-ready", "no configuration is loaded yet")
@@ -255,6 +256,12 @@ class Http2Client(Http2Connection):
 
     # -- the end
 
+    def calm_down(self) -> None:
+        """The client floods, or broke a bound."""
+        if not self.closed:
+            self._core.http2.broken_off += 1
+        super().calm_down()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._core.connections.discard(self)
         super().connection_lost(exc)
@@ -292,6 +299,9 @@ class Http2Client(Http2Connection):
             if self._still * HOUSEKEEPING_SECONDS >= LINGER_SECONDS:
                 self.abort()
             return
+        tally = self._core.http2
+        tally.connections += 1
+        tally.streams += len(self.streams)
         self._points = min(self._points + POINTS_A_SWEEP, POINTS)
         self._resets = min(self._resets + RESETS_A_SWEEP, RESETS)
         self._ticks += 1
