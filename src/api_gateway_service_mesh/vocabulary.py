@@ -692,6 +692,18 @@ class AGW(metaclass=_Closed):
     cachePassedTotal: Final = f"{NAMESPACE}cachePassedTotal"
     cacheEntries: Final = f"{NAMESPACE}cacheEntries"
     cacheUsedBytes: Final = f"{NAMESPACE}cacheUsedBytes"
+    # validation
+    RequestValidation: Final = f"{NAMESPACE}RequestValidation"
+    hasRequestValidation: Final = f"{NAMESPACE}hasRequestValidation"
+    descriptionFile: Final = f"{NAMESPACE}descriptionFile"
+    describedOperation: Final = f"{NAMESPACE}describedOperation"
+    descriptionBase: Final = f"{NAMESPACE}descriptionBase"
+    unknownParameters: Final = f"{NAMESPACE}unknownParameters"
+    checksFormats: Final = f"{NAMESPACE}checksFormats"
+    maximumBodyBytes: Final = f"{NAMESPACE}maximumBodyBytes"
+    maximumBodyDepth: Final = f"{NAMESPACE}maximumBodyDepth"
+    validTotal: Final = f"{NAMESPACE}validTotal"
+    invalidTotal: Final = f"{NAMESPACE}invalidTotal"
     # redirect
     Redirect: Final = f"{NAMESPACE}Redirect"
     hasRedirect: Final = f"{NAMESPACE}hasRedirect"

@@ -137,7 +137,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:kept , ex:crammed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:described , ex:kept , ex:crammed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain , ex:rooms .
 ex:rooms a agw:Route ; agw:routePath "/rooms" ; agw:hasBackendService ex:roomsService ; agw:hasWebSocketPolicy ex:chat .
 ex:chat a agw:WebSocketPolicy ; agw:maximumWebSockets 1 ; agw:webSocketIdleTimeout "PT0.8S"^^xsd:dayTimeDuration .
@@ -242,6 +242,8 @@ ex:small a agw:Cache ; agw:cacheBytes 65536 .
 ex:packed a agw:Route ; agw:routePath "/packed" ; agw:hasDirectResponse [ a agw:DirectResponse ; agw:responseBody "aaaaaaaaaaaaaaaaaaaaaaaa" ] ;
     agw:hasCompression ex:packing .
 ex:packing a agw:Compression ; agw:minimumBytes 24 .
+ex:described a agw:Route ; agw:routePath "/described/*" ; agw:hasBackendService ex:wellService ; agw:hasRequestValidation ex:asDescribed .
+ex:asDescribed a agw:RequestValidation ; agw:descriptionFile "shop.json" .
 ex:broken agw:hasServiceLevelObjective ex:slo .
 ex:slo a agw:ServiceLevelObjective ; agw:availabilityTarget 0.99 .
 ex:moved a agw:Route ; agw:routePath "/moved" ; agw:hasRedirect ex:redirect .
@@ -708,6 +710,8 @@ EVENTS = (
         _asks("/crammed/1", "/crammed/2", "/crammed/3"),
         (("small", "cacheEvictedTotal", is_("1")), ("small", "cacheEntries", is_("2"))),
     ),
+    Event("a request is as described", _asks("/described/a"), (("asDescribed", "validTotal", is_("1")),)),
+    Event("a request is not as described", _asks("/described/b"), (("asDescribed", "invalidTotal", is_("1")),)),
     Event("something deprecated is used", _asks("/leaving"), (("farewell", "deprecatedUseTotal", is_("1")),)),
     Event("something withdrawn is asked for", _asks("/gone"), (("end", "sunsetRefusedTotal", is_("1")),)),
     Event(
@@ -768,6 +772,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
         text = text.replace("file:gateway.key", f"file:{issued.key_file.name}")
         text = text.replace('"ca.pem"', f'"{issued.trust_bundle_file.name}"')
         (folder / "gateway.ttl").write_text(turtle(text))
+        (folder / "shop.json").write_text('{"openapi": "3.1.0", "paths": {"/described/a": {"get": {}}}}')
         session = await stack.enter_async_context(aiohttp.ClientSession())
         served = Serving(
             str(folder / "gateway.ttl"),

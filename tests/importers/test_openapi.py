@@ -144,3 +144,15 @@ def test_what_an_operation_takes_its_route_takes(segments: list[str], base: str)
     assert table.find("x", "GET", path, "", {}) is not None
     assert table.find("x", "GET", f"{path}/more", "", {}) is None
     assert table.find("x", "PUT", path, "", {}) is None
+
+
+def test_requests_are_held_against_the_description_where_that_is_wanted(tmp_path: Path) -> None:
+    text = 'openapi: 3.1.0\ninfo: {title: Pets}\nservers: [{url: "http://pets.example/v1"}]\npaths: {/pets: {get: {}, post: {}}}\n'
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api/pets.yaml").write_text(text)
+    made = loaded(import_texts("openapi", {"elsewhere/pets.yaml": text}, descriptions="api"), tmp_path)
+    one, two = (route.validation for route in made.mesh.routes)
+    assert one is two and one is not None and one.file == str(tmp_path / "api/pets.yaml")
+    old = import_texts("openapi", {"a.yaml": "swagger: '2.0'\npaths: {/pets: {get: {}}}\n"}, descriptions=".")
+    assert "hasRequestValidation" not in old.turtle
+    assert any("OpenAPI 3.0 or 3.1" in finding.message for finding in old.report.findings)

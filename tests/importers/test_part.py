@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from api_gateway_service_mesh.graph.plain import documents
 from api_gateway_service_mesh.importers.part import NOT_IMPORTED, Findings, Part
-from api_gateway_service_mesh.importers.reading import documents
 
 
 def part(text: str) -> tuple[Findings, Part]:

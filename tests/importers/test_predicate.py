@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from api_gateway_service_mesh.graph.plain import documents
 from api_gateway_service_mesh.importers.part import Findings, Part
 from api_gateway_service_mesh.importers.predicate import tests as predicates
-from api_gateway_service_mesh.importers.reading import documents
 from api_gateway_service_mesh.model import ValueKind
 
 

@@ -43,6 +43,7 @@ from api_gateway_service_mesh.model import (
     PeerNames,
     RateLimit,
     RedisStore,
+    RequestValidation,
     RouteMatch,
     Timeout,
     VersionedBy,
@@ -137,6 +138,22 @@ def head(status: int, asked: bytes, **more: object) -> Case:
     return Case(status, asked, head=True, **more)  # type: ignore[arg-type]
 
 
+def posted(kind: str, body: str) -> bytes:
+    """A request with a body."""
+    fields = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+    return request(line="POST /a HTTP/1.1", fields=fields) + body.encode()
+
+
+DESCRIPTION = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/a": {
+            "get": {"parameters": [{"in": "query", "name": "n", "schema": {"type": "integer"}}]},
+            "post": {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
+        }
+    },
+}
+DESCRIBED = {"validation": RequestValidation(POLICY, description=json.dumps(DESCRIPTION), body_bytes=16)}
 POOL = "urn:pool"
 CASES: dict[str, Case] = {
     "no-route": Case(404, path="/elsewhere"),
@@ -204,6 +221,12 @@ CASES: dict[str, Case] = {
     "not-cached": Case(
         504, request(fields="Cache-Control: only-if-cached\r\n"), route={"cache": Cache(POLICY)}, policy=POLICY
     ),
+    "undescribed-request": Case(404, request(line="GET /other HTTP/1.1"), route=DESCRIBED, policy=POLICY),
+    "invalid-parameter": Case(400, request(line="GET /a?n=x HTTP/1.1"), route=DESCRIBED, policy=POLICY),
+    "unsupported-media-type": Case(415, posted("text/plain", "x"), route=DESCRIBED, policy=POLICY),
+    "body-too-large": Case(413, posted("application/json", " " * 20), route=DESCRIBED, policy=POLICY),
+    "malformed-body": Case(400, posted("application/json", '{"a":1,"a":2}'), route=DESCRIBED, policy=POLICY),
+    "invalid-body": Case(422, posted("application/json", "1"), route=DESCRIBED, policy=POLICY),
     "fault-injected": Case(503, route={"faults": (Fault(POLICY, abort_status=503),)}, policy=POLICY),
     "overloaded": Case(
         503,

@@ -55,6 +55,7 @@ _VALUES: dict[str, Any] = {
     "ResponseTransformation.sets": (("X-By", "some-by"),),
     "ResponseTransformation.adds": (("X-Back", "some-back"),),
     "ResponseTransformation.removes": ("x-made",),
+    "RequestValidation.description": '{"openapi":"3.1.0","paths":{"/things":{"get":{}}}}',
     "SecurityHeaders.sets": ("Cache-Control: no-store",),
     "Fault.abort_status": 503,
     "Breaker.failure_statuses": (500, 503),

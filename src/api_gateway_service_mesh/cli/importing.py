@@ -25,9 +25,20 @@ _SOURCES = ("gateway-api", "ingress", "istio", "openapi")
     metavar="FOLDER",
     help="Where the certificates of Secrets will be, as NAME.crt and NAME.key; relative to the Turtle's folder.",
 )
+@click.option(
+    "--descriptions",
+    metavar="FOLDER",
+    help="Have requests held against the descriptions, which will be there; relative to the Turtle's folder (openapi).",
+)
 @click.option("--strict", is_flag=True, help="Exit status 1 when something was not taken over, or works otherwise.")
 def command(
-    source: str, files: tuple[Path, ...], output: Path | None, base: str | None, certificates: str | None, strict: bool
+    source: str,
+    files: tuple[Path, ...],
+    output: Path | None,
+    base: str | None,
+    certificates: str | None,
+    descriptions: str | None,
+    strict: bool,
 ) -> int:
     """Write what others configured as Turtle, to standard output or a new file.
 
@@ -40,7 +51,11 @@ def command(
     from ..importers import BASE, import_texts
 
     imported = import_texts(
-        source, {str(path): _text(path) for path in files}, base=base or BASE, certificates=certificates
+        source,
+        {str(path): _text(path) for path in files},
+        base=base or BASE,
+        certificates=certificates,
+        descriptions=descriptions,
     )
     print_report(imported.report, verdict="look through them, they are not as they were")
     if strict and not imported.complete:

@@ -13,6 +13,7 @@ from .build import Build, build
 from .change_gates import gate_findings
 from .packs import Packs, load_packs, shipped_packs
 from .progress import Told
+from .used import stale_descriptions
 
 __all__ = ["Gate", "compiled"]
 
@@ -85,16 +86,17 @@ def compiled(
     gc.disable()  # little made here is garbage, and a collection over a large graph costs more than its building
     try:
         graph = source()
+        stale = previous is not None and stale_descriptions(previous.mesh)
         if previous is not None:
             if graph.digest == previous.source.digest:
-                if not again:
+                if not again and not stale:
                     return None
                 graph = previous.source
             if not graph.count:
                 raise ConfigError(
                     Finding("empty", "the configuration has no triples", remedy="the one before stays in force")
                 )
-        made = build(graph, gateway, previous=previous, packs=packs, told=told)
+        made = build(graph, gateway, previous=None if stale else previous, packs=packs, told=told)
         if previous is not None and previous.mesh.routes and not made.mesh.routes:
             raise ConfigError(
                 Finding(
@@ -107,7 +109,7 @@ def compiled(
             against = gate_findings(packs.gates, (previous or made).inferred, made.inferred)
             if against:
                 raise ConfigError(made.report.merged(against))
-        return None if previous is not None and graph is previous.source else made
+        return None if previous is not None and graph is previous.source and not stale else made
     finally:
         gc.freeze()
         gc.enable()

@@ -30,6 +30,7 @@ from api_gateway_service_mesh.model import (
     RateLimit,
     Redirect,
     RequestTransformation,
+    RequestValidation,
     ResponseTransformation,
     Retry,
     Rewrite,
@@ -58,6 +59,7 @@ Counted = (
     | DirectResponse
     | Rewrite
     | RequestTransformation
+    | RequestValidation
     | ResponseTransformation
     | Mirror
 )
@@ -138,6 +140,7 @@ class Inventory:
                 route.cors,
                 route.compression,
                 route.cache,
+                route.validation,
                 route.deprecation,
                 route.redirect,
                 route.direct,

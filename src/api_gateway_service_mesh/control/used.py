@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Certificate, Mesh
+from api_gateway_service_mesh.errors import AgwError, ConfigError
+from api_gateway_service_mesh.model import Certificate, Mesh, RequestValidation
+from api_gateway_service_mesh.projection.validation import description_text
+from api_gateway_service_mesh.routing.description import DescriptionError
 
 if TYPE_CHECKING:
     from api_gateway_service_mesh.security.facts import CertificateFacts
 
-__all__ = ["FileFacts", "certificate_users", "used_certificates", "watched_files"]
+__all__ = ["FileFacts", "certificate_users", "stale_descriptions", "used_certificates", "watched_files"]
 
 
 def used_certificates(mesh: Mesh) -> tuple[Certificate, ...]:
@@ -26,7 +28,8 @@ def certificate_users(mesh: Mesh) -> Mapping[str, tuple[str, ...]]:
 
 
 def watched_files(mesh: Mesh | None) -> Iterator[Path]:
-    """The files that certificates are read from."""
+    """The files that certificates and descriptions of APIs are read from."""
+    yield from (Path(validation.file) for validation in _validations(mesh))
     for certificate in used_certificates(mesh) if mesh is not None else ():
         key = certificate.private_key_ref or ""
         names = (
@@ -36,6 +39,23 @@ def watched_files(mesh: Mesh | None) -> Iterator[Path]:
             key.partition("file:")[2],
         )
         yield from (Path(name) for name in names if name)
+
+
+def stale_descriptions(mesh: Mesh) -> bool:
+    """Whether a description says something else by now than when `mesh` was made, or cannot be read any more."""
+    for validation in _validations(mesh):
+        try:
+            text = description_text(validation.file)
+        except (ConfigError, DescriptionError):
+            return True
+        if text != validation.description:
+            return True
+    return False
+
+
+def _validations(mesh: Mesh | None) -> Iterable[RequestValidation]:
+    routes = mesh.routes if mesh is not None else ()
+    return {route.validation.iri: route.validation for route in routes if route.validation is not None}.values()
 
 
 def _uses(mesh: Mesh) -> dict[str, tuple[Certificate, list[str]]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api_gateway_service_mesh.errors import AgwError, Origin, Report, Severity
+from api_gateway_service_mesh.graph.plain import Map, documents
 
 from .draft import Draft
 from .gateway_api import import_gateway_api
@@ -19,7 +20,6 @@ from .ingress import import_ingress
 from .istio import import_istio
 from .openapi import import_openapi
 from .part import NOT_IMPORTED, Findings
-from .reading import Map, documents
 from .turtle import is_iri, write
 
 __all__ = ["BASE", "NOT_IMPORTED", "SOURCES", "Imported", "UnknownSourceError", "import_texts"]
@@ -57,12 +57,18 @@ class Imported:
 
 
 def import_texts(
-    source: str, texts: Mapping[str, str], *, base: str = BASE, certificates: str | None = None
+    source: str,
+    texts: Mapping[str, str],
+    *,
+    base: str = BASE,
+    certificates: str | None = None,
+    descriptions: str | None = None,
 ) -> Imported:
     """What the files `texts` (name → text) say, as Turtle; `source` is one of `SOURCES`.
 
     `base`: what IRIs begin with. `certificates`: the folder, relative to the Turtle's, in which certificates will be
-    that the source names by Secret; without it ports with TLS are not taken over.
+    that the source names by Secret; without it ports with TLS are not taken over. `descriptions`: likewise the folder
+    of descriptions of APIs that requests are to be held against; without it they are held against none.
 
     Raises:
         UnknownSourceError: there is no such source.
@@ -76,7 +82,10 @@ def import_texts(
     findings = Findings()
     draft = Draft(base, findings)
     read: list[Map] = [document for name, text in texts.items() for document in documents(name, text)]
-    SOURCES[source](draft, read, certificates=certificates)
+    if descriptions is not None and source == "openapi":
+        import_openapi(draft, read, descriptions=descriptions)
+    else:
+        SOURCES[source](draft, read, certificates=certificates)
     subjects = draft.subjects()
     report = findings.close()
     return Imported(write(base, _heading(source, texts, report), subjects), report)

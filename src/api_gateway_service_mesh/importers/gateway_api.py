@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from api_gateway_service_mesh.graph.plain import Map
 from api_gateway_service_mesh.model import PathKind, PathMatch
 from api_gateway_service_mesh.vocabulary import AGW
 
@@ -22,7 +23,6 @@ from .listener import listener
 from .part import Part
 from .path import UnsayableError, exact, expression, prefix
 from .predicate import tests
-from .reading import Map
 from .turtle import Ref, Seconds, Subject, anonymous
 
 __all__ = ["import_gateway_api"]

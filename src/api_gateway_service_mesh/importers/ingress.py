@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from api_gateway_service_mesh.graph.plain import Map
 from api_gateway_service_mesh.model import PathMatch
 from api_gateway_service_mesh.vocabulary import AGW
 
@@ -20,7 +21,6 @@ from .kubernetes import Cluster, Thing, things
 from .listener import listener
 from .part import Part
 from .path import UnsayableError, exact, expression, prefix
-from .reading import Map
 from .turtle import Object, Seconds, Stated, Subject, anonymous
 
 __all__ = ["import_ingress"]

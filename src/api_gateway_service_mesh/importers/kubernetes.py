@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from api_gateway_service_mesh.errors import Location
+from api_gateway_service_mesh.graph.plain import List, Map
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .draft import Draft
 from .part import Findings, Part
-from .reading import List, Map
 from .turtle import Ref, Subject
 
 __all__ = ["Cluster", "Thing", "seconds", "things"]

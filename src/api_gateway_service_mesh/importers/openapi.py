@@ -2,7 +2,7 @@
 
 A description says what an API offers, little of what a gateway does for it. Its paths, methods and servers are taken
 over; whom its security schemes would keep out is reported, as something that is open until it is stated anew. Schemas,
-examples and the like say nothing to a gateway that checks no bodies, and are passed over.
+examples and the like are passed over: where requests are to be held against them, the routes name the file itself.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePath, PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
 
 from api_gateway_service_mesh.errors import Location
+from api_gateway_service_mesh.graph.plain import Map, Value
 from api_gateway_service_mesh.model import PathKind, PathMatch
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .draft import Draft, RouteDraft
 from .part import Part
 from .path import UnsayableError, exact, expression, literal
-from .reading import Map, Value
-from .turtle import Subject
+from .turtle import Ref, Subject
 
 __all__ = ["import_openapi"]
 
@@ -66,10 +67,15 @@ class _Description:
     body: Part
     guarded: dict[str, int] = field(default_factory=dict)
     """How many operations each security scheme guards."""
+    held_against: Subject | None = None
+    """What requests are held against, where that is wanted."""
 
 
-def import_openapi(draft: Draft, documents: Iterable[Map], *, certificates: str | None = None) -> None:
-    """Take over what `documents` say. `certificates` is of no use here: descriptions name none."""
+def import_openapi(
+    draft: Draft, documents: Iterable[Map], *, certificates: str | None = None, descriptions: str | None = None
+) -> None:
+    """Take over what `documents` say. `certificates` is of no use here: descriptions name none. `descriptions`: the
+    folder of the files, as the Turtle is to name it, where requests are to be held against them."""
     for document in documents:
         body = Part(draft.findings, document, "description")
         version = body.text("openapi") or body.text("swagger") or ""
@@ -82,7 +88,28 @@ def import_openapi(draft: Draft, documents: Iterable[Map], *, certificates: str 
         info = document.values.get("info")
         title = info.values.get("title") if isinstance(info, Map) else None
         name = " ".join(title.split()) if isinstance(title, str) else ""
-        _read(_Description(draft, document, name or "api", body))
+        made = _Description(draft, document, name or "api", body)
+        if descriptions is not None:
+            made.held_against = _held_against(made, descriptions, version)
+        _read(made)
+
+
+def _held_against(made: _Description, folder: str, version: str) -> Subject | None:
+    """The validation that names the file of a description."""
+    if not version.startswith(("3.0", "3.1")):
+        message = f"requests are not held against {made.title}: that takes OpenAPI 3.0 or 3.1, and this is {version}"
+        made.draft.findings.lost(made.document.place, message, "bring the description to OpenAPI 3.1")
+        return None
+    file = (PurePosixPath(folder) / PurePath(made.document.place.file or "").name).as_posix()
+    subject = Subject(
+        "RequestValidation",
+        made.draft.iri(f"{made.title} as described"),
+        f"{made.title}: what requests are held against",
+        made.document.place,
+    )
+    subject.say(AGW.descriptionFile, file)
+    made.draft.others.append(subject)
+    return subject
 
 
 def _read(made: _Description) -> None:
@@ -156,6 +183,8 @@ def _operations(made: _Description, item: Part, template: str, server: _Server) 
         comment = operation.name + (f": {summary}" if summary else "")
         route = RouteDraft(named or f"{key}{template}", item.at(key), path, comment, methods=(key.upper(),))
         made.draft.shares(route, [(there.service, 1)])
+        if made.held_against is not None:
+            route.say(AGW.hasRequestValidation, Ref(str(made.held_against.iri)))
         made.draft.routes.append(route)
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from api_gateway_service_mesh.errors import Finding, Location, Report, Severity
-
-from .reading import List, Map, Value
+from api_gateway_service_mesh.graph.plain import List, Map, Value
 
 __all__ = ["NOT_IMPORTED", "Findings", "Part"]
 

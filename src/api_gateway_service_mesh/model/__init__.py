@@ -62,6 +62,7 @@ from .timeout import DeadlineTrust, Timeout
 from .tracing import Propagation, TraceFormat, Tracing
 from .transform import RequestTransformation, ResponseTransformation
 from .upstream import ConnectionPool, HttpProtocol, Upstream, UpstreamTls
+from .validation import RequestValidation, UnknownParameters
 from .version import ApiVersion, Deprecation, VersionedBy
 from .websocket import WebSocketBounds
 
@@ -158,6 +159,7 @@ __all__ = [
     "RequestKey",
     "RequestPriority",
     "RequestTransformation",
+    "RequestValidation",
     "ResponseTransformation",
     "Retry",
     "RetryCondition",
@@ -177,6 +179,7 @@ __all__ = [
     "TokenIntrospection",
     "TraceFormat",
     "Tracing",
+    "UnknownParameters",
     "UnknownServerName",
     "Upstream",
     "UpstreamTls",

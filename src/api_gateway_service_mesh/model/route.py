@@ -34,6 +34,7 @@ from .split import SplitTarget
 from .timeout import Timeout
 from .tracing import Tracing
 from .transform import RequestTransformation, ResponseTransformation
+from .validation import RequestValidation
 from .version import ApiVersion, Deprecation
 from .websocket import WebSocketBounds
 
@@ -92,6 +93,7 @@ class Route:
     security_headers: SecurityHeaders | None = None
     compression: Compression | None = None
     cache: Cache | None = None
+    validation: RequestValidation | None = None
     access_log: LogFormat | None = None
     version: ApiVersion | None = None
     deprecation: Deprecation | None = None

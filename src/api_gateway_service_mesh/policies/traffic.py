@@ -22,10 +22,10 @@ __all__ = ["traffic_slots"]
 def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     """Kind, IRI and size of each slot: ``share`` (SplitTarget, per worker), ``canary`` (Canary), ``event``
     (Maintenance, ClientCertificate, AuthorizationPolicy and its rules, TokenIntrospection, OpenIdLogin, Fault,
-    Cors, Compression, Cache, Deprecation, Redirect, DirectResponse, Rewrite, Mirror; per worker), ``renewal``
-    (OpenIdLogin), ``websocket`` (WebSocketBounds, per worker), ``tracing`` (Tracing, per worker), ``exemplar`` (Route,
-    where spans are sent; per worker), ``mirror`` (Mirror: the counters of a route), ``cache`` (Cache, per worker),
-    ``cache_marks`` (Cache)."""
+    Cors, Compression, Cache, Deprecation, RequestValidation, Redirect, DirectResponse, Rewrite, Mirror; per worker),
+    ``renewal`` (OpenIdLogin), ``websocket`` (WebSocketBounds, per worker), ``tracing`` (Tracing, per worker),
+    ``exemplar`` (Route, where spans are sent; per worker), ``mirror`` (Mirror: the counters of a route), ``cache``
+    (Cache, per worker), ``cache_marks`` (Cache)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -47,6 +47,7 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
         route.compression,
         route.cache,
         route.deprecation,
+        route.validation,
         route.redirect,
         route.direct,
         route.rewrite,

@@ -68,6 +68,8 @@ _REFERENCES: Mapping[str, tuple[str, ...]] = {
     "access_log": (),
     "transform": ("transformation",),
     "transform_value": (),
+    "validation": ("validation",),
+    "validation_operation": (),
     "redirect": ("redirect",),
     "direct": ("direct",),
     "rewrite": ("rewrite",),

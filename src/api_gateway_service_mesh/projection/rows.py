@@ -73,6 +73,7 @@ from .timeout import TimeoutRow
 from .tracing import TracingRow
 from .transform import TransformRow, TransformValueRow
 from .upstream import ConnectionPoolRow, UpstreamRow
+from .validation import ValidationOperationRow, ValidationRow
 from .version import VersionDeprecationRow, VersionPromiseRow, VersionRow
 from .websocket import WebSocketRow
 
@@ -153,6 +154,8 @@ class ProjectedRows:
     version: tuple[VersionRow, ...] = ()
     version_deprecation: tuple[VersionDeprecationRow, ...] = ()
     version_promise: tuple[VersionPromiseRow, ...] = ()
+    validation: tuple[ValidationRow, ...] = ()
+    validation_operation: tuple[ValidationOperationRow, ...] = ()
     redirect: tuple[RedirectRow, ...] = ()
     direct: tuple[DirectRow, ...] = ()
     rewrite: tuple[RewriteRow, ...] = ()

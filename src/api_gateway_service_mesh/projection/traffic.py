@@ -23,6 +23,7 @@ from .rewrite import rewrites
 from .rows import ProjectedRows
 from .security_headers import security_headers
 from .transform import request_transformations, response_transformations
+from .validation import request_validations
 from .websocket import websocket_bounds
 
 __all__ = ["with_traffic"]
@@ -48,13 +49,14 @@ def with_traffic(
     kept = caches(rows.cache, rows.cache_value, rows.cache_purge, reading)
     ordered = request_transformations(rows.transform, rows.transform_value)
     replies = response_transformations(rows.transform, rows.transform_value)
+    checked = request_validations(rows.validation, rows.validation_operation, reading)
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)
     rewritten = rewrites(rows.rewrite)
     asked = external_authorizations(rows.external_authorization, rows.external_authorization_field, upstreams, reading)
     copied = mirrors(rows.mirror, upstreams, reading)
     stated = (closed, shown, harmed, moved, answered, rewritten, copied, asked, paged, careful, packed, ordered)
-    if not (replies or as_whom or bounded or kept or any(stated)):
+    if not (replies or as_whom or bounded or kept or checked or any(stated)):
         return served
     return tuple(
         replace(
@@ -67,6 +69,7 @@ def with_traffic(
             security_headers=careful.get(route.iri),
             compression=packed.get(route.iri),
             cache=kept.get(route.iri),
+            validation=checked.get(route.iri),
             request_transformation=ordered.get(route.iri),
             response_transformation=replies.get(route.iri),
             client_credentials=as_whom.get(route.iri),

@@ -101,6 +101,8 @@ class Exchange(Answering):
         connection = self.connection
         if connection is not None:
             self._send_waiting(connection)
+        elif self.gathering is not None:
+            self.gathering(self)
         elif self.waiting and sum(map(len, self.waiting)) > _WAITING_BYTES and not self.body_paused:
             self.body_paused = True
             self.down.pause_body()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .backend_side import BackendSide
     from .cache_turn import CacheTurn
     from .core import Core, Generation
+    from .exchange import Exchange
     from .external_authorization import Verdict as ExternalVerdict
     from .hedge import Hedge
     from .pipeline import Gate, RouteHandler
@@ -127,6 +128,8 @@ class ExchangeState(Asker):
     """Whoever stands for the client takes trailers, whatever the client says."""
     unwrap: Callable[[bytes], bytes] | None = None
     """What pieces of the request's body are passed through; a ValueError is the client's fault."""
+    gathering: Callable[[Exchange], None] | None = None
+    """What a gate has told of each piece of the body that it waits for; nothing is forwarded meanwhile."""
     request_trailers: Sequence[tuple[bytes, bytes]] = ()
     """What followed the request's body: names in lower case, and values."""
     answer_trailers: Sequence[tuple[bytes, bytes]] = ()

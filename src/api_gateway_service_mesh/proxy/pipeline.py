@@ -17,17 +17,19 @@ The order, outermost first, and why it is so:
 6. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
 7. *adaptive concurrency*, *WebSockets*: behind all limits, so that what they refuse holds no place.
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
-9. *redirect, direct response*: answer in the place of an upstream.
-10. *transformation of answers*: what the cache has is transformed as well. *Cache*: behind all that may refuse, so that
+9. *request validation*: behind all that is cheaper, as it may wait for a body; before whatever answers or changes a
+   request, so that it judges what the client sent.
+10. *redirect, direct response*: answer in the place of an upstream.
+11. *transformation of answers*: what the cache has is transformed as well. *Cache*: behind all that may refuse, so that
     what is stored is given to nobody who would not get it from the backend; before all that is about a backend.
-11. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
-12. *rewrite*, *transformation of requests*, *gRPC-Web*: behind all that looks at the request as the client sent it.
-13. *mirror*: copies what the backend is going to see; *client credentials*: right behind it, so that copies carry no
+12. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
+13. *rewrite*, *transformation of requests*, *gRPC-Web*: behind all that looks at the request as the client sent it.
+14. *mirror*: copies what the backend is going to see; *client credentials*: right behind it, so that copies carry no
     token of the gateway's own.
-14. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
+15. *breaker*: asked once a request, and told its outcome once, after all retries: it judges what clients get to see. A
     breaker for each instance is asked with the balancer, and judges attempts.
-15. *balance*: once an attempt, so that a retry goes to another endpoint.
-16. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
+16. *balance*: once an attempt, so that a retry goes to another endpoint.
+17. *connect and forward*: with retries, total and per-attempt timeouts (`Exchange`).
 
 A policy that a route lacks is not in its handler at all.
 """
@@ -74,6 +76,7 @@ from .split import upstream_gates
 from .target import Target
 from .tracing import tracing_ends, tracing_gates
 from .transform import answer_gates, transform_gates
+from .validation import validation_gates
 from .version import version_gates
 from .websocket import websocket_gates
 
@@ -173,6 +176,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     concurrency_gates,
     websocket_gates,
     fault_gates,
+    validation_gates,
     redirect_gates,
     direct_gates,
     answer_gates,

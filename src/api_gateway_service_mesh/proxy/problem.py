@@ -21,7 +21,8 @@ class Refusal:
     ``problem`` is the last part of the problem's ``type``; ``fields`` are further header lines, each with CR LF;
     ``refused_by`` the IRI of the policy that decided so. ``failure`` says that something is broken (it counts as an
     error of the gateway), rather than that a rule was kept. ``reason`` is what the operator alone is told, in the
-    access log; it holds nothing secret.
+    access log; it holds nothing secret. ``errors``: what is wrong with the request, one by one: where (a part of the
+    request), at what (a name, or a JSON pointer), and what is expected.
     """
 
     status: int
@@ -31,6 +32,7 @@ class Refusal:
     refused_by: str | None = None
     failure: bool = False
     reason: str | None = None
+    errors: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def problem_answer(refusal: Refusal, request_id: str, route: str | None, trace: 
     id of the trace it is part of."""
     if isinstance(refusal, Direct):
         return _direct_answer(refusal, request_id)
-    document: dict[str, str | int] = {
+    document: dict[str, str | int | list[dict[str, str]]] = {
         "type": f"urn:agw:problem:{refusal.problem}",
         "title": _title(refusal.status),
         "status": refusal.status,
@@ -69,6 +71,8 @@ def problem_answer(refusal: Refusal, request_id: str, route: str | None, trace: 
         document["route"] = route
     if refusal.refused_by is not None:
         document["policy"] = refusal.refused_by
+    if refusal.errors:
+        document["errors"] = [_error(*error) for error in refusal.errors]
     if trace:
         document["trace_id"] = trace
     body = json.dumps(document).encode("ascii") + b"\n"
@@ -81,6 +85,13 @@ def problem_answer(refusal: Refusal, request_id: str, route: str | None, trace: 
         )
     )
     return AnswerHead(StatusLine(refusal.status, reason), block, len(body), _OURS), body
+
+
+def _error(place: str, at: str, detail: str) -> dict[str, str]:
+    """As in RFC 9457 §3: a pointer into the body, or the name of what stands elsewhere."""
+    if place == "body":
+        return {"in": place, "pointer": f"#{at}", "detail": detail}
+    return {"in": place, "name": at, "detail": detail} if at else {"in": place, "detail": detail}
 
 
 def _direct_answer(direct: Direct, request_id: str) -> tuple[AnswerHead, bytes]:

@@ -2,8 +2,8 @@
 
 A kind is the last part of the problem's ``type`` (``urn:agw:problem:KIND``), which is stable: programs may go by it.
 The flags are Envoy's where it has one for the case (RESPONSE_FLAGS of its access log), so that dashboards keep working;
-``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``OIC`` (only if cached), ``NA`` (not available yet), ``CL``
-(connection limit), ``NT`` (no token for the backend), ``WS`` (WebSockets) and ``shed`` are agw's own.
+``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``VAL`` (not as described), ``OIC`` (only if
+cached), ``NA`` (not available yet), ``CL`` (connection limit), ``NT`` (no token for the backend), ``WS`` (WebSockets) and ``shed`` are agw's own.
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "websocket-forbidden": RefusalKind("WS", "the route takes no WebSockets"),
         "too-many-websockets": RefusalKind("WS", "as many WebSockets are open as may be"),
         "not-cached": RefusalKind("OIC", "the request asks that no backend be asked, and nothing is stored"),
+        "undescribed-request": RefusalKind("VAL", "the description of the API has no such path or method"),
+        "invalid-parameter": RefusalKind("VAL", "a parameter is not as described"),
+        "unsupported-media-type": RefusalKind("VAL", "a body of that type, or any, is not described"),
+        "body-too-large": RefusalKind("VAL", "the body is too large to be looked into"),
+        "malformed-body": RefusalKind("VAL", "the body is no JSON, or such as readers take differently"),
+        "invalid-body": RefusalKind("VAL", "the body is not as described"),
         "fault-injected": RefusalKind("FI", "a fault is injected on purpose"),
         "overloaded": RefusalKind("shed", "the overload guard or adaptive concurrency sheds load"),
         "maintenance": RefusalKind("MM", "maintenance mode"),

@@ -44,6 +44,7 @@ from .split import split_part
 from .tracing import tracing_part
 from .traffic import client_certificate_part, direct_part, fault_part, maintenance_part, mirror_part
 from .transform import request_transformation_part, response_transformation_part
+from .validation import validation_part
 from .version import deprecation_part, version_part
 from .websocket import websocket_part
 
@@ -86,6 +87,8 @@ def effects(
     if route.websocket is not None:
         parts.append(websocket_part(route, route.websocket))
     parts += [fault_part(route, fault) for fault in route.faults]
+    if route.validation is not None:
+        parts.append(validation_part(route, route.validation, request))
     if route.redirect is not None:
         parts.append(redirect_part(route, route.redirect, request.host if request is not None else "", path))
     if route.direct is not None:

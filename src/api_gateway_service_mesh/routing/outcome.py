@@ -18,6 +18,7 @@ from .decision import ExplainRequest
 from .redirect import locator
 from .rewrite import path_change
 from .table import RoutingTable
+from .validation import objection
 
 __all__ = ["Admits", "Outcome", "outcome"]
 
@@ -65,6 +66,8 @@ def outcome(
     for fault in route.faults:
         if fault.abort_status and fault.abort_percent >= 100 and _hold(fault.triggered_by, fields, empty=True):
             return Outcome(iri, fault.abort_status, "fault-injected")
+    if route.validation is not None and (wrong := objection(route.validation, request)) is not None:
+        return Outcome(iri, wrong.status, wrong.problem)
     if route.redirect is not None:
         place = locator(route, route.redirect)(scheme, authority, request.path, request.query)
         if place is not None:

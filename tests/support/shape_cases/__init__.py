@@ -33,6 +33,7 @@ from .security_headers import SECURITY_HEADERS
 from .services import SERVICES
 from .traffic import TRAFFIC
 from .transform import TRANSFORM
+from .validation import VALIDATION
 from .version import VERSION
 from .websocket import WEBSOCKET
 
@@ -57,6 +58,7 @@ CASES: tuple[Case, ...] = (
     *WEBSOCKET,
     *COMPRESSION,
     *CACHE,
+    *VALIDATION,
     *SECURITY_HEADERS,
     *ACCESS_LOG,
     *VERSION,

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from api_gateway_service_mesh.graph.plain import Map
 from api_gateway_service_mesh.importers.draft import Draft
 from api_gateway_service_mesh.importers.kubernetes import Cluster, Thing, things
 from api_gateway_service_mesh.importers.listener import listener
-from api_gateway_service_mesh.importers.reading import Map
 from api_gateway_service_mesh.importers.turtle import Subject
 
 from .destination import Destinations

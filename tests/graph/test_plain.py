@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api_gateway_service_mesh.errors import ConfigError
-from api_gateway_service_mesh.importers.reading import List, Map, documents
+from api_gateway_service_mesh.graph.plain import List, Map, documents
 
 
 def refused(text: str) -> tuple[str, str]:
