@@ -178,6 +178,7 @@ def test_every_published_class_may_stand_alone() -> None:
         "MetricsExport",
         "ChangeRight",
         "ClientCredentials",
+        "RequestValidation",
         "Expectation",
         "RedisStore",
         "CookieMatch",

@@ -23,7 +23,7 @@ AUTHORIZATION: list[Case] = [
         ("ex:service agw:hasAuthorization ex:p . " + RULE + " .", "nobody would be kept out"),
         (f"{RULED} , ex:service . ex:x a agw:AuthorizationRule .", "agw:hasRule must point to"),
         (f'{RULE} . ex:p agw:enforcement "AUDIT" .', "agw:enforcement must be"),
-        ('ex:service agw:enforcement "audit" .', "belong to an agw:AuthorizationPolicy"),
+        ('ex:service agw:enforcement "audit" .', "belongs to an agw:AuthorizationPolicy or"),
     ),
     *warned(
         "hasAuthorization",
