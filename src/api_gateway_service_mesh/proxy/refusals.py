@@ -2,8 +2,9 @@
 
 A kind is the last part of the problem's ``type`` (``urn:agw:problem:KIND``), which is stable: programs may go by it.
 The flags are Envoy's where it has one for the case (RESPONSE_FLAGS of its access log), so that dashboards keep working;
-``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``VAL`` (not as described), ``OIC`` (only if
-cached), ``NA`` (not available yet), ``CL`` (connection limit), ``NT`` (no token for the backend), ``WS`` (WebSockets) and ``shed`` are agw's own.
+``MM`` (maintenance), ``CORS``, ``VER`` (versions), ``VAL`` (not as described), ``OIC`` (only if cached), ``NA`` (not
+available yet), ``CL`` (connection limit), ``NT`` (no token for the backend), ``WS`` (WebSockets) and ``shed`` are agw's
+own.
 """
 
 from __future__ import annotations
