@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.support.backend import Backend, answer, backend, says
+from tests.support.backend import Backend, Conversation, Received, answer, backend, says
 from tests.support.openid import CLIENT_ID, CLIENT_SECRET, NEEDS_PROVIDER, Provider, openid_provider
 from tests.support.serving import Serving, turtle
 
@@ -145,3 +145,34 @@ async def test_without_a_token_it_is_refused_and_the_last_one_lasts_to_its_end(t
         async with asyncio.timeout(20):
             while not any('"flags":["NT"]' in line for line in gateway.output):
                 await asyncio.sleep(0.05)
+
+
+async def test_a_token_that_the_backend_knows_no_more_is_fetched_anew(tmp_path: Path) -> None:
+    """Whichever worker meets the 401: one process fetches, and tells both."""
+    given = 0
+
+    async def gives(_: Received, conversation: Conversation) -> None:
+        nonlocal given
+        given += 1
+        body = f'{{"access_token":"t{given}","token_type":"Bearer","expires_in":3600}}'.encode()
+        await conversation.send(answer(body, fields="Content-Type: application/json\r\n"))
+
+    async def judges(received: Received, conversation: Conversation) -> None:
+        known = received.get("authorization") == "Bearer t2"
+        await conversation.send(answer(b"ok", "200 OK" if known else "401 Unauthorized"))
+
+    async with backend(gives) as tokens, backend(judges) as behind, backend(says(answer(b"ok"))) as copies:
+        file = tmp_path / "gateway.ttl"
+        file.write_text(shop(behind, copies, f"http://127.0.0.1:{tokens.port}/token"))
+        async with served(file) as gateway:
+            first = await asyncio.gather(*(ask(gateway) for _ in range(16)))
+            assert {status for status, _ in first} <= {200, 401}
+            async with asyncio.timeout(30):
+                while set(await asyncio.gather(*(asking(gateway) for _ in range(8)))) != {200}:
+                    await asyncio.sleep(0.05)
+            found = await graph(gateway)
+            assert (found["tokenRefusedTotal"], found["tokenFetchedTotal"], given) == ("1", "2", 2)
+
+
+async def asking(gateway: Serving) -> int:
+    return (await ask(gateway))[0]

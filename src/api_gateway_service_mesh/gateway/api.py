@@ -339,6 +339,9 @@ class ApiGateway:
     def app(self, *, drain_seconds: float = 1.0) -> web.Application:
         """The gateway as an aiohttp application, to be mounted or run by aiohttp.
 
+        Whoever runs it accepts the connections: what listeners state of ports, certificates, connections and their
+        timeouts has no effect. Bound connections before it.
+
         Raises:
             ConfigError: the configuration is refused.
         """
