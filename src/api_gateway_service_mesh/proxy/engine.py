@@ -181,6 +181,7 @@ class Engine:
             else:
                 pool = UpstreamPool(upstream, core.answers, core)
             pools[upstream.iri] = pool
+        cookies = core.authenticators.session_cookies
         if stale is None or stale.shared:
             core.authenticators.adopt(mesh.routes)
             core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
@@ -201,8 +202,10 @@ class Engine:
             if mesh.log_format is not None:
                 self._generation.log = access_log_form(mesh.log_format, None, core)
             core.chosen_logs = core.chosen_logs or not mesh.access_log
-        # What is written to the audit log names its revision, so handlers that write there are made anew.
-        if stale is not None and old is not None and mesh.audit is None and _settings(old.mesh) == _settings(mesh):
+        # What is written to the audit log names its revision, so handlers that write there are made anew; so are all
+        # where a login is new or gone, since every route takes out what logins keep in browsers.
+        same = cookies == core.authenticators.session_cookies and mesh.audit is None
+        if same and stale is not None and old is not None and _settings(old.mesh) == _settings(mesh):
             self._generation.handlers = stale.kept(old.handlers)
         core.begin_folding(core.generation)
         touched = before if stale is None else (*stale.upstreams_gone, *(upstream.iri for upstream in stale.upstreams))

@@ -1,7 +1,7 @@
 """Logins as a gate around authentication: who has a session goes on, browsers are sent to log in, others told so.
 
-What the gateway keeps in cookies never reaches a backend. Only a browser that navigates is redirected: what a page's
-script asks for, and every other client, gets 401.
+What the gateway keeps in cookies never reaches a backend (`session_cookie`). Only a browser that navigates is
+redirected: what a page's script asks for, and every other client, gets 401.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["login_gate"]
 
 _NO_STORE = b"Cache-Control: no-store\r\n"
-_COOKIE = re.compile(rb"(?im)^Cookie[ \t]*:[ \t]*([^\r\n]*)\r\n")
 _AUTHORIZATION = re.compile(rb"(?im)^Authorization[ \t]*:[^\r\n]*\r\n")
 
 
@@ -44,7 +43,6 @@ class _LoginGate:
         self._iri = login.config.iri
         self._callback = login.config.callback_path.encode("ascii")
         self._logout = login.config.logout_path.encode("ascii")
-        self._prefix = login.cookie.encode("ascii")
 
     def ask(self, exchange: Exchange) -> Refusal | None:
         """Who is calling, or where to with them."""
@@ -112,17 +110,10 @@ class _LoginGate:
         return Refusal(403, "login-failed", detail, lines, self._iri, reason=reason)
 
     def _admit(self, exchange: Exchange, fields: bytes) -> None:
-        """The backend is told who it is, and nothing of the cookies."""
-        prefix = self._prefix
+        """The backend is told who it is."""
         if self._login.config.forward_access_token:
             exchange.fields = _AUTHORIZATION.sub(b"", exchange.fields)
-
-        def without(found: re.Match[bytes]) -> bytes:
-            kept = [each for each in found[1].split(b";") if not each.strip().startswith(prefix)]
-            line = b";".join(kept).strip()
-            return b"Cookie: %b\r\n" % line if line else b""
-
-        exchange.fields = _COOKIE.sub(without, exchange.fields) + fields
+        exchange.fields += fields
 
 
 class _Then:

@@ -12,7 +12,8 @@ The order, outermost first, and why it is so:
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
 5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
-   who they are; before everything that has a state. *Authorization* right behind it: who may not do it takes no share
+   who they are; before everything that has a state. *Session cookies* are taken out between them: whatever is told of a
+   request from here on is told of none. *Authorization* right behind it: who may not do it takes no share
    of a limit either.
 6. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
 7. *adaptive concurrency*, *WebSockets*: behind all limits, so that what they refuse holds no place.
@@ -72,6 +73,7 @@ from .redirect import redirect_gates
 from .retry import retry_gates
 from .rewrite import rewrite_gates
 from .security_headers import security_headers_gates
+from .session_cookie import session_cookie_gates
 from .split import upstream_gates
 from .target import Target
 from .tracing import tracing_ends, tracing_gates
@@ -167,6 +169,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     maintenance_gates,
     address_limits,
     client_certificate_gates,
+    session_cookie_gates,
     _authentication,
     authorization_gates,
     external_authorization_gates,

@@ -199,6 +199,11 @@ class Authenticators:
         self._introspectors: dict[TokenIntrospection, Introspector] = {}
         self._logins: dict[OpenIdLogin, Login] = {}
 
+    @property
+    def session_cookies(self) -> tuple[str, ...]:
+        """What the names of the cookies begin with that logins keep in browsers."""
+        return tuple(sorted(login.cookie for login in self._logins.values()))
+
     def adopt(self, routes: Iterable[Route]) -> None:
         """Make ready what `routes` demand, and let go of what none of them does. Keys are fetched at once."""
         demands = {id(route.authentication): route.authentication for route in routes}.values()
