@@ -21,8 +21,8 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "accepted"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CASES = sorted(path.parent.name for path in GOLDEN.glob("*/model.json"))
 SAID = {
-    "gateway-api": ("headers", "targets", "rewrite", "redirect", "mirrors", "timeout"),
-    "istio": ("headers", "targets", "rewrite", "redirect", "mirrors", "direct", "faults", "retry"),
+    "gateway-api": ("headers", "targets", "rewrite", "redirect", "mirrors", "timeout", "cors"),
+    "istio": ("headers", "targets", "rewrite", "redirect", "mirrors", "direct", "faults", "retry", "cors"),
 }
 # What of a report's notes requests can see: addresses, and services that have none.
 SEEN = ("#address", "#hasInstance", "#hasBackendService", "#hasTrafficSplit")

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from api_gateway_service_mesh.manifests.transform import answer_changes, request_changes
-from api_gateway_service_mesh.model import Endpoint, Mesh, Route
+from api_gateway_service_mesh.model import Cors, Endpoint, Mesh, Route
 from api_gateway_service_mesh.routing import RoutingTable, compile_table
+from api_gateway_service_mesh.routing.cors import CorsRules
 from api_gateway_service_mesh.routing.witness import Witness, witnesses
 
 __all__ = ["differences", "outcome"]
@@ -36,9 +37,15 @@ def outcome(mesh: Mesh, route: Route | None, fields: Collection[str]) -> dict[st
         "timeout": limit and (limit.total_seconds, limit.per_attempt_seconds),
         "direct": direct and (direct.status, direct.body),
         "retry": retry and retry.attempts,
+        "cors": route.cors and _pages(route.cors, route.match.methods),
         "faults": [(f.delay_seconds, f.delay_percent, f.abort_status, f.abort_percent) for f in route.faults],
     }
     return {name: told[name] for name in fields}
+
+
+def _pages(cors: Cors, methods: tuple[str, ...]) -> tuple[object, ...]:
+    said = (cors.origins, CorsRules(cors, methods).methods, cors.headers, cors.exposed)
+    return (*(sorted(each) for each in said), cors.credentials, cors.max_age_seconds)
 
 
 def _place(endpoint: Endpoint) -> str:

@@ -14,6 +14,7 @@ from api_gateway_service_mesh.graph.plain import Map
 from api_gateway_service_mesh.model import PathKind, PathMatch
 from api_gateway_service_mesh.vocabulary import AGW
 
+from .cors import cors_policy, is_preflight
 from .draft import Draft, RouteDraft
 from .grpc_call import calls
 from .header import header_changes
@@ -176,6 +177,7 @@ def _matches(made: _Import, rule: Part, wanted: str) -> list[RouteDraft]:
     listed = rule.parts("matches")
     if not listed:
         return [RouteDraft(wanted, rule.place, prefix("/"))]
+    paged = any(_is_cors(each) for each in rule.parts("filters"))
     found: dict[tuple[object, ...], RouteDraft] = {}
     anyway: set[tuple[object, ...]] = set()
     for match in listed:
@@ -183,6 +185,8 @@ def _matches(made: _Import, rule: Part, wanted: str) -> list[RouteDraft]:
         headers, query = tests(match, "headers", header=True), tests(match, "queryParams", header=False)
         method = match.text("method")
         if path is None or headers is None or query is None:
+            continue
+        if paged and is_preflight((method or "",), headers):
             continue
         key = (path, headers, query)
         route = found.setdefault(key, RouteDraft(wanted, match.place, path, headers=headers, query=query))
@@ -200,6 +204,11 @@ def _matches(made: _Import, rule: Part, wanted: str) -> list[RouteDraft]:
             made.draft.findings.differs(route.place, message, note=True)
         made_routes.append(route)
     return made_routes
+
+
+def _is_cors(each: Part) -> bool:
+    each.drop()  # it is read once more
+    return each.text("type") == "CORS"
 
 
 def _path(match: Part) -> PathMatch | None:
@@ -287,6 +296,8 @@ def _filter(made: _Import, thing: Thing, each: Part, route: RouteDraft, *, prefi
         route.say(AGW.hasResponseTransformation, header_changes(stated, "ResponseTransformation"))
     elif kind == "RequestMirror" and (stated := each.part("requestMirror")) is not None:
         _mirror(made, thing, stated, route)
+    elif kind == "CORS" and (stated := each.part("cors")) is not None:
+        cors_policy(stated, route, compared=False)
     else:
         each.drop()
         message = f"{each.name}: agw has nothing like {kind}; its routes are served without"

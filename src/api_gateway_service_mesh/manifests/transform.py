@@ -1,4 +1,7 @@
-"""Changes to header fields, as targets that keep one value a name take them."""
+"""Changes to header fields, as targets that keep one value a name take them.
+
+What answers of a withdrawn version say, and security headers, are fields like others there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation, Route
+from api_gateway_service_mesh.routing.security_headers import header_fields
+from api_gateway_service_mesh.routing.version import deprecation_fields
 
 __all__ = ["HeaderChanges", "answer_changes", "request_changes"]
 
@@ -47,7 +52,22 @@ def request_changes(route: Route) -> HeaderChanges | None:
 
 def answer_changes(route: Route) -> HeaderChanges | None:
     """What happens to the header fields of answers; None: nothing."""
-    return _changes(route.response_transformation)
+    policy = route.response_transformation or ResponseTransformation("")
+    told = () if route.deprecation is None else deprecation_fields(route.deprecation)
+    safe = () if route.security_headers is None else header_fields(route.security_headers, secure=True)
+    own = {name.lower() for name, _ in policy.sets}
+    sets = tuple(field for field in (*safe, *told) if field[0] != "Link" and field[0].lower() not in own)
+    links = tuple(field for field in told if field[0] == "Link" and "link" not in own)
+    removes = () if route.security_headers is None else route.security_headers.removes
+    changed = {name.lower() for name, _ in (*policy.sets, *policy.adds, *sets)}
+    return _changes(
+        ResponseTransformation(
+            policy.iri,
+            (*sets, *policy.sets),
+            (*links, *policy.adds),
+            (*(name for name in removes if name not in changed and name not in policy.removes), *policy.removes),
+        )
+    )
 
 
 def _changes(policy: RequestTransformation | ResponseTransformation | None) -> HeaderChanges | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from api_gateway_service_mesh.importers.cors import cors_policy, is_preflight
 from api_gateway_service_mesh.importers.draft import Draft, RouteDraft
 from api_gateway_service_mesh.importers.header import header_changes
 from api_gateway_service_mesh.importers.host import shared
@@ -83,6 +84,9 @@ class VirtualServices:
         iri = name if name and is_iri(name) else None
         wanted = f"{thing.name}-{name}" if name and not iri else f"{thing.name}-{at + 1}"
         found = matches(http)
+        pages = http.part("corsPolicy")
+        if pages is not None:
+            found = [match for match in found if not is_preflight(match.methods, match.headers)] or found
         if "delegate" in http or not found:
             http.drop()
             if found:
@@ -97,6 +101,8 @@ class VirtualServices:
         self._note_head(http, made)
         policies = RouteDraft(wanted, http.place, found[0].path, methods=found[0].methods)
         self._goes(thing, http, policies)
+        if pages is not None:
+            cors_policy(pages, policies, compared=True)
         rewrites = http.part("rewrite")
         for match, route in zip(found, made, strict=True):
             route.stated += policies.stated

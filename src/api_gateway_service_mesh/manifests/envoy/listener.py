@@ -10,8 +10,10 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .authentication import authentication_filters
 from .authorization import authorization_filters
+from .compression import compression_filters
 from .condition import cidr_ranges, early_fields
 from .context import Context
+from .cors import cors_filters
 from .fault import fault_filters
 from .grpc_web import grpc_web_filters
 from .rate_limit import ADDRESS_STAGE, STAGE, limit_filter
@@ -46,6 +48,8 @@ _JSON_LOG: Final = {
 def http_filters(context: Context) -> list[Json]:
     """All HTTP filters, in the one order there is (`proxy.pipeline` has the same, with the reasons)."""
     filters: list[Json | None] = [
+        *cors_filters(context),
+        *compression_filters(context),
         *grpc_web_filters(context),
         limit_filter(context, ADDRESS_STAGE),
         *authentication_filters(context),

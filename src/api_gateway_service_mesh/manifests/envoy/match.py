@@ -23,6 +23,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
+from api_gateway_service_mesh.manifests.cors import ASKED, preflight_methods
 from api_gateway_service_mesh.model import PathKind
 from api_gateway_service_mesh.routing import HostGroup, Leaf, RouteEntry
 from api_gateway_service_mesh.routing.index import methods_of
@@ -173,12 +174,23 @@ def _leaf(leaf: Leaf, variants: Variants) -> Json:
     for candidates, methods in by_method.items():
         items += [([is_in(":method", methods), *asked], route) for asked, route in _items(candidates, variants)]
     items += _items(leaf.otherwise, variants)
+    items = [*_preflights(leaf, variants), *items]
     matchers: list[Json] = []
     for asked, route in items:
         if not asked:
             return _listed(matchers, action(route))
         matchers.append({"predicate": all_of(asked), "on_match": action(route)})
     return _listed(matchers, None)
+
+
+def _preflights(leaf: Leaf, variants: Variants) -> Iterator[tuple[list[Json], Json]]:
+    """The preflights that ask about the routes of one path: they belong to those, whatever takes OPTIONS itself."""
+    for entry in leaf.entries:
+        methods = preflight_methods(entry.route, sorted(entry.methods))
+        if methods:
+            about = [is_in(":method", ["OPTIONS"]), is_in(ASKED, list(methods))]
+            for asked, route in _items((entry,), variants):
+                yield [*about, *asked], route
 
 
 def _items(candidates: Sequence[RouteEntry], variants: Variants) -> Iterator[tuple[list[Json], Json]]:

@@ -20,8 +20,10 @@ from .answer import direct_response, redirect
 from .authentication import route_authentication
 from .authorization import route_authorization
 from .balancer import hash_policy
+from .compression import route_compression
 from .condition import all_of, from_addresses, predicate
 from .context import Context
+from .cors import route_cors
 from .fault import route_faults
 from .grpc_web import route_grpc_web
 from .match import Variant
@@ -82,6 +84,8 @@ class Routes:
             **route_authorization(context, route),
             **route_faults(route),
             **route_grpc_web(route),
+            **route_cors(context, route),
+            **route_compression(context, route),
             **route_stickiness(route),
         }
         answer = redirect(context, entry) if route.redirect is not None else direct_response(route)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from api_gateway_service_mesh.manifests.transform import answer_changes, request_changes
 from api_gateway_service_mesh.model import Route
 
+from .cors import BACKENDS
 from .typed import Json
 
 __all__ = ["with_changes"]
@@ -28,6 +29,8 @@ def with_changes(route: Route, made: Json) -> Json:
         if changes.removes:
             key = f"{what}_headers_to_remove"
             changed[key] = [*changed.get(key, []), *changes.removes]
+    if route.cors is not None:
+        changed["response_headers_to_remove"] = [*changed.get("response_headers_to_remove", []), *BACKENDS]
     return changed
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import re2
 
 from api_gateway_service_mesh.errors import Finding
+from api_gateway_service_mesh.manifests.cors import ASKED, preflight_methods
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.order import Item
 from api_gateway_service_mesh.model import HeaderMatch, PathKind, QueryMatch, ValueKind
@@ -17,7 +18,7 @@ from api_gateway_service_mesh.vocabulary import AGW
 
 from .call import method_match
 
-__all__ = ["METHODS", "call_matches", "matches"]
+__all__ = ["METHODS", "call_matches", "matches", "preflights"]
 
 #: What HTTPRouteMatch.method may be.
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -71,6 +72,20 @@ def call_matches(item: Item, findings: list[Finding]) -> list[dict[str, Any]] | 
     if headers is None:
         return None
     return [{"method": method_match(item), **({"headers": headers} if headers else {})}]
+
+
+def preflights(item: Item, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Beside what `item` takes, the preflights that ask about it; `found`: its matches."""
+    entry, methods = item
+    asked = [method for method in preflight_methods(entry.route, methods) if method in METHODS]
+    if not asked or any(header["name"].lower() == ASKED for header in found[0].get("headers", ())):
+        return []
+    rest = {key: value for key, value in found[0].items() if key not in ("method", "headers")}
+    stated = found[0].get("headers", [])
+    return [
+        {**rest, "headers": [*stated, {"type": "Exact", "name": ASKED, "value": method}], "method": "OPTIONS"}
+        for method in asked
+    ]
 
 
 def _path(path: PathPattern) -> dict[str, str]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from api_gateway_service_mesh.errors import Finding
+from api_gateway_service_mesh.manifests.cors import Allowed, allowed
 from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import metadata, names, span
@@ -25,7 +26,7 @@ from api_gateway_service_mesh.routing import ANY_HOST, HostKey, host_text
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .call import call_lists
-from .match import call_matches, matches
+from .match import METHODS, call_matches, matches, preflights
 
 __all__ = ["routes", "rules_of"]
 
@@ -35,6 +36,7 @@ _MOST_BACKENDS: Final = 16
 _MOST_HOSTS: Final = 16
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _ADDRESS = re.compile(r"[0-9.]+")
+_ORIGIN = re.compile(r"https?://(?:\*\.)?[a-zA-Z0-9.-]+(?::[0-9]{1,5})?|\*")  # CORSOrigin
 
 Rule = dict[str, Any]
 
@@ -113,17 +115,20 @@ def _chunks(rules: list[tuple[Route, Rule]]) -> list[list[tuple[Route, Rule]]]:
 
 
 def rules_of(
-    outline: Outline, places: Mapping[str, Place], listed: tuple[Item, ...], *, calls: bool = False
+    outline: Outline, places: Mapping[str, Place], listed: tuple[Item, ...], *, calls: bool = False, pages: bool = True
 ) -> list[tuple[Route, Rule]]:
-    """The rules of a list, each with its route. `calls`: those of a GRPCRoute."""
+    """The rules of a list, each with its route. `calls`: those of a GRPCRoute. `pages`: with CORS."""
     made: list[tuple[Route, Rule]] = []
     for item in listed:
         found = (call_matches if calls else matches)(item, outline.findings)
         if found is None:
             continue
-        rule: Rule = {"matches": found}
         route = item[0].route
+        policy = allowed(route) if pages else None
+        rule: Rule = {"matches": found if policy is None else [*found, *preflights(item, found)]}
         filters = _filters(outline, places, route)
+        if policy is not None:
+            filters = [*_cors(outline, route, policy), *filters]
         if filters:
             rule["filters"] = filters
         if not any(one["type"] == "RequestRedirect" for one in filters):
@@ -194,6 +199,37 @@ def _filters(outline: Outline, places: Mapping[str, Place], route: Route) -> lis
         outline.findings.append(differs(mirror.iri, AGW.mirrorConcurrency, message))
         outline.findings.append(differs(mirror.iri, AGW.mirrorBodyBytes, message))
     return made
+
+
+def _cors(outline: Outline, route: Route, policy: Allowed) -> list[dict[str, Any]]:
+    """The filter that answers preflights; of the standard channel since 1.5."""
+    cors = policy.cors
+    origins = [origin for origin in cors.origins if _ORIGIN.fullmatch(origin)]
+    for origin in cors.origins:
+        if origin not in origins:
+            message = f"{route.name}: Gateway API knows origins of http and https; {origin} may not call"
+            outline.findings.append(lost(cors.iri, AGW.allowedOrigin, message))
+    methods = [method for method in policy.methods if method in METHODS]
+    for method in policy.methods:
+        if method not in METHODS:
+            message = f"{route.name}: Gateway API knows no method {method}; pages may not call with it"
+            outline.findings.append(lost(cors.iri, AGW.allowedMethod, message))
+    message = (
+        f"{route.name}: the CORS filter is of Gateway API 1.5 and later; what is not allowed is not refused by all"
+    )
+    outline.findings.append(differs(cors.iri, AGW.hasCors, message))
+    if not origins or not methods:
+        return []
+    stated: dict[str, Any] = {"allowOrigins": origins, "allowMethods": methods}
+    if cors.headers:
+        stated["allowHeaders"] = list(cors.headers)
+    if cors.exposed:
+        stated["exposeHeaders"] = list(cors.exposed)
+    if cors.credentials:
+        stated["allowCredentials"] = True
+    if cors.max_age_seconds is not None:
+        stated["maxAge"] = max(1, cors.max_age_seconds)
+    return [{"type": "CORS", "cors": stated}]
 
 
 def _headers(route: Route) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import re2
 
 from api_gateway_service_mesh.errors import Finding
+from api_gateway_service_mesh.manifests.cors import ASKED, preflight_methods
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.order import Item
 from api_gateway_service_mesh.model import HeaderMatch, PathKind, QueryMatch, ValueKind
@@ -33,7 +34,13 @@ def matches(item: Item, findings: list[Finding]) -> list[dict[str, Any]]:
         common["headers"] = _values(entry, entry.route.match.headers, findings)
     if entry.route.match.query:
         common["queryParams"] = _values(entry, entry.route.match.query, findings)
-    return [{"uri": uri, **common} for uri in _uris(entry.path)]
+    made = [{"uri": uri, **common} for uri in _uris(entry.path)]
+    asked = preflight_methods(entry.route, methods)
+    if asked and ASKED not in common.get("headers", {}):
+        about = {"exact": asked[0]} if len(asked) == 1 else {"regex": "|".join(re2.escape(method) for method in asked)}
+        fields = {**common.get("headers", {}), ASKED: about}
+        made += [{**each, "method": {"exact": "OPTIONS"}, "headers": fields} for each in made]
+    return made
 
 
 def _uris(path: PathPattern) -> list[dict[str, str]]:

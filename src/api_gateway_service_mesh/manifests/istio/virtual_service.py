@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api_gateway_service_mesh.manifests.cors import Allowed, allowed, origin_matchers, report_preflights
 from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import duration, metadata, name_of, names
@@ -99,6 +100,9 @@ def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
     changed = headers(route)
     if changed:
         http["headers"] = changed
+    policy = allowed(route)
+    if policy is not None:
+        http["corsPolicy"] = _cors(policy)
     if route.direct is not None or (route.redirect is not None and route.upstream is None and not route.splits):
         return {**http, **answered(route)}
     destinations = _destinations(context, route)
@@ -120,6 +124,22 @@ def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
         http["retries"]["retryOn"] = retry_on
         http["retries"]["backoff"] = duration(retry.initial_delay_seconds)
     return http
+
+
+def _cors(policy: Allowed) -> dict[str, Any]:
+    cors = policy.cors
+    made: dict[str, Any] = {
+        "allowOrigins": origin_matchers(cors),
+        "allowMethods": list(policy.methods),
+        "allowHeaders": list(cors.headers),
+        "exposeHeaders": list(cors.exposed),
+    }
+    if cors.credentials:
+        made["allowCredentials"] = True
+    if cors.max_age_seconds is not None:
+        made["maxAge"] = duration(cors.max_age_seconds)
+    made["unmatchedPreflights"] = "IGNORE"
+    return {key: value for key, value in made.items() if value != []}
 
 
 def _bound(timeout: Timeout | None, *, retried: bool) -> float | None:
@@ -149,6 +169,8 @@ def _report(context: Context, route: Route) -> None:
     """What of a route's policies Istio says otherwise or not at all."""
     found = context.findings
     found += traffic_gaps(route)
+    if route.cors is not None:
+        found += report_preflights(route, route.cors, "Istio")
     if route.authorization is not None or route.external_authorization is not None:
         message = (
             f"{route.name}: what callers may do is not checked by these manifests: applied as they are, all may do all"

@@ -43,7 +43,7 @@ def http_routes(outline: Outline, places: Mapping[str, Place]) -> list[Document]
     made: list[Document] = []
     for item in listed:
         for part, tries in variants(item):
-            for route, rule in rules_of(outline, places, (part,)):
+            for route, rule in rules_of(outline, places, (part,), pages=False):
                 filters = [each for each in rule.get("filters", ()) if each["type"] not in _UNKNOWN]
                 rule.pop("filters", None)
                 if filters:
