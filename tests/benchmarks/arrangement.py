@@ -103,6 +103,8 @@ class Arrangement:
     workers: int = 1
     interactive: bool = False
     """Small pieces of a body must not wait for more."""
+    cached: bool = False
+    """Answers are kept, for an hour where they do not say how long."""
     hostile: bool = False
     """Clients mean harm: each program is set up as its guide advises for the edge of a network."""
 

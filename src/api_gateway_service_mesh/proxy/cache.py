@@ -33,6 +33,7 @@ from .problem import WAIT, Refusal
 if TYPE_CHECKING:
     from .core import Core, Generation
     from .exchange import Exchange
+    from .head import Block
     from .pipeline import Gate, RouteHandler
 
 __all__ = ["PASS_SECONDS", "RouteCache", "cache_gates"]
@@ -42,9 +43,11 @@ REFRESH_SECONDS: Final = 60.0
 """How long fetching something anew behind a stale answer may take in all."""
 _REMEMBERED: Final = 4096
 _MARKS: Final = AnswerMarks()
+_HIT_LINE: Final = b"Cache-Status: agw; hit\r\n"
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 #: Conditions that are for the backend alone to judge, and parts, which are not cut here.
 _PASSED_BY: Final = frozenset(("range", "if-match", "if-unmodified-since", "if-range"))
+_HEEDED: Final = frozenset(("cache-control", "pragma", "if-none-match", "if-modified-since"))
 _CONDITIONS: Final = re.compile(rb"(?im)^(?:if-none-match|if-modified-since):[^\r\n]*\r\n")
 _FORWARDED_HOST: Final = re.compile(rb"(?im)^x-forwarded-host: ([^\r\n]*)\r\n")
 #: Not of what is kept: ages are told anew each time.
@@ -75,11 +78,15 @@ class RouteCache:
         self._behind: RouteHandler | None = None
         base = slots["cache", iri] + core.worker * CACHE_CELLS
         self._memory = core.caches.of(iri, policy.maximum_bytes // core.workers, view, base)
+        self.bound = min(policy.object_bytes, self._memory.most_bytes // 2)
+        """The size of a body up to which it is kept."""
         self._marks = CacheMarks(view, slots["cache_marks", iri])
         self._counters = EventCounters(view, slots["event", iri], core.worker)
         self._prefix = route_mark(handler.route, policy)
         self._keyed = policy.keyed_fields
         self._unkeyed = UNKEYED - set(policy.keyed_fields)
+        watched = (*self._unkeyed, *_PASSED_BY, *_HEEDED, *policy.keyed_fields)
+        self._watched = {name.encode("ascii"): name for name in watched}
         self._pending: dict[bytes, Fetch] = {}
         self._passing: dict[bytes, float] = {}
         self._lines: dict[tuple[int, bytes], StatusLine] = {}
@@ -137,7 +144,7 @@ class RouteCache:
         target, block = exchange.target_bytes, exchange.block
         if not target.startswith(b"/") or exchange.method not in _SAFE or not exchange.body_done:
             return self._pass(exchange)
-        headers = block.headers
+        headers = self._told(block)
         if exchange.method not in ("GET", "HEAD") or exchange.bytes_in or exchange.wants_upgrade:
             return self._pass(exchange)
         if not self._unkeyed.isdisjoint(headers) or not _PASSED_BY.isdisjoint(headers):
@@ -154,6 +161,18 @@ class RouteCache:
         turn.none_match = headers.get("if-none-match")
         turn.modified_since = headers.get("if-modified-since")
         return turn
+
+    def _told(self, block: Block) -> dict[str, str]:
+        """Those fields of a request that mean something here: most have none."""
+        found: dict[str, str] = {}
+        watched = self._watched
+        for line in block.lines:
+            at = line.index(b":")
+            name = watched.get(line[:at].lower())
+            if name is not None:
+                value = line[at + 1 :].strip(b" \t").decode("utf-8", "replace")
+                found[name] = f"{found[name]}, {value}" if name in found else value
+        return found
 
     def _url(self, exchange: Exchange) -> bytes:
         host = exchange.authority or exchange.block.marks.authority or b""
@@ -277,8 +296,7 @@ class RouteCache:
         self._complete(entry)
         memory = self._memory
         evicted = memory.evicted
-        if entry.size <= memory.most_bytes:
-            memory.put(turn.key, entry)
+        memory.put(turn.key, entry)
         self._counters.count(STORED)
         self._counters.add(EVICTED, memory.evicted - evicted)
 
@@ -324,7 +342,9 @@ class RouteCache:
 
     def status_line(self, turn: CacheTurn) -> bytes:
         """What the cache says of itself (RFC 9211)."""
-        return b"Cache-Status: agw%b\r\n" % turn.told.encode("ascii") if self.policy.shows_status else b""
+        if not self.policy.shows_status:
+            return b""
+        return _HIT_LINE if turn.told == "; hit" else b"Cache-Status: agw%b\r\n" % turn.told.encode("ascii")
 
     def invalidate(self, url: bytes, block: bytes) -> None:
         """A request has changed what is at `url`; `block`: the lines of its answer, which may name more of the same

@@ -58,7 +58,7 @@ class Storing(ClientFront):
         if self._instead(exchange, head):
             return
         made = self._judged(exchange, head)
-        if made is not None and len(payload) <= cache.policy.object_bytes:
+        if made is not None and len(payload) <= cache.bound:
             made.fill(payload)
             cache.keep(turn, made)
             turn.told += "; stored"
@@ -74,7 +74,7 @@ class Storing(ClientFront):
             self._exchange = exchange
             return
         made = self._judged(exchange, head)
-        bound = self._cache.policy.object_bytes
+        bound = self._cache.bound
         if made is None or (head.length is not None and head.length > bound):
             self._cache.release(self._turn, alone=True)
         else:
@@ -88,7 +88,7 @@ class Storing(ClientFront):
             return
         if self._making is not None:
             self._size += len(payload)
-            if self._size > self._cache.policy.object_bytes:
+            if self._size > self._cache.bound:
                 self._lose()
             else:
                 self._kept.append(payload)

@@ -5,6 +5,6 @@ from __future__ import annotations
 __all__ = ["NAMES"]
 
 NAMES = (
-    "plain", "chain", "tls", "routes", "latency", "bodies", "stream", "idle", "http2", "websocket", "events",
+    "plain", "chain", "tls", "routes", "latency", "caching", "bodies", "stream", "idle", "http2", "websocket", "events",
     "decisions", "workers", "hostile",
 )  # fmt: skip

@@ -18,6 +18,7 @@ __all__ = ["Agw", "turtle"]
 _PREFIXES = """\
 @prefix agw: <https://ggen.ai/ontology/api-gateway#> .
 @prefix b:   <http://example.org/benchmark#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
 
 """
 _LAYERS = {
@@ -73,6 +74,11 @@ def turtle(arrangement: Arrangement, port: int) -> str:
     text.append(" .\n")
     text.append(_definitions(arrangement))
     policies = "".join(f" ; {_LAYERS[layer]}" for layer in Layer if layer in layers and layer in _LAYERS)
+    if arrangement.cached:
+        policies += " ; agw:hasCache b:cache"
+        text.append(
+            'b:cache a agw:Cache ; agw:showsCacheStatus false ; agw:defaultFreshness "PT1H"^^xsd:dayTimeDuration .\n'
+        )
     for number, route in enumerate(arrangement.routes):
         path = f"{route.path}/*" if route.kind is RouteKind.PREFIX else route.path
         text.append(f'b:r{number} a agw:Route ; agw:routePath "{path}" ; agw:hasBackendService b:service{policies} .\n')

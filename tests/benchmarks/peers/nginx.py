@@ -52,6 +52,8 @@ def _http(arrangement: Arrangement, port: int, log: Path) -> str:
     )
     text.append("map $http_upgrade $connection_upgrade { default upgrade; '' ''; }")
     text.append("types_hash_max_size 4096; server_names_hash_bucket_size 128;")
+    if arrangement.cached:
+        text.append(f"proxy_cache_path {log}.cache keys_zone=kept:32m max_size=64m inactive=1h;")
     if Layer.RATE_LIMIT in layers:
         text.append("limit_req_zone $binary_remote_addr zone=clients:10m rate=1000000r/s;")
     ssl = " ssl" if arrangement.front is not Tls.NONE else ""
@@ -81,6 +83,8 @@ def _http(arrangement: Arrangement, port: int, log: Path) -> str:
             text.append(f"proxy_ssl_certificate {files.certificate}; proxy_ssl_certificate_key {files.key};")
     if Layer.RATE_LIMIT in layers:
         text.append("limit_req zone=clients burst=1000000 nodelay;")
+    if arrangement.cached:
+        text.append("proxy_cache kept; proxy_cache_valid 200 1h; proxy_cache_lock on;")
     if Layer.RETRY in layers:
         text.append("proxy_next_upstream error timeout http_502 http_503 http_504; proxy_next_upstream_tries 3;")
     patience = "5s" if Layer.TIMEOUT in layers else "600s"
