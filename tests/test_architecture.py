@@ -163,6 +163,7 @@ HELD_BY = {
     "control/xds/counters.py": "control/xds/test_envoys.py",
     "control/xds/plane.py": "control/xds/test_envoys.py",
     "control/xds/process.py": "control/xds/test_envoys.py",
+    "discovery/kubernetes_watch.py": "discovery/test_kubernetes.py",
     "proxy/pool.py": "proxy/test_engine.py",
     "proxy/problem.py": "proxy/test_failures.py",
     "proxy/request.py": "proxy/test_forwarding.py",

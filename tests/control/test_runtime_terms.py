@@ -47,6 +47,9 @@ EXCEPTIONS = LOGINS | dict.fromkeys(
         "staleSince",
     ),
     "of registries: tests/control/test_discovery.py",
+) | dict.fromkeys(
+    ("RouteSource", "refusedObject", "routeSourceFault", "routeSourceState", "takenObjects"),
+    "of clusters: tests/control/test_cluster_routes.py",
 )  # fmt: skip
 """Runtime terms that nothing below provokes, and why not."""
 

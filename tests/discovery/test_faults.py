@@ -202,7 +202,7 @@ async def test_a_registry_that_flaps(told: StandIn, monkeypatch: pytest.MonkeyPa
     seen: set[int] = set()
     async with following(told.discovery()) as followed:
         await followed.uses(places(1, 2))
-        for number in range(20):
+        for number in range(10):
             await told.misbehave(told.faults[number % len(told.faults)] if number % 2 else None)
             await asyncio.sleep(0.05)
             seen.add(len(followed.used))

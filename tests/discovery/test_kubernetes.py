@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from api_gateway_service_mesh.discovery import Discoveries, DiscoveryState, Instance, SourceError, kubernetes
+from api_gateway_service_mesh.discovery import (
+    Discoveries,
+    DiscoveryState,
+    Instance,
+    SourceError,
+    kubernetes,
+    kubernetes_watch,
+)
 from api_gateway_service_mesh.discovery.kubernetes import KubernetesSource
 from api_gateway_service_mesh.discovery.sources import source_of
 from api_gateway_service_mesh.model import Discovery, Registry, RegistryType
@@ -128,21 +135,20 @@ async def test_a_real_watch_ends_and_goes_on(cluster: Cluster) -> None:
 
 
 @needs_kubernetes
-async def test_a_version_that_the_real_server_has_forgotten(cluster: Cluster) -> None:
+async def test_a_version_that_the_real_server_has_forgotten(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     await cluster.put("POST", SLICES, piece("old-a", at(1), service="old"))
-    followed = source(cluster.server.url, name="old", **cluster.known)
     listed = 0
-    real = followed._list
+    real = kubernetes_watch.KubernetesWatch._list
 
-    async def aged(session: Any) -> None:
+    async def aged(watch: kubernetes_watch.KubernetesWatch[Any], session: Any) -> None:
         nonlocal listed
         listed += 1
-        await real(session)
+        await real(watch, session)
         if listed == 1:
-            followed._version = "1"
+            watch.version = "1"
 
-    followed._list = aged  # type: ignore[method-assign]
-    async with answers(followed) as told:
+    monkeypatch.setattr(kubernetes_watch.KubernetesWatch, "_list", aged)
+    async with answers(source(cluster.server.url, name="old", **cluster.known)) as told:
         await until(told, 1)
         await until(told, 1)
         await cluster.put("POST", SLICES, piece("old-b", at(2), service="old"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from .cluster_routes import cluster_routes, routes_options
 from .options import gateway_option, policy_option
 from .output import coloured, terminal_width
 
@@ -57,6 +58,7 @@ __all__ = ["command"]
     show_default=True,
     help="How long running requests may end after SIGTERM.",
 )
+@routes_options
 @gateway_option
 @policy_option
 def command(
@@ -76,6 +78,7 @@ def command(
     drain_seconds: float,
     gateway: str | None,
     policies: tuple[str, ...],
+    **routes: str | None,
 ) -> int:
     """Serve a configuration: one worker a core, a control process, and an admin port.
 
@@ -86,11 +89,15 @@ def command(
         raise click.UsageError("name the files to serve, or say --store")
     if writable and store is not None:
         raise click.UsageError("--writable is for files; a store can be written anyway")
+    if routes["routes_from"] is not None and (store is not None or writable or not files):
+        raise click.UsageError("--routes-from adds a file to FILEs; it goes with neither --store nor --writable")
     from ..control.options import ServeOptions
     from ..control.serve import serve
 
+    source, files = cluster_routes(files, gateway, **routes)
     options = ServeOptions(
         files=files,
+        routes=source,
         store=None if store is None else store if store.startswith(("http://", "https://")) else Path(store),
         writable=writable,
         poll_seconds=poll_seconds,

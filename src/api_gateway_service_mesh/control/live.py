@@ -93,6 +93,8 @@ if TYPE_CHECKING:
     from api_gateway_service_mesh.security.client_credentials import TokenStanding
     from api_gateway_service_mesh.security.facts import CertificateFacts
 
+    from .cluster_routes import RouteSourceStanding
+
 __all__ = ["BreakerStatus", "Counted", "Live"]
 
 
@@ -125,6 +127,8 @@ class Live:
     audit: Audit | None = None
     discovered: Iterable[tuple[Discovery, Standing]] = ()
     registrations: Iterable[tuple[Registration, EntryStanding]] = ()
+    route_source: RouteSourceStanding | None = None
+    """How it stands with a cluster whose routes are served."""
     edition: int = 0
     """Counts what is this revision with other discovered instances."""
     renewals: Mapping[str, RenewalStatus] = field(default_factory=dict)

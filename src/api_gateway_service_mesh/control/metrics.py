@@ -66,6 +66,7 @@ def metric_families(
         yield from certificate_families(live)
         yield from _discovery(live)
         yield from _registrations(live)
+        yield from _route_source(live)
         yield from _log(live)
         labels = (("revision", str(live.revision)), ("gateway", live.mesh.iri))
         yield Family("agw_config_revision", "The configuration in force.", Kind.INFO, (Sample(1, labels),))
@@ -191,6 +192,16 @@ def _registrations(live: Live) -> Iterator[Family]:
     if states:
         text = "1 for the state that the gateway's own entry in a registry is in."
         yield Family("agw_registration_state", text, Kind.GAUGE, states)
+
+
+def _route_source(live: Live) -> Iterator[Family]:
+    standing = live.route_source
+    if standing is not None:
+        states = [Sample(int(standing.state == each), (("state", each),)) for each in ("WAITING", "CURRENT", "STALE")]
+        yield Family("agw_route_source_state", "1 for the state of the cluster's routes.", Kind.GAUGE, states)
+        yield _gauge("agw_route_source_objects", "Objects of the cluster that are served.", standing.taken)
+        text = "Objects of the cluster that are not served as they are stated."
+        yield _gauge("agw_route_source_refused", text, len(standing.refused))
 
 
 def _log(live: Live) -> Iterator[Family]:

@@ -13,6 +13,7 @@ from .sparql.service import SparqlLimits
 if TYPE_CHECKING:
     from api_gateway_service_mesh.graph import SourceGraph
 
+    from .cluster_routes import ClusterRoutes
     from .xds.plane import FleetDoor
 
 __all__ = ["ServeOptions", "default_workers"]
@@ -33,6 +34,7 @@ class ServeOptions:
     ``policies`` are policy packs, by name or path (`control.packs`).
     ``data_plane`` is ``embedded`` or ``envoy``; with ``envoy`` and a ``fleet`` no Envoy is started here, those of the
     fleet connect there. ``allow_loss``: what Envoy cannot say is left out, not refused.
+    ``routes`` follows a cluster, whose routes are in one of ``files``.
     ``load`` replaces reading ``files`` (the Python API hands in its graph). ``host`` and ``port`` override the
     address of the configuration's listener; with neither a listener nor an override the gateway listens on
     0.0.0.0:8080. Port 0 takes a free port. ``admin_port`` None: no admin port. ``admin_token`` (default:
@@ -46,6 +48,7 @@ class ServeOptions:
     writable: bool = False
     poll_seconds: float = 2.0
     load: Callable[[], SourceGraph] | None = None
+    routes: ClusterRoutes | None = None
     host: str | None = None
     port: int | None = None
     admin_host: str = "127.0.0.1"

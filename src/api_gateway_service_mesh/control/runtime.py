@@ -132,7 +132,21 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield registration.iri, AGW.registeredAs, _text(standing.entry.id)
         if standing.fault is not None:
             yield registration.iri, AGW.registrationFault, _text(standing.fault)
+    yield from _route_source(live)
     yield from certificate_triples(live)
+
+
+def _route_source(live: Live) -> Iterator[tuple[str, str, str]]:
+    standing = live.route_source
+    if standing is None:
+        return
+    yield _ROUTE_SOURCE, RDF_TYPE, f"<{AGW.RouteSource}>"
+    yield _ROUTE_SOURCE, AGW.routeSourceState, f'"{standing.state}"'
+    yield _ROUTE_SOURCE, AGW.takenObjects, _integer(standing.taken)
+    if standing.stale_since is not None:
+        yield _ROUTE_SOURCE, AGW.routeSourceFault, _text(standing.fault or "")
+    for called, reason in standing.refused.items():
+        yield _ROUTE_SOURCE, AGW.refusedObject, _text(f"{called}: {reason}")
 
 
 def _discovered(live: Live) -> Iterator[tuple[str, str, str]]:
@@ -159,6 +173,9 @@ def _discovered(live: Live) -> Iterator[tuple[str, str, str]]:
                 told = standing.first_told.get((endpoint.host, endpoint.port))
                 if told is not None:
                     yield endpoint.iri, AGW.discoveredAt, _moment(told)
+
+
+_ROUTE_SOURCE = "urn:agw:cluster:"
 
 
 def _integer(value: int) -> str:

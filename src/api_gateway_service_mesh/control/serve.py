@@ -87,9 +87,12 @@ async def serve(
         say(_announcement(supervisor, admin, time.perf_counter() - started))
         if ready is not None:
             ready(supervisor)
-        following = asyncio.create_task(supervisor.follow(stop))
+        following = [asyncio.create_task(supervisor.follow(stop))]
+        if options.routes is not None:
+            following.append(asyncio.create_task(options.routes.run(supervisor.request_reload)))
         await stopping
-        following.cancel()
+        for task in following:
+            task.cancel()
         say(f"stopping: running requests have {options.drain_seconds:g} s to end")
         return 0
     finally:

@@ -88,7 +88,7 @@ class Supervisor:
         self.audit = Audit(say)
         entries = Registrations(lambda: self.addresses, self._unready)
         told = self.audit, self.issuing.statuses, self._discovered, entries
-        self._watch = Watch(plane, say, *told, lambda: self.counters)
+        self._watch = Watch(plane, say, *told, lambda: self.counters, options.routes)
         self.doctor = Doctor(self.sparql, self._watch.prober.failures)
         plane.pool.on_audit = self.audit.decided
         self._placer = Placer(plane)

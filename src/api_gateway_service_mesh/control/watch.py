@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.discovery import Standing
 from api_gateway_service_mesh.model import Discovery
@@ -23,6 +24,9 @@ from .registration import Registrations
 from .rollout import Rollouts
 from .snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from .cluster_routes import ClusterRoutes
+
 __all__ = ["Watch"]
 
 
@@ -38,6 +42,7 @@ class Watch:
         discovered: Iterable[tuple[Discovery, Standing]],
         registrations: Registrations,
         counters: Callable[[], ControlCounters],
+        routes: ClusterRoutes | None = None,
     ) -> None:
         # Probes run here: once for all workers, away from requests, and a worker's crash does not end them.
         self.prober = HealthProber(plane.cells, lock=plane.lock)
@@ -46,6 +51,7 @@ class Watch:
         self._objectives = Objectives(self._rates)
         self._push = MetricsPush(counters)
         self._registrations = registrations
+        self._routes = routes
         self._tokens = BackendTokenKeepers(plane.pool)
         self._plane = plane
         self._audit, self._renewals, self._discovered = audit, renewals, discovered
@@ -57,6 +63,7 @@ class Watch:
         live.decisions, live.proxies, live.edition = self._rollouts.decisions, plane.proxies, served.edition
         live.audit, live.renewals, live.discovered = self._audit, self._renewals, self._discovered
         live.registrations = self._registrations
+        live.route_source = self._routes.standing if self._routes is not None else None
         live.tokens = lambda: self._tokens.standings
         live.rates, live.objectives = self._rates.read, self._objectives.read
         return live

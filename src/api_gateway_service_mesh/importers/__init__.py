@@ -14,7 +14,7 @@ from typing import Final
 from api_gateway_service_mesh.errors import AgwError, Origin, Report, Severity
 from api_gateway_service_mesh.graph.plain import Map, documents
 
-from .draft import Draft
+from .draft import Draft, Joined
 from .gateway_api import import_gateway_api
 from .ingress import import_ingress
 from .istio import import_istio
@@ -22,7 +22,7 @@ from .openapi import import_openapi
 from .part import NOT_IMPORTED, Findings
 from .turtle import is_iri, write
 
-__all__ = ["BASE", "NOT_IMPORTED", "SOURCES", "Imported", "UnknownSourceError", "import_texts"]
+__all__ = ["BASE", "NOT_IMPORTED", "SOURCES", "Imported", "Joined", "UnknownSourceError", "import_texts"]
 
 #: What the IRIs of the Turtle begin with, unless told otherwise.
 BASE: Final = "https://example.org/imported#"
@@ -63,12 +63,14 @@ def import_texts(
     base: str = BASE,
     certificates: str | None = None,
     descriptions: str | None = None,
+    joined: Joined | None = None,
 ) -> Imported:
     """What the files `texts` (name → text) say, as Turtle; `source` is one of `SOURCES`.
 
     `base`: what IRIs begin with. `certificates`: the folder, relative to the Turtle's, in which certificates will be
     that the source names by Secret; without it ports with TLS are not taken over. `descriptions`: likewise the folder
     of descriptions of APIs that requests are to be held against; without it they are held against none.
+    `joined`: the configuration that the Turtle becomes a part of; of objects of Kubernetes.
 
     Raises:
         UnknownSourceError: there is no such source.
@@ -80,7 +82,7 @@ def import_texts(
     if not is_iri(base):
         raise AgwError(f"{base!r} is no absolute IRI", remedy="name one that ends in # or /, such as " + BASE)
     findings = Findings()
-    draft = Draft(base, findings)
+    draft = Draft(base, findings, joined)
     read: list[Map] = [document for name, text in texts.items() for document in documents(name, text)]
     if descriptions is not None and source == "openapi":
         import_openapi(draft, read, descriptions=descriptions)

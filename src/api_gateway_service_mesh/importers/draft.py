@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from api_gateway_service_mesh.errors import Location
-from api_gateway_service_mesh.model import PathMatch, ValueKind
+from api_gateway_service_mesh.model import PathMatch, Registry, ValueKind
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .part import Findings
 from .path import stated
 from .turtle import Object, Ref, Stated, Subject, anonymous, is_iri
 
-__all__ = ["Draft", "RouteDraft", "Test"]
+__all__ = ["Draft", "Joined", "RouteDraft", "Test"]
 
 _MOST_ORDERED = 4_000  # routes that are looked at for ties, pair by pair of one path
 
@@ -84,12 +84,22 @@ class RouteDraft:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The configuration that what is imported becomes a part of: the IRI of its gateway, whose listeners are its own,
+    and the registry in which instances of Services are looked up."""
+
+    gateway: str
+    registry: Registry
+
+
 class Draft:
     """Everything of one import. Routes are in the order in which the first that holds is meant to win."""
 
-    def __init__(self, base: str, findings: Findings) -> None:
+    def __init__(self, base: str, findings: Findings, joined: Joined | None = None) -> None:
         self.base = base
         self.findings = findings
+        self.joined = joined
         self.gateway: Subject | None = None
         self.listeners: dict[int, Subject] = {}
         self.services: dict[object, Subject] = {}
@@ -112,6 +122,11 @@ class Draft:
         iri = f"{iri}-{number}"
         self._taken.add(iri)
         return iri
+
+    def new_gateway(self, *wanted: str, comment: str = "", place: Location | None = None) -> Subject:
+        """The gateway; that of the configuration that is joined, where there is one."""
+        iri = self.joined.gateway if self.joined is not None else self.iri(*wanted)
+        return Subject("ApiGateway", iri, comment, place)
 
     def service(self, key: object, wanted: str, *more: str, place: Location, comment: str = "") -> tuple[Subject, bool]:
         """The backend service that is known by `key`, and whether it is new."""
@@ -149,7 +164,7 @@ class Draft:
 
     def subjects(self) -> list[Subject]:
         """All that is to be written, the gateway first."""
-        gateway = self.gateway or Subject("ApiGateway", self.iri("gateway"))
+        gateway = self.gateway or self.new_gateway("gateway")
         for _, listener in sorted(self.listeners.items()):
             gateway.say(AGW.hasListener, listener)
         kept = self._merged()

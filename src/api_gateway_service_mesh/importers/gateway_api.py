@@ -75,14 +75,18 @@ def import_gateway_api(draft: Draft, documents: Iterable[Map], *, certificates: 
 def _gateway(made: _Import, thing: Thing) -> None:
     draft, spec = made.draft, thing.spec()
     if draft.gateway is None:
-        draft.gateway = Subject("ApiGateway", draft.iri(thing.name, "gateway"), thing.called, thing.place)
-    else:
+        draft.gateway = draft.new_gateway(thing.name, "gateway", comment=thing.called, place=thing.place)
+    elif draft.joined is None:
         message = f"{thing.called} and {draft.gateway.comment} become one: their ports and routes are joined"
         draft.findings.differs(thing.place, message, "import them one by one for gateways of their own")
     spec.ignore("gatewayClassName")
     hosts = made.hosts.setdefault(thing.name, [])
     for each in spec.parts("listeners"):
         each.ignore("name", "allowedRoutes")
+        if draft.joined is not None:  # ports are those of the configuration that is joined
+            hosts.append(each.text("hostname"))
+            each.ignore("port", "protocol", "tls")
+            continue
         port, protocol = each.integer("port"), each.text("protocol") or "HTTP"
         if protocol not in ("HTTP", "HTTPS") or port is None:
             each.drop()

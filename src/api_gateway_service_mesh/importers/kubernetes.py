@@ -9,11 +9,12 @@ from typing import Final
 
 from api_gateway_service_mesh.errors import Location
 from api_gateway_service_mesh.graph.plain import List, Map
+from api_gateway_service_mesh.model import Registry
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .draft import Draft
 from .part import Findings, Part
-from .turtle import Ref, Subject
+from .turtle import Ref, Subject, anonymous
 
 __all__ = ["Cluster", "Thing", "seconds", "things"]
 
@@ -97,6 +98,7 @@ class Cluster:
     draft: Draft
     external: dict[tuple[str | None, str], str] = field(default_factory=dict)
     ports: dict[tuple[str | None, str], list[int]] = field(default_factory=dict)
+    names: dict[tuple[str | None, str, int], str] = field(default_factory=dict)
     named: dict[tuple[str | None, str, str], int] = field(default_factory=dict)
     second: set[tuple[str | None, str, int]] = field(default_factory=set)
     """Ports whose application is spoken to in HTTP/2 without TLS."""
@@ -118,6 +120,7 @@ class Cluster:
                         self.second.add((thing.namespace, thing.name, number))
                     self.ports.setdefault((thing.namespace, thing.name), []).append(number)
                     self.named[thing.namespace, thing.name, port.text("name") or ""] = number
+                    self.names[thing.namespace, thing.name, number] = port.text("name") or ""
             return True
         if thing.kind != "EndpointSlice":
             return False
@@ -152,9 +155,23 @@ class Cluster:
                 self.draft.others.append(instance)
                 made.say(AGW.hasInstance, Ref(iri))
             return made
+        joined = self.draft.joined
+        if joined is not None and (namespace, name) not in self.external:
+            return made.say(AGW.hasServiceDiscovery, self._lookup(joined.registry, name, namespace, port))
         host = self.external.get((namespace, name)) or (f"{name}.{namespace}.svc" if namespace else name)
         made.say(AGW.address, f"{host}:{port}")
         return made
+
+    def _lookup(self, registry: Registry, name: str, namespace: str | None, port: int) -> Subject:
+        """Its instances, by its EndpointSlices."""
+        if not any(other.iri == registry.iri for other in self.draft.others):
+            found = Subject("ServiceRegistry", registry.iri, "the cluster that these routes are from")
+            found.say(AGW.registryType, str(registry.type)).say(AGW.registryAddress, registry.address)
+            found.say(AGW.registryTokenRef, registry.token_ref).say(AGW.registryTrustFile, registry.trust_file)
+            self.draft.others.append(found)
+        lookup = anonymous("ServiceDiscovery", (AGW.hasServiceRegistry, Ref(registry.iri)), (AGW.discoveryName, name))
+        lookup.say(AGW.discoveryNamespace, namespace)
+        return lookup.say(AGW.instancePortName, self.names.get((namespace, name, port)) or None)
 
 
 def _label(body: Part, label: str) -> str | None:

@@ -109,7 +109,7 @@ class DnsStandIn(StandIn):
         query = dns.message.make_query("users.", "A")
         self.places = (("10.0.0.1", 8000),)
         length = len(self._true(query).to_wire())
-        return [_with_byte(place, value) for place in range(2, length, 2) for value in (0xC0, 0xFF)]
+        return [_with_byte(place, value) for place in range(2, length, 2) for value in (0xFF,)]
 
     async def mutated(self, mutation: Any) -> None:
         self.mutation = mutation

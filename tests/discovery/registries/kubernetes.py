@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from api_gateway_service_mesh.discovery import kubernetes
+from api_gateway_service_mesh.discovery import kubernetes_watch
 from api_gateway_service_mesh.model import Registry, RegistryType
 
 from .http import HttpStandIn, each_value_wrong
@@ -38,9 +38,9 @@ class KubernetesStandIn(HttpStandIn):
 
     def impatient(self, patch: pytest.MonkeyPatch) -> None:
         super().impatient(patch)
-        patch.setattr(kubernetes, "_WAIT_SECONDS", 1)
-        patch.setattr(kubernetes, "_GRACE_SECONDS", 1.0)
-        patch.setattr(kubernetes, "_MOST_PAGES", 5)
+        patch.setattr(kubernetes_watch, "WAIT_SECONDS", 1)
+        patch.setattr(kubernetes_watch, "_GRACE_SECONDS", 1.0)
+        patch.setattr(kubernetes_watch, "_MOST_PAGES", 5)
 
     def has(self, version: int, places: tuple[Place, ...]) -> None:
         self._had[version] = _slices(places)

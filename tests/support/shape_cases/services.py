@@ -110,6 +110,13 @@ SERVICES = [
     *wrong("hasSidecar", ("ex:service agw:hasSidecar ex:envoy .", "a Sidecar that is defined")),
     *SIDECARS,
     *warned(
+        "RouteSource",
+        ('ex:x agw:routeSourceState "STALE" .', "live state"),
+        ('ex:x agw:routeSourceFault "a" .', "live state"),
+        ("ex:x agw:takenObjects 1 .", "live state"),
+        ('ex:x agw:refusedObject "a" .', "live state"),
+    ),
+    *warned(
         "service",
         ("ex:s a agw:BackendService .", "has no address"),
         ("ex:service agw:hasInstance ex:i . ex:i a agw:ServiceInstance ; agw:address 'i:1' .", "not used"),
