@@ -425,3 +425,22 @@ async def test_every_part_fits_its_window_in_both_themes(gateway: Serving, page:
     assert await page.text("#theme") == "Light"
     assert await page.run("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]") > 128
     await page.run("localStorage.clear()")
+
+
+@needs_chromium
+@loop
+async def test_of_many_revisions_the_latest_are_shown_and_the_earlier_when_wanted(gateway: Serving, page: Page) -> None:
+    text = (
+        "PREFIX agw: <https://ggen.ai/ontology/api-gateway#> PREFIX ex: <http://example.org/> DELETE { ex:orders "
+        "agw:priority ?o } INSERT { ex:orders agw:priority %d } WHERE { ex:orders a agw:Route OPTIONAL { ex:orders "
+        "agw:priority ?o } }"
+    )
+    async with aiohttp.ClientSession() as session:
+        for number in range(50):
+            async with session.post(f"{gateway.admin}/sparql", data={"update": text % number}) as answer:
+                assert answer.status == 200, await answer.text()
+    await page.open(f"{gateway.admin}/console#revisions")
+    await page.until("document.querySelectorAll('.revisions > li').length === 50")
+    await page.click("button", "Earlier revisions")
+    await page.until("document.querySelector('.revisions > li:last-child').innerText.includes('Revision 1')")
+    await page.until("document.querySelector('.revisions + button').hidden")

@@ -105,6 +105,11 @@ async def test_revisions_over_http(tmp_path: Path, backend_port: int) -> None:
             assert (await update(gateway, ADD.format(number), Agw_Message=f"n{number}"))[0] == 200
         listed = await json_of(gateway.admin + "/revisions")
         assert [(item["revision"], item["why"]) for item in listed] == [(3, "n2"), (2, "n1"), (1, "loaded")]  # type: ignore[attr-defined]
+        newest = await json_of(gateway.admin + "/revisions?limit=2")
+        assert newest == listed[:2]  # type: ignore[index]
+        assert len(await json_of(gateway.admin + "/revisions?limit=99")) == 3  # type: ignore[arg-type]
+        for wrong in ("0", "-1", "many"):
+            assert (await send(gateway, "GET", f"/revisions?limit={wrong}"))[0] == 400
         assert (await json_of(gateway.admin + "/revisions/2"))["added"] == 4  # type: ignore[index]
         delta = await json_of(gateway.admin + "/revisions/3/delta?from=1")
         assert (len(delta["added"]), delta["removed"]) == (8, [])  # type: ignore[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from functools import lru_cache
 
 import pytest
 
@@ -51,6 +52,7 @@ def brute(old: Mesh, new: Mesh, requests: dict[str, int]) -> Impact:
     return Impact(*(tuple(sorted(found)) for found in (routes, services, hosts, files)), rest[0] != rest[1], share)
 
 
+@lru_cache(maxsize=2)
 def manifests(mesh: Mesh) -> dict[str, str]:
     found = {}
     for target in TARGETS:

@@ -23,7 +23,7 @@ def command(live: str, count: int, form: str) -> int:
 
     agw diff --live says what a revision changed, agw rollback leads back to it.
     """
-    listed = json.loads(ask(live, "/revisions", accept="application/json").body)[:count]
+    listed = json.loads(ask(live, f"/revisions?limit={count}", accept="application/json").body)[:count]
     if form == "json":
         print_json(listed)
         return 0

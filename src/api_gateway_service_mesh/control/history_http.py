@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import pyoxigraph as ox
@@ -35,7 +36,11 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
     """The routes under ``/revisions``."""
 
     async def listed(request: web.Request) -> web.Response:
-        return _json([revision_json(item) for item in reversed(supervisor_of(request).revisions)])
+        limit = request.query.get("limit", "")
+        if limit and not (limit.isascii() and limit.isdigit() and int(limit[:9]) > 0):
+            raise ClientError(f"{limit[:100]!r} is no number of revisions", remedy="write ?limit=100")
+        wanted = islice(reversed(supervisor_of(request).revisions), int(limit[:9]) if limit else None)
+        return _json([revision_json(item) for item in wanted])
 
     async def one(request: web.Request) -> web.Response:
         return _json(revision_json(supervisor_of(request).history.revision(_wanted(request))))

@@ -34,10 +34,10 @@ export function doctorView(section) {
 
 function told({ findings, failed, asked, revision }) {
   const counts = Object.keys(TONES).map((severity) => [severity, findings.filter((one) => one.severity === severity).length]);
-  const some = counts.filter(([, count]) => count).map(([severity, count]) => pill(`${count} ${severity}`, TONES[severity]));
+  const some = counts.filter(([, count]) => count).map(([severity, count]) => pill(`${count} ${severity}${count > 1 && severity !== "info" ? "s" : ""}`, TONES[severity]));
   return [
     el("p", { id: "diagnosed" }, `${asked.length} questions asked of revision ${revision}: `, some.length ? some.flatMap((one) => [one, " "]) : "nothing found"),
-    findings.map(finding),
+    el("div", { class: "findings" }, findings.map(finding)),
     failed.map((one) => el("p", { class: "trouble" }, `${one.diagnosis} was not answered: ${one.why}`)),
   ];
 }

@@ -7,22 +7,27 @@ import { sure } from "./sure.js";
 import { clipped, local, prefixes, written } from "./terms.js";
 import { parse } from "./triples.js";
 
+const FIRST = 50;
 const MOST = 300;
 const TONES = { added: "good", removed: "bad", changed: "warn" };
 
 export function revisionsView(section) {
   const out = el("ol", { class: "revisions", "aria-label": "Revisions, newest first" });
   const failed = el("div");
-  fill(section, failed, out);
+  const more = el("button", { type: "button", hidden: true, onclick: () => ((shown *= 4), draw()) }, "Earlier revisions");
+  fill(section, failed, out, more);
   let asked = 0;
+  let shown = FIRST;
 
   async function draw() {
     if (section.hidden) return;
     const mine = (asked += 1);
     try {
       await prefixes().catch(() => {});
-      const list = await json("/revisions");
+      const list = await json(`/revisions?limit=${shown + 1}`);
       if (mine !== asked) return;
+      more.hidden = list.length <= shown;
+      list.length = Math.min(list.length, shown);
       const served = list.find((item) => item.revision !== null)?.revision;
       fill(failed);
       const open = new Set([...out.querySelectorAll("[aria-expanded=true]")].map((button) => button.dataset.revision));
