@@ -220,6 +220,29 @@ async def test_a_trusted_proxy_is_believed(kind: str) -> None:
     assert line["revision"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("told", "client"),
+    [
+        ("1.2.3.4:4711", "1.2.3.4"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("9.9.9.9, 1.2.3.4:4711, 127.0.0.9:80", "1.2.3.4"),
+        ("9.9.9.9\r\nX-Forwarded-For: 1.2.3.4", "1.2.3.4"),
+        ("9.9.9.9, unknown", "127.0.0.1"),
+        ("9.9.9.9,", "127.0.0.1"),
+        ("1.2.3.4:80:80", "127.0.0.1"),
+    ],
+)
+async def test_what_it_says_last_is_the_client(told: str, client: str) -> None:
+    async with backend(says(answer())) as behind:
+        mesh = mesh_of(route(), upstream(endpoint(behind.port)), trusted_proxies=("127.0.0.0/8",), access_log=True)
+        async with running(mesh) as gateway:
+            sent = f"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: {told}\r\n\r\n"
+            await raw(gateway.port, sent.encode(), seconds=30)
+            assert json.loads(gateway.log[0])["client"] == client
+
+
 async def test_no_route_and_wrong_method_are_problems(kind: str) -> None:
     only_get = route(name="get", match=RouteMatch(PathMatch(PathKind.EXACT, "/a"), methods=("GET",)))
     async with backend(says(answer(b"x"))) as behind:

@@ -103,7 +103,7 @@ def client_address(block: Block, peer: Peer, proxies: TrustedProxies) -> str:
         return peer.address
     address = peer.address
     for part in reversed(told.decode("latin-1").split(",")):
-        candidate = part.strip().strip("[]")
+        candidate = _without_port(part.strip())
         try:
             ipaddress.ip_address(candidate)
         except ValueError:
@@ -112,6 +112,14 @@ def client_address(block: Block, peer: Peer, proxies: TrustedProxies) -> str:
         if not proxies.trusts(candidate):
             break
     return address
+
+
+def _without_port(node: str) -> str:
+    """Some proxies tell the port too: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``. Without this, all their clients would
+    be taken for the proxy, and be given what is given to it."""
+    if node.startswith("["):
+        return node[1:].partition("]")[0]
+    return node.partition(":")[0] if node.count(":") == 1 else node
 
 
 def request_id(block: Block, trusted: bool) -> bytes | None:
