@@ -72,6 +72,7 @@ HELD_BY = {
     "routing/parameter.py": "routing/test_validation.py",
     "routing/schema.py": "routing/test_validation.py",
     "proxy/arrivals.py": "proxy/test_connection_cap.py",
+    "proxy/cache_answer.py": "proxy/test_cache.py",
     "proxy/cache_front.py": "proxy/test_cache.py",
     "proxy/cache_turn.py": "proxy/test_cache.py",
     "control/cache_http.py": "control/test_cache.py",

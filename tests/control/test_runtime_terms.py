@@ -365,7 +365,7 @@ def _asks(*paths: str, fields: str = "") -> Callable[[Gateway], Awaitable[None]]
 async def _kept(gateway: Gateway) -> None:
     for path in ("/kept", "/kept", "/kept?ask", "/kept?ask", "/kept?stale", "/kept?stale"):
         await gateway.get(path)
-    await gateway.get("/kept", "Range: bytes=0-1\r\n")
+    await gateway.get("/kept", "Range: bytes=0-1,3-4\r\n")
     await gateway.hold("/kept?slow", "keeps")
     gateway.held.append(asyncio.create_task(gateway.client.ask("/kept?slow")))
     await asyncio.sleep(1.0)  # there is nothing to see of who waits

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from api_gateway_service_mesh.policies.cache_fields import (
     LONGEST,
+    cut,
     delta_seconds,
     directives,
     field_lines,
     fingerprint,
     http_date,
+    one_range,
 )
 
 
@@ -65,6 +67,21 @@ def test_numbers(value: bytes | None, seconds: int) -> None:
 )
 def test_dates(value: bytes, moment: float | None) -> None:
     assert http_date(value) == moment
+
+
+@given(st.integers(0, 20) | st.none(), st.integers(0, 20) | st.none(), st.integers(0, 20))
+def test_what_is_cut_are_bytes_that_were_asked_for(first: int | None, last: int | None, size: int) -> None:
+    bounds = one_range(f"bytes={'' if first is None else first}-{'' if last is None else last}")
+    if bounds is None:
+        assert (first is None and last is None) or (first is not None and last is not None and last < first)
+        return
+    content = bytes(range(size))
+    found = cut(bounds, size)
+    if first is None:
+        wanted = content[max(0, size - (last or 0)) :]
+    else:
+        wanted = content[first:] if last is None else content[first : last + 1]
+    assert (b"" if found is None else content[found[0] : found[1]]) == wanted
 
 
 def test_fingerprints() -> None:

@@ -105,7 +105,7 @@ async def test_hosts_and_routes_and_keyed_fields_are_kept_apart() -> None:
 
 @pytest.mark.parametrize(
     "field",
-    ["X-Original-URL: /admin", "X-HTTP-Method-Override: DELETE", "X-Forwarded-Prefix: /evil", "Range: bytes=0-1"],
+    ["X-Original-URL: /admin", "X-HTTP-Method-Override: DELETE", "X-Forwarded-Prefix: /evil", "Range: bytes=0-1,3-4"],
 )
 async def test_what_backends_may_answer_by_goes_past_the_cache(field: str) -> None:
     origin = Origin()
@@ -259,6 +259,36 @@ async def test_only_if_cached() -> None:
     assert b"urn:agw:problem:not-cached" in nothing.body
     assert there.body == b"answer 1"
     assert len(origin.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body", "told"),
+    [
+        ("bytes=0-3", "206", b"answ", "bytes 0-3/8"),
+        ("bytes=7-", "206", b"1", "bytes 7-7/8"),
+        ("bytes=-3", "206", b"r 1", "bytes 5-7/8"),
+        ("bytes=-99", "206", b"answer 1", "bytes 0-7/8"),
+        ("bytes=2-99", "206", b"swer 1", "bytes 2-7/8"),
+        ("bytes=8-", "200", b"answer 1", None),
+        ("bytes=0-1,3-4", "200", b"answer 2", None),
+        ("lines=0-1", "200", b"answer 2", None),
+        ("bytes=3-1", "200", b"answer 2", None),
+    ],
+)
+async def test_parts_are_cut_from_what_is_there_whole(asked: str, status: str, body: bytes, told: str | None) -> None:
+    origin = Origin(FRESH + 'ETag: "v1"\r\nContent-Digest: sha-256=:x:\r\n')
+    async with backend(origin) as behind, running(one_route(behind, cache=POLICY)) as gateway:
+        nothing = await ask(gateway, "/other", f"Range: {asked}\r\n")
+        origin.asked.clear()
+        await ask(gateway)
+        got = await ask(gateway, "/", f"Range: {asked}\r\n")
+        known = await ask(gateway, "/", f'Range: {asked}\r\nIf-None-Match: "v1"\r\n')
+        uncertain = await ask(gateway, "/", f'Range: {asked}\r\nIf-Range: "v1"\r\n')
+    assert (got.line.split()[1], got.body, got.get("content-range")) == (status, body, told)
+    assert got.get("content-length") == str(len(body))
+    assert (got.get("content-digest") is None) is (status == "206")
+    assert known.line.split()[1] == "304"
+    assert nothing.get("cache-status") == uncertain.get("cache-status") == "agw; fwd=bypass"
 
 
 async def test_clients_that_are_not_heeded() -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "tags_of",
     "use",
     "varies",
+    "whole_lines",
 ]
 
 #: Fresh by default where nothing says how long (RFC 9110 §15.1); 206 is not stored here.
@@ -42,6 +43,8 @@ _NOT_UPDATED: Final = frozenset(
 _IN_304: Final = frozenset(
     (b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"last-modified", b"cache-status")
 )
+#: Of a part they would say something else.
+_OF_THE_WHOLE: Final = frozenset((b"content-length", b"content-md5", b"content-digest"))
 _ENTRY_BYTES: Final = 512
 """What an entry takes beside its bytes, about."""
 
@@ -366,6 +369,12 @@ def not_modified(entry: Stored, none_match: str | None, modified_since: str | No
 def in_304(block: bytes) -> bytes:
     """Of the lines of a stored answer those that a 304 has."""
     lines = [line for line in block.split(b"\r\n") if line.partition(b":")[0].lower() in _IN_304]
+    return b"\r\n".join([*lines, b""])
+
+
+def whole_lines(block: bytes) -> bytes:
+    """Of the lines of a stored answer those that a part of it has as well."""
+    lines = [line for line in block.split(b"\r\n") if line and line.partition(b":")[0].lower() not in _OF_THE_WHOLE]
     return b"\r\n".join([*lines, b""])
 
 

@@ -15,12 +15,14 @@ __all__ = [
     "LONGEST",
     "Lines",
     "combined",
+    "cut",
     "delta_seconds",
     "directives",
     "field_lines",
     "fingerprint",
     "http_date",
     "list_members",
+    "one_range",
 ]
 
 LONGEST: Final = 2**31
@@ -32,6 +34,7 @@ Lines = list[tuple[bytes, bytes]]
 _DIRECTIVE: Final = re.compile(rb'[\s,]*([^\s=,"]+)(?:=("(?:[^"\\]|\\.)*"|[^,]*))?')
 _TAIL: Final = re.compile(rb"[^,]*")
 _DIGITS: Final = re.compile(rb"[0-9]+")
+_RANGE: Final = re.compile(r"bytes[ \t]*=[ \t]*([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -126,6 +129,24 @@ def _moment(year: int, month: bytes, day: int, hour: int, minute: int, second: i
     if number is None or not 1 <= day <= 31 or hour > 23 or minute > 59 or second > 60:
         return None
     return float(timegm((year, number, day, hour, minute, second, 0, 0, 0)))
+
+
+def one_range(value: str) -> tuple[int | None, int | None] | None:
+    """The first and last byte that a request asks for (RFC 9110 §14.1.2): (None, 5) are the last five, (5, None) all
+    from the sixth on. None for several ranges, other units, and what is none."""
+    match = _RANGE.fullmatch(value.strip())
+    if match is None or (not match[1] and not match[2]):
+        return None
+    first, last = int(match[1]) if match[1] else None, int(match[2]) if match[2] else None
+    return None if first is not None and last is not None and last < first else (first, last)
+
+
+def cut(bounds: tuple[int | None, int | None], size: int) -> tuple[int, int] | None:
+    """Which bytes of `size` those are: from, and up to but without; None: none of them."""
+    first, last = bounds
+    start = max(0, size - (last or 0)) if first is None else first
+    end = size if first is None or last is None else min(size, last + 1)
+    return (start, end) if start < end else None
 
 
 def list_members(value: bytes) -> list[bytes]:

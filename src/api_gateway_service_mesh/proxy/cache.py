@@ -13,19 +13,19 @@ import re
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin
 
 from api_gateway_service_mesh.model import Cache
 from api_gateway_service_mesh.policies import EventCounters, RouteCounters
-from api_gateway_service_mesh.policies.cache import Asked, Stored, Use, asked, in_304, not_modified, use
-from api_gateway_service_mesh.policies.cache_fields import field_lines
+from api_gateway_service_mesh.policies.cache import Asked, Stored, Use, asked, in_304, not_modified, use, whole_lines
+from api_gateway_service_mesh.policies.cache_fields import cut, one_range
 from api_gateway_service_mesh.policies.cache_store import CACHE_CELLS, CacheMarks
 from api_gateway_service_mesh.policies.counters import ROUTE_CELLS
 from api_gateway_service_mesh.routing.cache import is_guarded
 
 from .answer import AnswerHead, AnswerMarks, StatusLine
+from .cache_answer import complete, kept_lines, named_urls
 from .cache_front import TAGS, Invalidating, Nobody, Storing
-from .cache_key import UNKEYED, normal_url, route_mark, url_of
+from .cache_key import UNKEYED, normal_url, route_mark, url_of, watched_fields
 from .cache_turn import COLLAPSED, EVICTED, HIT, MISS, PASSED, STALE, STORED, CacheTurn, Fetch
 from .forwarded import came_over_tls
 from .problem import WAIT, Refusal
@@ -33,7 +33,6 @@ from .problem import WAIT, Refusal
 if TYPE_CHECKING:
     from .core import Core, Generation
     from .exchange import Exchange
-    from .head import Block
     from .pipeline import Gate, RouteHandler
 
 __all__ = ["PASS_SECONDS", "RouteCache", "cache_gates"]
@@ -45,9 +44,9 @@ _REMEMBERED: Final = 4096
 _MARKS: Final = AnswerMarks()
 _HIT_LINE: Final = b"Cache-Status: agw; hit\r\n"
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-#: Conditions that are for the backend alone to judge, and parts, which are not cut here.
-_PASSED_BY: Final = frozenset(("range", "if-match", "if-unmodified-since", "if-range"))
-_HEEDED: Final = frozenset(("cache-control", "pragma", "if-none-match", "if-modified-since"))
+#: Conditions that are for the backend alone to judge.
+_PASSED_BY: Final = frozenset(("if-match", "if-unmodified-since", "if-range"))
+_HEEDED: Final = frozenset(("cache-control", "pragma", "if-none-match", "if-modified-since", "range"))
 _CONDITIONS: Final = re.compile(rb"(?im)^(?:if-none-match|if-modified-since):[^\r\n]*\r\n")
 _FORWARDED_HOST: Final = re.compile(rb"(?im)^x-forwarded-host: ([^\r\n]*)\r\n")
 #: Not of what is kept: ages are told anew each time.
@@ -83,6 +82,7 @@ class RouteCache:
         self._marks = CacheMarks(view, slots["cache_marks", iri])
         self._counters = EventCounters(view, slots["event", iri], core.worker)
         self._prefix = route_mark(handler.route, policy)
+        self._drops = _UNKEPT | TAGS if policy.hides_tags else _UNKEPT
         self._keyed = policy.keyed_fields
         self._unkeyed = UNKEYED - set(policy.keyed_fields)
         watched = (*self._unkeyed, *_PASSED_BY, *_HEEDED, *policy.keyed_fields)
@@ -124,12 +124,16 @@ class RouteCache:
             if found == Use.FRESH:
                 self._give(exchange, turn, entry, COLLAPSED if turn.collapsed else HIT)
                 return WAIT
+            if turn.part is not None:
+                return self._by(exchange)
             if found == Use.STALE:
                 self._give(exchange, turn, entry, STALE)
                 self._refresh(exchange, turn, entry)
                 return WAIT
             turn.entry = entry
             turn.may_stand_in = found == Use.VALIDATE
+        if turn.part is not None and not turn.said.only_if_cached:
+            return self._by(exchange)
         if turn.said.only_if_cached:
             turn.result = "miss"
             said = "nothing that may be used is stored, and the request asks that nobody be asked"
@@ -144,7 +148,7 @@ class RouteCache:
         target, block = exchange.target_bytes, exchange.block
         if not target.startswith(b"/") or exchange.method not in _SAFE or not exchange.body_done:
             return self._pass(exchange)
-        headers = self._told(block)
+        headers = watched_fields(block.lines, self._watched)
         if exchange.method not in ("GET", "HEAD") or exchange.bytes_in or exchange.wants_upgrade:
             return self._pass(exchange)
         if not self._unkeyed.isdisjoint(headers) or not _PASSED_BY.isdisjoint(headers):
@@ -158,21 +162,14 @@ class RouteCache:
             told = _FORWARDED_HOST.search(exchange.fields)
             key += b"\n" if told is None else b"\n" + told[1]
         turn = CacheTurn(key, url, exchange.fields, said, monotonic())
+        asked_part = headers.get("range")
+        if asked_part is not None and exchange.method == "GET":  # of HEAD it means nothing
+            turn.part = one_range(asked_part)
+            if turn.part is None:
+                return self._pass(exchange)
         turn.none_match = headers.get("if-none-match")
         turn.modified_since = headers.get("if-modified-since")
         return turn
-
-    def _told(self, block: Block) -> dict[str, str]:
-        """Those fields of a request that mean something here: most have none."""
-        found: dict[str, str] = {}
-        watched = self._watched
-        for line in block.lines:
-            at = line.index(b":")
-            name = watched.get(line[:at].lower())
-            if name is not None:
-                value = line[at + 1 :].strip(b" \t").decode("utf-8", "replace")
-                found[name] = f"{found[name]}, {value}" if name in found else value
-        return found
 
     def _url(self, exchange: Exchange) -> bytes:
         host = exchange.authority or exchange.block.marks.authority or b""
@@ -188,6 +185,12 @@ class RouteCache:
             exchange.answer_drops |= TAGS
         if self.policy.shows_status:
             exchange.answer_fields += b"Cache-Status: agw; fwd=%b\r\n" % (b"method" if unsafe else b"bypass")
+        return None
+
+    def _by(self, exchange: Exchange) -> Refusal | None:
+        """A part of what is not there fresh and whole: the backend is asked, and nothing is kept of what it says."""
+        exchange.caching = None
+        self._pass(exchange)
         return None
 
     def _waits(self, exchange: Exchange, turn: CacheTurn, now: float) -> bool:
@@ -293,26 +296,16 @@ class RouteCache:
     def keep(self, turn: CacheTurn, entry: Stored) -> None:
         """Keep what was fetched."""
         entry.url = turn.url
-        self._complete(entry)
+        complete(entry, self._core.date_line())
         memory = self._memory
         evicted = memory.evicted
         memory.put(turn.key, entry)
         self._counters.count(STORED)
         self._counters.add(EVICTED, memory.evicted - evicted)
 
-    def _complete(self, entry: Stored) -> None:
-        """See to it that it says when it was made, and how long it is."""
-        names = {name for name, _ in field_lines(entry.block)}
-        if b"date" not in names:
-            entry.block += self._core.date_line()
-        if b"content-length" not in names and entry.status not in (204, 304):
-            entry.block += b"Content-Length: %d\r\n" % len(entry.payload)
-
     def kept_lines(self, block: bytes) -> bytes:
         """Of an answer's lines those that are kept."""
-        drops = _UNKEPT | TAGS if self.policy.hides_tags else _UNKEPT
-        lines = [line for line in block.split(b"\r\n") if line and line.partition(b":")[0].lower() not in drops]
-        return b"\r\n".join([*lines, b""])
+        return kept_lines(block, self._drops)
 
     def forget(self, turn: CacheTurn, entry: Stored) -> None:
         """Keep it no longer."""
@@ -327,6 +320,15 @@ class RouteCache:
         length: int | None = len(payload)
         if conditional and not_modified(entry, turn.none_match, turn.modified_since):
             line, block, payload, length = self._line(304, b"Not Modified"), in_304(block), b"", None
+        elif turn.part is not None and entry.status == 200:
+            found = cut(turn.part, len(payload))
+            if found is not None:  # else it gets all: who serves may do so (RFC 9110 §14.2)
+                start, end = found
+                line, block = self._line(206, b"Partial Content"), whole_lines(block)
+                block += b"Content-Range: bytes %d-%d/%d\r\n" % (start, end - 1, len(payload))
+                payload = payload[start:end]
+                length = end - start
+                block += b"Content-Length: %d\r\n" % length
         block += b"Age: %d\r\n" % age + self.status_line(turn)
         head = AnswerHead(line, block, None if line.bodyless else length, _MARKS)
         head.dated = True
@@ -351,12 +353,8 @@ class RouteCache:
         origin (RFC 9111 §4.4)."""
         now = monotonic()
         self._marks.purge_url(url, now)
-        origin = b"/".join(url.split(b"/", 3)[:3]) + b"/"
-        for name, value in field_lines(block):
-            if name == b"location" or name == b"content-location":
-                other = urljoin(url.decode("latin-1"), value.decode("latin-1")).encode("latin-1", "replace")
-                if other.startswith(origin):
-                    self._marks.purge_url(url_of(other.decode("latin-1")), now)
+        for other in named_urls(url, block):
+            self._marks.purge_url(other, now)
 
     # -- the end
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from api_gateway_service_mesh.model import Cache, Route
 
-__all__ = ["UNKEYED", "normal_target", "normal_url", "route_mark", "url_of"]
+__all__ = ["UNKEYED", "normal_target", "normal_url", "route_mark", "url_of", "watched_fields"]
 
 #: Some frameworks answer by these in place of the URL, the host, the scheme or the method.
 UNKEYED: Final = frozenset(
@@ -62,3 +62,15 @@ def route_mark(route: Route, policy: Cache) -> bytes:
     )  # fmt: skip
     mark = blake2b(repr(deciding).encode("utf-8", "replace"), digest_size=8).hexdigest()
     return b"%b %b " % (route.iri.encode("utf-8", "replace"), mark.encode("ascii"))
+
+
+def watched_fields(lines: list[bytes], watched: dict[bytes, str]) -> dict[str, str]:
+    """Those fields of a request that mean something to a cache: most have none. `watched`: by name as it is written."""
+    found: dict[str, str] = {}
+    for line in lines:
+        at = line.index(b":")
+        name = watched.get(line[:at].lower())
+        if name is not None:
+            value = line[at + 1 :].strip(b" \t").decode("utf-8", "replace")
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

@@ -24,7 +24,7 @@ class CacheTurn:
 
     __slots__ = (
         "alone", "asked_at", "collapsed", "entry", "fetch", "fields", "follows", "key", "may_stand_in",
-        "modified_since", "none_match", "result", "said", "sent", "told", "until", "url", "validates", "waits",
+        "modified_since", "none_match", "part", "result", "said", "sent", "told", "until", "url", "validates", "waits",
     )  # fmt: skip
 
     def __init__(self, key: bytes, url: bytes, fields: bytes, said: Asked, asked_at: float) -> None:
@@ -37,6 +37,8 @@ class CacheTurn:
         self.asked_at = asked_at
         self.none_match: str | None = None
         self.modified_since: str | None = None
+        self.part: tuple[int | None, int | None] | None = None
+        """Which part it asks for."""
         self.entry: Stored | None = None
         """What is stored, and has to be validated or may stand in."""
         self.validates = False
