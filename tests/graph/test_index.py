@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyoxigraph import NamedNode
@@ -48,3 +50,32 @@ def test_a_copy_changes_alone_and_answers_like_one_made_anew(
         assert _seen(twin) == _seen(made)
         assert len(twin) == len(expected)
         index = twin
+
+
+def test_copies_of_copies_hold_what_they_were_given_and_leave_the_others_alone() -> None:
+    random = Random(11)
+
+    def row() -> Row:
+        name, value = random.randrange(12), random.randrange(4)
+        return (NamedNode(f"urn:s{name}"), NamedNode(f"urn:p{random.randrange(3)}"), NamedNode(f"urn:o{value}"))
+
+    first = {row(): None for _ in range(60)}
+    made: list[tuple[TripleIndex, set[Row]]] = [(TripleIndex(first), set(first))]
+    for _ in range(400):
+        index, held = random.choice(made[-4:])
+        twin, rows = index.copy(), set(held)
+        for _ in range(random.randrange(4)):
+            if random.random() < 0.5:
+                subject = row()[0]
+                twin.without([subject])
+                rows = {each for each in rows if each[0] != subject}
+            more = [row() for _ in range(random.randrange(6))]
+            twin.extend(more)
+            rows.update(more)
+        made.append((twin, rows))
+        for each, expected in (made[0], random.choice(made), made[-1]):
+            assert set(each) == expected
+            assert len(each) == len(expected) == len(list(each))
+            probe = row()
+            assert (probe in each) == (probe in expected)
+            assert set(each.holders(probe[1], probe[2])) == {s for s, p, o in expected if (p, o) == probe[1:]}

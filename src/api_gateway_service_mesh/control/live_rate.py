@@ -162,9 +162,12 @@ class Rates:
         for subject, (start, end) in self._spans.items():
             # Of many routes few have a request in a second: the bytes of the others are those of the last look.
             content = view[start:end].tobytes()
-            if raw.get(subject) == content:
+            known = raw.get(subject)
+            if known == content:
                 continue
             raw[subject] = content
+            if known is None and content.count(0) == len(content):
+                continue  # nothing yet: so it is of almost all at the start
             counts = self._counted(subject, start)
             old = self._counts.get(subject)
             moved.update(service for service in self._used_by.get(subject, ()) if service in self._endpoints)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from pyoxigraph import NamedNode
 
@@ -12,6 +13,8 @@ __all__ = ["Held", "TripleIndex"]
 
 _NONE: dict[NamedNode, list[Term]] = {}
 _NOBODY: dict[Resource, None] = {}
+_SHARE = 8
+"""Once what came and went is an eighth of what is shared, a copy shares it no more."""
 
 Held = dict[NamedNode, list[Term]]
 
@@ -26,6 +29,8 @@ class TripleIndex:
 
     __slots__ = (
         "_by_object",
+        "_come",
+        "_gone",
         "_own_predicates",
         "_own_subjects",
         "_own_values",
@@ -37,6 +42,9 @@ class TripleIndex:
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._rows: dict[Row, None] = {}
+        """Where it is shared with a copy, what came and went since stands beside it."""
+        self._come: dict[Row, None] = {}
+        self._gone: set[Row] = set()
         self._subjects: dict[Resource, Held] = {}
         self._users: dict[NamedNode, dict[Resource, None]] = {}
         self._by_object: dict[NamedNode, dict[Term, list[Resource]]] = {}
@@ -68,7 +76,10 @@ class TripleIndex:
     def copy(self) -> TripleIndex:
         """An index with the same triples, whose changes do not change this one. What stays the same is shared."""
         twin = TripleIndex()
-        twin._rows = self._rows.copy()
+        if (len(self._come) + len(self._gone)) * _SHARE > len(self._rows):
+            twin._rows = dict.fromkeys(self)
+        else:
+            twin._rows, twin._come, twin._gone = self._rows, self._come.copy(), self._gone.copy()
         twin._subjects = self._subjects.copy()
         twin._users = self._users.copy()
         twin._by_object = self._by_object.copy()
@@ -81,12 +92,17 @@ class TripleIndex:
         known, subjects, users, by_object = self._rows, self._subjects, self._users, self._by_object
         shared = self._shared
         for row in rows:
-            if row in known:
+            if row in self if shared else row in known:
                 continue
-            known[row] = None
             subject, predicate, value = row
             if shared:
                 self._make_own(row)
+                if row in self._gone:
+                    self._gone.remove(row)
+                else:
+                    self._come[row] = None
+            else:
+                known[row] = None
             properties = subjects.get(subject)
             if properties is None:
                 subjects[subject] = {predicate: [value]}
@@ -111,7 +127,7 @@ class TripleIndex:
                 del self._users[predicate][subject]
                 found = self._by_object.get(predicate)
                 for value in values:
-                    del self._rows[(subject, predicate, value)]
+                    self._drop((subject, predicate, value))
                     if found is None:
                         continue
                     holders = [holder for holder in found[value] if holder != subject]
@@ -120,6 +136,14 @@ class TripleIndex:
                         self._own_values.add((predicate, value))
                     else:
                         del found[value]
+
+    def _drop(self, row: Row) -> None:
+        if not self._shared:
+            del self._rows[row]
+        elif row in self._come:
+            del self._come[row]
+        else:
+            self._gone.add(row)
 
     def _make_own(self, row: Row) -> None:
         """Copy the parts shared with another index that adding this triple changes."""
@@ -144,13 +168,14 @@ class TripleIndex:
                 self._by_object[predicate] = self._by_object[predicate].copy()
 
     def __contains__(self, row: Row) -> bool:
-        return row in self._rows
+        return row in self._come or (row in self._rows and row not in self._gone)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + len(self._come) - len(self._gone)
 
     def __iter__(self) -> Iterator[Row]:
-        return iter(self._rows)
+        gone = self._gone
+        return chain((row for row in self._rows if row not in gone) if gone else self._rows, self._come)
 
     def subjects(self) -> Iterable[Resource]:
         """Every subject, once."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 from api_gateway_service_mesh.control.sparql.answers import Dataset
 from api_gateway_service_mesh.control.sparql.service import SparqlLimits, SparqlService
@@ -39,6 +41,9 @@ async def test_a_process_that_is_killed_catches_up_without_the_whole_being_writt
         assert await count(service, routes) == 1010
         (pid,) = service.pids
         os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            while Path(f"/proc/{pid}/stat").exists() and ") Z " not in Path(f"/proc/{pid}/stat").read_text():
+                await asyncio.sleep(0.01)
         assert await count(service, routes) == 1010
         changes = await service.update(f"DELETE WHERE {{ <urn:more7> <{AGW.routePath}> ?p }}")
         assert changes.removed.count(b"\n") == 1
