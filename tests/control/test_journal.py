@@ -138,6 +138,26 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     assert held(tmp_path / "j") == [b"one", b"three"]
 
 
+def test_nothing_is_written_to_a_file_that_was_removed(tmp_path: Path) -> None:
+    path = tmp_path / "s" / "j"
+    path.parent.mkdir()
+    journal = Journal(path)
+    journal.append(b"one")
+    path.parent.rename(tmp_path / "away")
+    with pytest.raises(StoreUnavailable, match="was removed"):
+        journal.append(b"two")
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    with pytest.raises(StoreUnavailable, match="another file"):
+        journal.append(b"two")
+    path.unlink()
+    path.parent.rmdir()
+    (tmp_path / "away").rename(path.parent)
+    journal.append(b"three")
+    journal.close()
+    assert held(path) == [b"one", b"three"]
+
+
 def test_rot_in_the_middle_is_no_crash(tmp_path: Path) -> None:
     path = tmp_path / "j"
     journal = Journal(path)

@@ -1,6 +1,6 @@
 """A whole gateway, killed while it takes updates: what was acknowledged is served by the next one.
 
-Three kills by default; ``AGW_GATEWAY_KILLS=200`` makes more of them.
+Twelve kills by default; ``AGW_GATEWAY_KILLS=200`` makes more of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.serving import Serving, serve_process
 from .test_serve import get, json_of, shop
 from .test_update import PREFIX, update
 
-KILLS = int(os.environ.get("AGW_GATEWAY_KILLS", "3"))
+KILLS = int(os.environ.get("AGW_GATEWAY_KILLS", "12"))
 SET = "DELETE {{ ?l agw:priority ?o }} INSERT {{ ?l agw:priority {0} }} WHERE {{ ?l a agw:Route OPTIONAL {{ ?l agw:priority ?o }} }}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +149,15 @@ def test_what_is_committed_can_be_taken_back(tmp_path: Path) -> None:
     assert [file.read_text() for file in files] == before
     assert set(kept.written) == set(files)
     assert kept.read().digest == old.digest
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    kept, files = store(tmp_path, Failing(1, errno.ENOSPC))
+    old, new = changed(kept)
+    with pytest.raises(StoreUnavailable, match=r"a\.ttl.* cannot be written: No space left") as caught:
+        kept.commit(Revision(2, datetime.now(UTC), new.digest, 1, 0.0), new)
+    assert (caught.value.status, caught.value.remedy) == (507, "make room on the disk")
+    assert SourceGraph.load(files).digest == old.digest
 
 
 def test_what_is_refused(tmp_path: Path) -> None:

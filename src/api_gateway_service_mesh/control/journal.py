@@ -19,7 +19,16 @@ from api_gateway_service_mesh.errors import AgwError, Origin
 
 from .store import StoreUnavailable
 
-__all__ = ["Disk", "Journal", "JournalDamaged", "begin_record", "end_record", "sync_folder", "write_durably"]
+__all__ = [
+    "Disk",
+    "Journal",
+    "JournalDamaged",
+    "begin_record",
+    "end_record",
+    "sync_folder",
+    "unwritten",
+    "write_durably",
+]
 
 _MAGIC = b"\xa9AGW"
 _HEAD = struct.Struct("!4sQ16s")
@@ -121,22 +130,29 @@ class Journal:
             raise StoreUnavailable(self._broken, remedy="mend the disk, then start the gateway again")
         if not payloads:
             return
+        if not self._is_there():
+            raise StoreUnavailable(
+                f"the change is not kept: {self.path} was removed, or another file stands in its place",
+                remedy="put the folder back as it was, or start the gateway again with what is to be served",
+            )
         frames = [_HEAD.pack(_MAGIC, len(payload), _digest(payload)) + payload for payload in payloads]
         try:
             self._disk.write(self._fd, b"".join(frames))
             self._disk.sync(self._fd)
         except OSError as error:
             self._cut_back(self._size)
-            full = error.errno in _FULL
-            raised = StoreUnavailable(
-                f"the change is not kept: {self.path.name}: {error.strerror}",
-                remedy="make room on the disk" if full else "mend the disk",
-            )
-            raised.status = 507 if full else 503
-            raise raised from None
+            raise unwritten(f"the change is not kept: {self.path.name}", error) from None
         for frame in frames:
             self._offsets.append(self._size)
             self._size += len(frame)
+
+    def _is_there(self) -> bool:
+        """Whether what is written will be found under the name: an open file outlives its removal."""
+        try:
+            named, mine = self.path.stat(), os.fstat(self._fd)
+        except OSError:
+            return False
+        return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
 
     def retract(self) -> None:
         """Take the last record away.
@@ -180,6 +196,16 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
+
+
+def unwritten(message: str, error: OSError) -> StoreUnavailable:
+    """What could not be written, told; 507 where the disk is full."""
+    full = error.errno in _FULL
+    raised = StoreUnavailable(
+        f"{message}: {error.strerror}", remedy="make room on the disk" if full else "mend the disk, or its permissions"
+    )
+    raised.status = 507 if full else 503
+    return raised
 
 
 def _whole(data: bytes, at: int) -> int | None:

@@ -23,9 +23,9 @@ from api_gateway_service_mesh.graph.rewrite import CannotRewrite, rewritten
 
 from .delta import Delta, applied, without_names
 from .history import Revision
-from .journal import Disk, write_durably
+from .journal import Disk, unwritten, write_durably
 from .reload import Mark, fingerprint
-from .store import StoreConflict, StoreReadOnly, StoreUnavailable
+from .store import StoreConflict, StoreReadOnly
 
 __all__ = ["FileStore"]
 
@@ -106,7 +106,7 @@ class FileStore:
         for document in source.documents:
             if _text(document) != document.text:
                 raise StoreConflict(
-                    f"{document.name} was edited, and what it says now is not what is served",
+                    f"{document.name} was edited, or is gone: what is there now is not what is served",
                     remedy="wait for the edit to be loaded, or mend it",
                 )
         try:
@@ -148,8 +148,8 @@ class FileStore:
                 self._put_back(path, old[path])
             if len(new) > 1:
                 note.unlink(missing_ok=True)
-            name = error.filename or "the files"
-            raise StoreUnavailable(f"{name} cannot be written: {error.strerror}") from None
+            name = error.filename or ", ".join(path.name for path in new)
+            raise unwritten(f"the change is not kept: {name} cannot be written", error) from None
         if len(new) > 1:
             note.unlink(missing_ok=True)
 
