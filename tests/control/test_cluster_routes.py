@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,12 @@ class Story:
                     return seen
                 await asyncio.sleep(0.1)
 
+    async def diagnoses(self) -> set[str]:
+        """What the doctor finds."""
+        assert self.served is not None
+        async with aiohttp.ClientSession() as session, session.get(self.served.admin + "/doctor") as got:
+            return {each["diagnosis"] for each in (await got.json(content_type=None))["findings"]}
+
     async def metrics(self) -> str:
         assert self.served is not None
         async with aiohttp.ClientSession() as session, session.get(self.served.admin + "/metrics") as got:
@@ -202,7 +209,8 @@ async def test_routes_of_a_cluster_are_served(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN + "\n")
     file = tmp_path / "gateway.ttl"
     file.write_text(turtle(CONFIGURATION))
-    with api_server(tmp_path) as server:
+    with ExitStack() as running:
+        server = running.enter_context(api_server(tmp_path))
         story = Story(server)
         await story.define()
         await story.put(
@@ -252,6 +260,7 @@ async def test_routes_of_a_cluster_are_served(tmp_path: Path) -> None:
             await story.until(lambda seen: seen.get("refused", "").startswith("HTTPRoute default/"))
             assert (await story.get("/users"), await story.get("/unsaid")) == (answered, "404")
             assert "agw_route_source_refused 2" in await story.metrics()
+            assert "cluster-routes-refused" in await story.diagnoses()
             for name in ("users", "unsaid"):
                 said = f"HTTPRoute default/{name} of the cluster is refused"
                 assert any(said in line for line in story.served.lines)
@@ -261,6 +270,13 @@ async def test_routes_of_a_cluster_are_served(tmp_path: Path) -> None:
             await story.until_answered("/users", "404")
             await story.until(lambda seen: "refused" not in seen)
             assert await story.get("/moved") == "own"
+            # The server is gone: nothing changes but what is told of it.
+            await asyncio.to_thread(running.close)
+            seen = await story.until(lambda seen: seen["state"] == "STALE")
+            assert seen["fault"]
+            assert "cluster-routes-stale" in await story.diagnoses()
+            assert (await story.get("/moved"), await story.get("/own")) == ("own", "own")
+            assert 'agw_route_source_state{state="STALE"} 1' in await story.metrics()
         finally:
             await asyncio.to_thread(serving.__exit__, None, None, None)
     assert "moved" in (tmp_path / "cluster-routes.ttl").read_text()

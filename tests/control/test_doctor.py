@@ -241,8 +241,8 @@ SEEN: dict[str, tuple[set[str], dict[str, str], str | None]] = {
 }  # fmt: skip
 
 
-ELSEWHERE = {"discovery-stale", "registration-lost"}
-"""Provoked where there is a registry that can fail: test_discovery.py, test_registration.py."""
+ELSEWHERE = {"cluster-routes-refused", "cluster-routes-stale", "discovery-stale", "registration-lost"}
+"""Provoked where there is a registry that can fail: test_discovery.py, test_registration.py, test_cluster_routes.py."""
 
 
 @pytest.mark.asyncio(loop_scope="module")
