@@ -17,6 +17,7 @@ def print_capabilities(target: str | None, mesh: Mesh | None) -> None:
     """Without a target: a column for each. With one: its terms with what is to be known. Of `mesh`: what it states."""
     from ..graph.capability import capabilities
     from ..manifests import TARGETS, WATCHERS
+    from ..manifests.feature import FEATURES
     from ..manifests.stated import stated
 
     if target in WATCHERS:
@@ -25,7 +26,8 @@ def print_capabilities(target: str | None, mesh: Mesh | None) -> None:
     known = capabilities()
     wanted = None if mesh is None else {one.term for one in stated(mesh) if one.term is not None}
     columns = [known[name] for name in TARGETS if name in known and (target is None or name == target)]
-    every = sorted({term for column in known.values() for term in column.levels})
+    # What no target says stands under none of them, and belongs to the table all the same.
+    every = sorted({*FEATURES.values(), *(term for column in known.values() for term in column.levels)})
     terms = [term for term in every if wanted is None or term in wanted]
     if target is None:
         rows = [[_short(term), *(column.level(term).value for column in columns)] for term in terms]
