@@ -168,6 +168,9 @@ SEEN = {
     ("doctor", "objective-burning"): [
         ["urn:ex:products", "availability", "urn:ex:slo", "FAST_BURN", "16", "50", "error"]
     ],
+    ("report", "slowest-routes"): [["urn:ex:products", "/products", "PT1M", "0.01", "0.2", "0.4"]],
+    ("report", "unused-routes"): [],
+    ("report", "unhit-limits"): [],
     ("report", "live-rates"): [["urn:ex:products", "/products", "1.5", "0.25", "0.01", "0.2", "0.4"]],
     ("report", "refusals"): [["rate-limited", "18", "RL", "a rate limiter has no tokens left"]],
     ("report", "load"): [

@@ -45,6 +45,7 @@ COMMANDS = {
     "import": "Write what others configured (Gateway API, Ingress, Istio) as Turtle.",
     "xds": "Configure a fleet of Envoys from a graph.",
     "cert": "A small certificate authority for mutual TLS.",
+    "logs": "Ask access logs: routes that nobody uses, limits never hit, what is slow.",
     "audit": "Check the chain of an audit log: nothing changed, taken out, moved or cut off.",
     "key": "Make API keys; only their hashes stand in a configuration.",
 }

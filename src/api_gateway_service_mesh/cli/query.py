@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import click
@@ -19,7 +19,10 @@ from .live import ask
 from .options import build_files, gateway_option
 from .output import print_report, print_table
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from ..control.build import Build
+
+__all__ = ["FORMS", "command", "named_question", "query_files"]
 
 FORMS = ("table", "json", "xml", "csv", "tsv", "turtle", "ntriples", "jsonld")
 _RESULTS = {
@@ -69,10 +72,11 @@ def command(
         raise click.UsageError("say either files or --live ADMIN_URL")
     if as_of is not None and live is None:
         raise click.UsageError("--as-of asks a running gateway: say --live")
-    query = _named(name) if name is not None else sys.stdin.read() if text == "-" else text or ""
+    query = named_question(name) if name is not None else sys.stdin.read() if text == "-" else text or ""
     if live is not None:
         return _live(live, query, form, as_of)
-    return _files(files, query, form, timeout, gateway)
+    built = build_files(files, gateway)
+    return query_files(built, query, form, timeout)
 
 
 def _live(admin: str, query: str, form: str, as_of: str | None) -> int:
@@ -86,12 +90,12 @@ def _live(admin: str, query: str, form: str, as_of: str | None) -> int:
     return 0
 
 
-def _files(files: tuple[Path, ...], query: str, form: str, timeout: float, gateway: str | None) -> int:
+def query_files(built: Build, query: str, form: str, timeout: float, runtime: bytes = b"") -> int:
+    """Print the answer to `query` over what was built of files, with `runtime` (N-Triples) as live state."""
     from ..control.sparql.dataset import DEFAULT_GRAPHS, dataset_quads
     from ..control.sparql.service import Answer, Dataset, SparqlLimits, SparqlService
     from ..vocabulary import GRAPH_RUNTIME, PREFIXES
 
-    built = build_files(files, gateway)
     print_report(built.report)
     prefixes = {**PREFIXES, **built.source.prefixes}
     kind = form if form in _RESULTS else "json"
@@ -107,7 +111,7 @@ def _files(files: tuple[Path, ...], query: str, form: str, timeout: float, gatew
         try:
             await service.start()
             dataset = Dataset(1, lambda: dataset_quads(built.validated), DEFAULT_GRAPHS, GRAPH_RUNTIME, prefixes)
-            service.use(dataset, lambda: b"")
+            service.use(dataset, lambda: runtime)
             return await service.query(query, formats)
         finally:
             await service.stop()
@@ -157,7 +161,12 @@ def _question(path: Path) -> str:
     return found.group(1) if found else ""
 
 
-def _named(name: str) -> str:
+def named_question(name: str) -> str:
+    """The text of a question under ``queries/report``.
+
+    Raises:
+        click.UsageError: there is none of that name.
+    """
     for path in _questions():
         if path.stem == name:
             return path.read_text(encoding="utf-8")
