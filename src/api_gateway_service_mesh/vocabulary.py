@@ -822,6 +822,9 @@ class AGW(metaclass=_Closed):
     setsParameter: Final = f"{NAMESPACE}setsParameter"
     addsParameter: Final = f"{NAMESPACE}addsParameter"
     removesParameter: Final = f"{NAMESPACE}removesParameter"
+    removesMember: Final = f"{NAMESPACE}removesMember"
+    renamesMember: Final = f"{NAMESPACE}renamesMember"
+    setsMember: Final = f"{NAMESPACE}setsMember"
     transformedTotal: Final = f"{NAMESPACE}transformedTotal"
     # expectation
     Expectation: Final = f"{NAMESPACE}Expectation"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from api_gateway_service_mesh.errors import ConfigError
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 from tests.support.configuration import EX, mesh_of
 
@@ -14,7 +17,8 @@ def test_all_that_they_say() -> None:
     (route,) = mesh_of(
         TEXT
         + """ex:in a agw:RequestTransformation ; agw:setsHeader "B: c" , "A:b:c" ; agw:addsHeader "D: e" ; agw:removesHeader "X-Y" ;
-        agw:copiesHeader "From: To" ; agw:setsParameter "a=b=c" ; agw:addsParameter "d=" ; agw:removesParameter "e" .
+        agw:copiesHeader "From: To" ; agw:setsParameter "a=b=c" ; agw:addsParameter "d=" ; agw:removesParameter "e" ;
+        agw:removesMember "/a" , "/b/c" ; agw:renamesMember "/a/b=c" ; agw:setsMember "/d=\\"e=f\\"" .
         ex:out a agw:ResponseTransformation ; agw:setsHeader "A: b" ; agw:addsHeader "C: d" ; agw:removesHeader "Server" ."""
     ).routes
     assert route.request_transformation == RequestTransformation(
@@ -26,6 +30,9 @@ def test_all_that_they_say() -> None:
         (("a", "b=c"),),
         (("d", ""),),
         ("e",),
+        ("/a", "/b/c"),
+        (("/a/b", "c"),),
+        (("/d", '"e=f"'),),
     )
     assert route.response_transformation == ResponseTransformation(
         EX + "out", (("A", "b"),), (("C", "d"),), ("server",)
@@ -36,3 +43,10 @@ def test_one_that_says_nothing() -> None:
     (route,) = mesh_of(TEXT + "ex:in a agw:RequestTransformation . ex:out a agw:ResponseTransformation .").routes
     assert route.request_transformation == RequestTransformation(EX + "in")
     assert route.response_transformation == ResponseTransformation(EX + "out")
+
+
+def test_what_is_set_must_be_json() -> None:
+    with pytest.raises(ConfigError, match="not JSON"):
+        mesh_of(
+            TEXT + 'ex:in a agw:RequestTransformation ; agw:setsMember "/a=b" . ex:out a agw:ResponseTransformation .'
+        )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from api_gateway_service_mesh.model import ApiKey, Authentication, RequestTransformation, ResponseTransformation
+from api_gateway_service_mesh.model import ApiKey, Authentication, RequestTransformation, ResponseTransformation, Retry
 from tests.support.asking import ask, deeds, one_route
 from tests.support.backend import answer, backend, says
 from tests.support.gateway import running
@@ -99,3 +100,65 @@ async def test_curl() -> None:
             out, _ = await process.communicate()
     assert b"X-Shop: north" in out
     assert b"X-Internal" not in out
+
+
+MEMBERS = RequestTransformation(
+    "urn:in", removes_members=("/secret",), renames_members=(("/mail", "email"),), sets_members=(("/channel", '"web"'),)
+)
+CHANGED = b'{"email":"a","channel":"web"}'
+
+
+@pytest.mark.parametrize("kind", ["engine", "app"])
+async def test_bodies_of_requests_are_changed(kind: str) -> None:
+    said = '{"mail": "a", "secret": 1}'
+    fields = "Content-Type: application/json; charset=utf-8\r\nContent-Digest: sha-256=:AAAA:\r\n"
+    async with backend(says(answer(b"x"))) as behind:
+        async with running(one_route(behind, request_transformation=MEMBERS), kind=kind) as gateway:
+            await ask(gateway, "/", fields, method="POST", body=said)
+            async with aiohttp.ClientSession() as session:
+
+                async def pieces() -> AsyncIterator[bytes]:
+                    yield said[:9].encode()
+                    await asyncio.sleep(0.01)
+                    yield said[9:].encode()
+
+                kinds = {"Content-Type": "application/vnd.shop+json"}
+                async with session.post(f"http://127.0.0.1:{gateway.port}/", data=pieces(), headers=kinds) as got:
+                    assert got.status == 200
+            await ask(gateway, "/", "Content-Type: text/plain\r\n", method="POST", body=said)
+            await ask(gateway, "/", "Content-Type: application/json\r\n", method="POST", body=" [1 ]")
+            await ask(gateway)
+    whole, streamed, text, array, none = behind.requests
+    assert (whole.body, whole.all("content-length"), whole.get("content-digest")) == (
+        CHANGED,
+        [str(len(CHANGED))],
+        None,
+    )
+    assert (streamed.body, streamed.get("content-length")) == (CHANGED, None)
+    assert (text.body, array.body, none.body) == (said.encode(), b" [1 ]", b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "body"),
+    [
+        ("400", "", '{"secret":1,"secret":2}'),
+        ("400", "", "{"),
+        ("415", "Content-Encoding: gzip\r\n", "{}"),
+        ("413", "", '"' + "x" * (1 << 20) + '"'),
+    ],
+)
+async def test_bodies_that_cannot_be_changed_are_not_let_through(status: str, fields: str, body: str) -> None:
+    async with backend(says(answer(b"x"))) as behind:
+        async with running(one_route(behind, request_transformation=MEMBERS)) as gateway:
+            got = await ask(gateway, "/", "Content-Type: application/json\r\n" + fields, method="POST", body=body)
+    assert got.line.split()[1] == status and b"urn:in" in got.body
+    assert behind.requests == []
+
+
+async def test_a_changed_body_is_tried_again_as_it_was_changed() -> None:
+    async with backend(says(answer(b"", "503 X"), answer(b"ok"))) as behind:
+        retry = Retry("urn:r", 1, 0.01, statuses=(503,), retry_non_idempotent=True)
+        async with running(one_route(behind, request_transformation=MEMBERS, retry=retry)) as gateway:
+            got = await ask(gateway, "/", "Content-Type: application/json\r\n", method="POST", body='{"mail":"a"}')
+    assert got.line.split()[1] == "200"
+    assert [request.body for request in behind.requests] == [CHANGED, CHANGED]

@@ -10,7 +10,8 @@ __all__ = ["RequestTransformation", "ResponseTransformation"]
 @dataclass(frozen=True, slots=True)
 class RequestTransformation:
     """In this order: ``copies`` (names, from and to), ``removes`` (names), ``sets`` and ``adds`` (names and values) of
-    header fields; of the query ``removes_parameters``, ``sets_parameters`` and ``adds_parameters``, not encoded. Names
+    header fields; of the query ``removes_parameters``, ``sets_parameters`` and ``adds_parameters``, not encoded; of
+    JSON bodies, by pointer, ``removes_members``, ``renames_members`` (to a name) and ``sets_members`` (to JSON). Names
     of fields are as they were written, but for those that are removed and copied, which are in lower case."""
 
     iri: str
@@ -21,6 +22,9 @@ class RequestTransformation:
     sets_parameters: tuple[tuple[str, str], ...] = ()
     adds_parameters: tuple[tuple[str, str], ...] = ()
     removes_parameters: tuple[str, ...] = ()
+    removes_members: tuple[str, ...] = ()
+    renames_members: tuple[tuple[str, str], ...] = ()
+    sets_members: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def with_traffic(
     as_whom = client_credentials(rows.client_credentials, rows.client_credentials_scope, reading)
     packed = compressions(rows.compression, rows.compression_value, reading)
     kept = caches(rows.cache, rows.cache_value, rows.cache_purge, reading)
-    ordered = request_transformations(rows.transform, rows.transform_value)
+    ordered = request_transformations(rows.transform, rows.transform_value, reading)
     replies = response_transformations(rows.transform, rows.transform_value)
     checked = request_validations(rows.validation, rows.validation_operation, reading)
     moved = redirects(rows.redirect, reading)

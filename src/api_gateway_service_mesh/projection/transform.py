@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
+from api_gateway_service_mesh.routing.body import member_error
 from api_gateway_service_mesh.vocabulary import AGW
+
+from .reading import Reading, name_of
 
 __all__ = ["TransformRow", "TransformValueRow", "request_transformations", "response_transformations"]
 
@@ -33,7 +36,7 @@ class TransformValueRow:
 
 
 def request_transformations(
-    rows: Iterable[TransformRow], values: Iterable[TransformValueRow]
+    rows: Iterable[TransformRow], values: Iterable[TransformValueRow], reading: Reading
 ) -> Mapping[str, RequestTransformation]:
     """How each route's requests are changed, by route IRI."""
     said = _said(values)
@@ -50,6 +53,9 @@ def request_transformations(
                 _pairs(said, iri, AGW.setsParameter, "="),
                 _pairs(said, iri, AGW.addsParameter, "="),
                 said.get((iri, AGW.removesParameter), ()),
+                said.get((iri, AGW.removesMember), ()),
+                _pairs(said, iri, AGW.renamesMember, "="),
+                _members(said, iri, reading),
             )
     return found
 
@@ -79,6 +85,17 @@ def _said(values: Iterable[TransformValueRow]) -> Said:
 def _pairs(said: Said, iri: str, term: str, mark: str) -> tuple[tuple[str, str], ...]:
     split = (value.partition(mark) for value in said.get((iri, term), ()))
     return tuple((name, value.strip(" ") if mark == ":" else value) for name, _, value in split)
+
+
+def _members(said: Said, iri: str, reading: Reading) -> tuple[tuple[str, str], ...]:
+    for value in said.get((iri, AGW.setsMember), ()):
+        error = member_error(value)
+        if error is not None:
+            message = f"{name_of(iri)}: agw:setsMember is {value!r}: {error}"
+            remedy = 'write the value as JSON: agw:setsMember "/limit=100" , "/channel=\\"web\\"" .'
+            reading.note("invalid-value", message, iri, AGW.setsMember, value, remedy=remedy)
+            return ()
+    return _pairs(said, iri, AGW.setsMember, "=")
 
 
 def _names(said: Said, iri: str) -> tuple[str, ...]:

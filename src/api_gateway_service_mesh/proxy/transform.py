@@ -3,13 +3,18 @@ the request as the client sent it; what the gateway answers before is not change
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 from api_gateway_service_mesh.policies import EventCounters
+from api_gateway_service_mesh.routing.body import BodyChange, body_change
+from api_gateway_service_mesh.routing.strict_json import StrictJsonError
 from api_gateway_service_mesh.routing.transform import field_change, query_change
 
-from .problem import Refusal
+from .exchange_state import REPLAY_BYTES
+from .gathering import expects_body, gather, gathered
+from .problem import WAIT, Refusal
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -18,13 +23,22 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_gates", "transform_gates"]
 
+_MOST_BYTES: Final = 1 << 20
+_LENGTH: Final = re.compile(rb"(?im)^content-length:[^\r\n]*\r\n")
+#: What was said of the body as it came: it is not that body any more.
+_OF_THE_BODY: Final = re.compile(rb"(?im)^(?:content-md5|content-digest|repr-digest|digest):[^\r\n]*\r\n")
+
 
 def transform_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """The gate of a route whose requests are changed."""
     asked = handler.route.request_transformation
     if asked is None:
         return []
-    return [_requests(asked, EventCounters(core.cells.view, generation.slots["event", asked.iri], core.worker))]
+    gates = [_requests(asked, EventCounters(core.cells.view, generation.slots["event", asked.iri], core.worker))]
+    bodies = body_change(asked)
+    if bodies is not None:
+        gates.append(_Bodies(asked.iri, bodies).gate)
+    return gates
 
 
 def answer_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
@@ -50,6 +64,46 @@ def _requests(transformation: RequestTransformation, counters: EventCounters) ->
         return None
 
     return change
+
+
+class _Bodies:
+    """The changes to the bodies of one route's requests."""
+
+    def __init__(self, iri: str, change: BodyChange) -> None:
+        self._iri = iri
+        self._change = change
+        self.gate: Gate = self.ask
+
+    def ask(self, exchange: Exchange) -> Refusal | None:
+        """Change the body once it is there. A body that cannot be changed is not let through: who configured this
+        counts on it."""
+        block = exchange.block
+        kind = (block.header("content-type") or "").partition(";")[0].strip(" \t").lower()
+        if not expects_body(exchange) or not (kind == "application/json" or kind.endswith("+json")):
+            return None
+        if block.header("content-encoding") is not None:
+            said = "the body must have no content coding here"
+            return Refusal(415, "unsupported-media-type", said, b"Accept-Encoding: identity\r\n", self._iri)
+        if not gather(exchange, self.gate, _MOST_BYTES):
+            return WAIT
+        body = gathered(exchange, _MOST_BYTES)
+        if body is None:
+            return Refusal(413, "body-too-large", f"the body must have {_MOST_BYTES} bytes or fewer", b"", self._iri)
+        if not body:
+            return None
+        try:
+            made = self._change(body)
+        except StrictJsonError as error:
+            return Refusal(400, "malformed-body", f"the body must be JSON: {error}", b"", self._iri)
+        if made is not None:
+            exchange.waiting = [made]
+            kept = REPLAY_BYTES if exchange.handler is None else exchange.handler.replay_bytes
+            exchange.replay = [made] if len(made) <= kept else None
+            fields = _OF_THE_BODY.sub(b"", exchange.fields)
+            if not block.marks.chunked:
+                fields = _LENGTH.sub(b"", fields) + b"Content-Length: %d\r\n" % len(made)
+            exchange.fields = fields
+        return None
 
 
 def _answers(transformation: ResponseTransformation, counters: EventCounters) -> Gate:

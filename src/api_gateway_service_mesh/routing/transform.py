@@ -83,6 +83,12 @@ def request_transformation_part(route: Route, transformation: RequestTransformat
     cited += [cite(iri, "removesParameter", name) for name in transformation.removes_parameters]
     cited += [cite(iri, "setsParameter", f"{name}={value}") for name, value in transformation.sets_parameters]
     cited += [cite(iri, "addsParameter", f"{name}={value}") for name, value in transformation.adds_parameters]
+    said += [f"removes {pointer} in JSON bodies" for pointer in transformation.removes_members]
+    said += [f"renames {pointer} to {name} in JSON bodies" for pointer, name in transformation.renames_members]
+    said += [f"sets {pointer} to {value} in JSON bodies" for pointer, value in transformation.sets_members]
+    cited += [cite(iri, "removesMember", pointer) for pointer in transformation.removes_members]
+    cited += [cite(iri, "renamesMember", f"{pointer}={name}") for pointer, name in transformation.renames_members]
+    cited += [cite(iri, "setsMember", f"{pointer}={value}") for pointer, value in transformation.sets_members]
     return Part("request change", iri, ", ".join(said) or "nothing", tuple(cited))
 
 

@@ -1,0 +1,85 @@
+"""What a transformation makes of a JSON body: members removed, renamed and set, by JSON Pointer (RFC 6901).
+
+Every other member keeps its value and its place. Where there is nothing to change, the body stays as it came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from api_gateway_service_mesh.model import RequestTransformation
+
+from .strict_json import StrictJsonError, read_json
+
+__all__ = ["BodyChange", "body_change", "member_error"]
+
+#: From a JSON body to the new one; None: it stays. A StrictJsonError, where it cannot be told what the body says.
+BodyChange = Callable[[bytes], "bytes | None"]
+
+_DEEPEST: Final = 64
+
+
+def member_error(value: str) -> str | None:
+    """What is wrong with ``POINTER=JSON``; None when nothing is."""
+    pointer, mark, text = value.partition("=")
+    if not mark or not pointer.startswith("/"):
+        return "it is no JSON Pointer with = and a JSON value behind it"
+    try:
+        read_json(text.encode("utf-8", "surrogatepass"), _DEEPEST)
+    except StrictJsonError as error:
+        return f"what stands behind = is not JSON: {error}"
+    return None
+
+
+def body_change(transformation: RequestTransformation) -> BodyChange | None:
+    """What is done with JSON bodies; None: nothing."""
+    removes = [_tokens(pointer) for pointer in transformation.removes_members]
+    renames = [(_tokens(pointer), name) for pointer, name in transformation.renames_members]
+    sets = [(_tokens(pointer), text.encode()) for pointer, text in transformation.sets_members]
+    if not (removes or renames or sets):
+        return None
+
+    def change(body: bytes) -> bytes | None:
+        document = read_json(body, _DEEPEST)
+        changed = False
+        for tokens in removes:
+            parent = _parent(document, tokens)
+            if isinstance(parent, dict) and tokens[-1] in parent:
+                del parent[tokens[-1]]
+                changed = True
+        for tokens, name in renames:
+            parent = _parent(document, tokens)
+            if isinstance(parent, dict) and tokens[-1] in parent and name != tokens[-1]:
+                members = [(name if key == tokens[-1] else key, held) for key, held in parent.items() if key != name]
+                parent.clear()
+                parent.update(members)
+                changed = True
+        for tokens, value in sets:
+            parent = _parent(document, tokens)
+            if isinstance(parent, dict):
+                parent[tokens[-1]] = json.loads(value)
+                changed = True
+        if not changed:
+            return None
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+    return change
+
+
+def _tokens(pointer: str) -> list[str]:
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
+def _parent(document: Any, tokens: list[str]) -> Any:
+    """What the last token is a member of; None when it is not there."""
+    value = document
+    for token in tokens[:-1]:
+        if isinstance(value, dict):
+            value = value.get(token)
+        elif isinstance(value, list) and token.isdecimal() and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            return None
+    return value
