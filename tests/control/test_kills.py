@@ -1,6 +1,6 @@
 """A whole gateway, killed while it takes updates: what was acknowledged is served by the next one.
 
-Twelve kills by default; ``AGW_GATEWAY_KILLS=200`` makes more of them.
+Eight kills by default; ``AGW_GATEWAY_KILLS=200`` makes more of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.serving import Serving, serve_process
 from .test_serve import get, json_of, shop
 from .test_update import PREFIX, update
 
-KILLS = int(os.environ.get("AGW_GATEWAY_KILLS", "12"))
+KILLS = int(os.environ.get("AGW_GATEWAY_KILLS", "8"))
 SET = "DELETE {{ ?l agw:priority ?o }} INSERT {{ ?l agw:priority {0} }} WHERE {{ ?l a agw:Route OPTIONAL {{ ?l agw:priority ?o }} }}"
 
 
@@ -33,7 +33,7 @@ async def priority(gateway: Serving) -> int:
     return int(rows[0]["p"]["value"]) if rows else 0
 
 
-@pytest.mark.timeout(60 + 20 * KILLS)
+@pytest.mark.timeout(120 + 40 * KILLS)
 async def test_killed_at_any_instant(tmp_path: Path, backend_port: int) -> None:
     rng = random.Random("gateways")
     seed = tmp_path / "gateway.ttl"
