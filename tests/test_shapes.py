@@ -179,6 +179,7 @@ def test_every_published_class_may_stand_alone() -> None:
         "ChangeRight",
         "ClientCredentials",
         "RequestValidation",
+        "CachePurge",
         "Expectation",
         "RedisStore",
         "CookieMatch",
