@@ -37,6 +37,7 @@ NAMES = {
     "TokenIntrospection.forwarded_claims": "the same",
     "OpenIdLogin.forwarded_claims": "the same",
     "Tracing.collector": "a URL, whose parts stand in places of their own; shapes hold its form",
+    "Compression.types": "media types, of which those with a star stand for others",
     "Route.subset": "becomes the name of a subset",
     "SplitTarget.subset": "the same",
     "Endpoint.labels": "the same",
@@ -45,13 +46,19 @@ NAMES = {
 MESHES = rich()
 _WORD = re.compile(r"word\d{3}x")
 
+_FORMATTED = (
+    "X-From", "X-Hop", "X-By", "X-Back", "Link", "Cache-Control", "Content-Security-Policy", "Referrer-Policy",
+    "X-Frame-Options",
+)  # fmt: skip
+"""Fields whose values Envoy formats."""
+
 #: How a text is spelled in a place, by the key that it stands under; everywhere else as it is.
 _SPELLED: dict[str, tuple[Callable[[str], str], ...]] = {
     "regex": (re.escape, re2.escape),
     "substitution": (lambda text: text.replace("\\", "\\\\"),),
     "rewrite": (lambda text: text.replace("\\", "\\\\"),),
     "value": (re2.escape, lambda text: text.replace("%", "%%")),
-    **dict.fromkeys(("X-From", "X-Hop", "X-By", "X-Back"), (lambda text: text.replace("%", "%%"),)),
+    **dict.fromkeys(_FORMATTED, (lambda text: text.replace("%", "%%"),)),
 }
 
 

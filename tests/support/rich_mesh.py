@@ -60,6 +60,7 @@ _VALUES: dict[str, Any] = {
     "ResponseTransformation.removes": ("x-made",),
     "RequestValidation.description": '{"openapi":"3.1.0","paths":{"/things":{"get":{}}}}',
     "SecurityHeaders.sets": ("Cache-Control: no-store",),
+    "Compression.codings": ("br", "gzip"),
     "Fault.abort_status": 503,
     "Breaker.failure_statuses": (500, 503),
     "Retry.statuses": (429,),
