@@ -37,6 +37,7 @@ def finished(**said: Any) -> Any:
         "caller": None,
         "handler": None,
         "pool": None,
+        "caching": None,
         "flags": (),
     } | said
     block = SimpleNamespace(marks=SimpleNamespace(authority=plain.pop("host")))

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from api_gateway_service_mesh.model import ConnectionCap, Limits, Listener
-from api_gateway_service_mesh.policies.listener import ListenerTotals, read_listener
+from api_gateway_service_mesh.policies.listener import HandshakeFault, ListenerTotals, read_listener
 from api_gateway_service_mesh.policies.refusal import read_refusals
 from api_gateway_service_mesh.proxy.refusals import NUMBERS
 from tests.support.backend import answer, backend, says
@@ -102,7 +102,7 @@ async def test_an_address_holds_so_many_and_another_has_its_own() -> None:
             assert json.loads(one.body)["type"] == f"urn:agw:problem:{KIND}"
             assert [await other.asks() for _ in range(3)] == [200, 200, 429]
             assert await one.asks() == 429
-            assert totals(gateway) == ListenerTotals(4, 4, 0, 3, 0, (0,) * 10)
+            assert totals(gateway) == ListenerTotals(4, 4, 0, 3, 0, (0,) * len(HandshakeFault))
             kinds = read_refusals(gateway.store.view, gateway.layout.slots["refusal", mesh.iri], 1)
             assert kinds[NUMBERS[KIND]] == 3
             line = json.loads(next(line for line in gateway.log if KIND in line))

@@ -32,7 +32,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def limit_in(server: RedisServer, algorithm: LimitAlgorithm, burst: int, period: float, **more: object) -> RateLimit:
-    store = RedisStore("urn:redis", "127.0.0.1", server.port, timeout_seconds=2.0)
+    store = RedisStore("urn:redis", "127.0.0.1", server.port, timeout_seconds=15.0)
     values: dict[str, object] = {"keys": TENANT, "algorithm": algorithm, "period_seconds": period, "store": store}
     return RateLimit("urn:limit", burst / period, burst, **{**values, **more})  # type: ignore[arg-type]
 
@@ -138,7 +138,7 @@ async def test_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with redis_server(tmp_path, "--requirepass", "opensesame") as server:
         for reference, state in (("env:AGW_TEST_PASSWORD", "UP"), (None, "AWAY")):
             limit = limit_in(server, LimitAlgorithm.TOKEN_BUCKET, 5, 5.0)
-            store = RedisStore("urn:redis", "127.0.0.1", server.port, password_ref=reference, timeout_seconds=2.0)
+            store = RedisStore("urn:redis", "127.0.0.1", server.port, password_ref=reference, timeout_seconds=15.0)
             async with two_gateways(RateLimit(limit.iri, 1.0, 5, store=store)) as (one, _):
                 assert await ask(one, 1) == ["200"]
                 assert read_store_state(one.store.view, one.layout.slots["redis", "urn:redis"], 1) == state
@@ -156,7 +156,7 @@ async def test_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
     with redis_server(tmp_path, *options):
         for trusted, state in ((issued, "UP"), (stranger, "AWAY")):
             bundle = str(trusted.trust_bundle_file)
-            store = RedisStore("urn:redis", "localhost", port, tls=True, trust_bundle_file=bundle, timeout_seconds=2.0)
+            store = RedisStore("urn:redis", "localhost", port, tls=True, trust_bundle_file=bundle, timeout_seconds=15.0)
             async with two_gateways(RateLimit("urn:limit", 1.0, 5, store=store)) as (one, _):
                 assert await ask(one, 1) == ["200"]
                 assert read_store_state(one.store.view, one.layout.slots["redis", "urn:redis"], 1) == state

@@ -147,4 +147,4 @@ async def test_a_nonce_that_is_refused_is_replaced(tmp_path: Path) -> None:
 
     with pytest.raises(AcmeRefused, match="badNonce"):
         await against({"/account": refuses}, tmp_path)
-    assert len(tries) == 3
+    assert len(tries) == 12
