@@ -134,6 +134,7 @@ def test_a_crash_between_two_files_is_finished_at_the_next_start(tmp_path: Path,
         kept.commit(Revision(2, datetime.now(UTC), new.digest, 1, 0.0), new)
     except _Killed:
         pass
+    kept.close()  # as the end of the process does
     again, _ = store(tmp_path)
     assert again.read().digest in (old.digest, new.digest)
     assert SourceGraph.load(files).digest in (old.digest, new.digest)

@@ -22,6 +22,7 @@ from api_gateway_service_mesh.graph.fragment import Uncertain
 from api_gateway_service_mesh.graph.rewrite import CannotRewrite, rewritten
 
 from .delta import Delta, applied, without_names
+from .folder_lock import FolderLock
 from .history import Revision
 from .journal import Disk, unwritten, write_durably
 from .reload import Mark, fingerprint
@@ -36,10 +37,13 @@ _BY_HAND = "edit the file: it is read when it is saved"
 
 
 class FileStore:
-    """Files, or whatever `load` reads in their place. ``writable``: updates are written back."""
+    """Files, or whatever `load` reads in their place. ``writable``: updates are written back, by this process alone.
+
+    Raises:
+        AgwError: another gateway writes back to their folder.
+    """
 
     poll_seconds: float | None = None
-    remark: str | None = None
 
     def __init__(
         self,
@@ -54,6 +58,8 @@ class FileStore:
         self._load = load
         self._writable = writable
         self._disk = disk or Disk()
+        self._lock = FolderLock(files if writable else ())
+        self.remark: str | None = self._lock.remark
         self._proposed: tuple[SourceGraph, Mapping[Path, str], Mapping[Path, str]] | None = None
         self._done: tuple[Mapping[Path, str], Mapping[Path, str]] = ({}, {})
 
@@ -193,6 +199,7 @@ class FileStore:
 
     def close(self) -> None:
         """See `ConfigStore`."""
+        self._lock.release()
 
 
 def _throughout(source: SourceGraph, delta: Delta) -> SourceGraph:
