@@ -6,6 +6,7 @@ Storms are short by default; ``AGW_WORKER_KILLS=200`` makes them longer.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -124,6 +125,8 @@ async def test_a_crash_loop_is_told_and_ends(config: Path) -> None:
         status, text = await get(gateway.admin + "/readyz")
         assert status == 503
         assert "no worker serves yet; worker 0 ended" in text
+        (down,) = (check for check in json.loads(text)["checks"] if not check["ok"])
+        assert (down["check"], down["serving"], down["wanted"], len(down["failing"])) == ("workers", 0, 1, 1)
         assert "agw_workers_failing 1" in (await get(gateway.admin + "/metrics"))[1]
         assert await fresh(gateway) == "200"  # waited in the queue of the one that is to come
 

@@ -40,6 +40,7 @@ from .metrics import metric_families
 from .overview import overview_routes
 from .ports import port_holder
 from .principals import Principals, admin_tls, load_principals
+from .probes import NotReady, probe_routes
 from .problems import problems
 from .questions import bound, question, questions
 from .reference_http import reference_paths, reference_routes
@@ -59,15 +60,6 @@ _SHAPES: web.AppKey[ShapesEndpoint] = web.AppKey("shapes", ShapesEndpoint)
 _SERIES: web.AppKey[Series] = web.AppKey("series", Series)
 _VOID = "http://rdfs.org/ns/void#"
 _BODY_BYTES = 1024 * 1024
-
-
-class NotReady(AgwError):
-    """The first configuration is still being loaded."""
-
-    status = 503
-    problem = "not-ready"
-    retryable = True
-    retry_after = 1
 
 
 def admin_application(
@@ -90,9 +82,7 @@ def admin_application(
     app.on_response_prepare.extend((harden, shared))
     app.add_routes(
         [
-            web.get("/livez", _livez),
-            web.get("/readyz", _readyz),
-            web.get("/startupz", _startupz),
+            *probe_routes(lambda request: request.app[_SUPERVISOR]),
             web.get("/metrics", _metrics),
             web.get("/sparql", _sparql),
             web.post("/sparql", _sparql),
@@ -171,24 +161,6 @@ class AdminServer:
     async def close(self) -> None:
         """Close the port and what is open on it."""
         await self._runner.cleanup()
-
-
-async def _livez(request: web.Request) -> web.Response:
-    return web.Response(text="live\n")
-
-
-async def _readyz(request: web.Request) -> web.Response:
-    supervisor = request.app[_SUPERVISOR]
-    if not supervisor.ready:
-        failing = supervisor.counters.workers_failing
-        raise NotReady("draining" if supervisor.draining else "; ".join(("no worker serves yet", *failing)))
-    return web.Response(text="\n".join(("ready", *supervisor.counters.workers_failing, "")))
-
-
-async def _startupz(request: web.Request) -> web.Response:
-    if not request.app[_SUPERVISOR].started:
-        raise NotReady("the first configuration is still being loaded")
-    return web.Response(text="started\n")
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -368,7 +340,7 @@ async def _index(request: web.Request) -> web.Response:
 def _served(request: web.Request) -> tuple[Build, Live]:
     supervisor = request.app[_SUPERVISOR]
     if supervisor.build is None or supervisor.live is None:
-        raise NotReady("the first configuration is still being loaded")
+        raise NotReady
     return supervisor.build, supervisor.live
 
 

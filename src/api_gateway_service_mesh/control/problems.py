@@ -43,7 +43,7 @@ def _problem(error: AgwError) -> web.Response:
     }
     if error.remedy:
         body["remedy"] = error.remedy
-    for member in ("line", "column", "parameters"):
+    for member in ("line", "column", "parameters", "checks"):
         value = getattr(error, member, None)
         if value is not None:
             body[member] = value
