@@ -13,11 +13,10 @@ import pytest
 
 from api_gateway_service_mesh.telemetry.otlp_metrics import METRICS_METHOD
 from tests.support.collectors import otlp_collector
+from tests.support.otlp import message
 from tests.support.serving import serve_process, turtle
 
-service = pytest.importorskip(
-    "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2", reason="opentelemetry-proto is not installed"
-)
+ExportMetricsServiceRequest = message("metrics.v1.ExportMetricsServiceRequest")
 CONFIGURATION = """@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
 ex:shop a agw:ApiGateway ; agw:hasRoute ex:ping ; agw:hasMetricsExport ex:export .
 ex:ping a agw:Route ; agw:routePath "/ping" ; agw:hasDirectResponse ex:pong .
@@ -71,7 +70,7 @@ def counted(taken: list[Any]) -> tuple[int, int]:
 def test_a_collector_gets_what_the_metrics_tell(form: str, tmp_path: Path) -> None:
     method = METRICS_METHOD if form == "otlp-grpc" else None
     file = tmp_path / "gateway.ttl"
-    with otlp_collector(service.ExportMetricsServiceRequest, b"", method) as (url, taken):
+    with otlp_collector(ExportMetricsServiceRequest, b"", method) as (url, taken):
         file.write_text(turtle(CONFIGURATION.replace("@url@", url).replace("@form@", form)))
         with serve_process(str(file), "--port", "0", "--admin-port", "0", "--workers", "1") as serving:
             for _ in range(3):
@@ -87,7 +86,7 @@ def test_a_collector_gets_what_the_metrics_tell(form: str, tmp_path: Path) -> No
 
 
 def test_a_collector_that_is_away_is_counted_and_costs_no_request(tmp_path: Path) -> None:
-    with otlp_collector(service.ExportMetricsServiceRequest, b"") as (url, _):
+    with otlp_collector(ExportMetricsServiceRequest, b"") as (url, _):
         pass
     file = tmp_path / "gateway.ttl"
     file.write_text(turtle(CONFIGURATION.replace("@url@", url).replace("@form@", "otlp-protobuf")))

@@ -16,11 +16,11 @@ from api_gateway_service_mesh.telemetry.protobuf import fields
 from api_gateway_service_mesh.telemetry.span import Span
 from api_gateway_service_mesh.telemetry.span_sender import SpanSender
 from tests.support.collectors import otlp_collector
+from tests.support.otlp import message
 from tests.telemetry.test_span_sender import SPAN, Counts
 
-service = pytest.importorskip(
-    "opentelemetry.proto.collector.trace.v1.trace_service_pb2", reason="opentelemetry-proto is not installed"
-)
+ExportTraceServiceRequest = message("trace.v1.ExportTraceServiceRequest")
+ExportTraceServiceResponse = message("trace.v1.ExportTraceServiceResponse")
 
 ids = st.binary(min_size=8, max_size=8).map(bytes.hex)
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
@@ -42,7 +42,7 @@ spans = st.builds(
 
 @given(st.lists(spans, max_size=3), texts)
 def test_opentelemetry_reads_what_is_written(made: list[Span], name: str) -> None:
-    read = service.ExportTraceServiceRequest.FromString(
+    read = ExportTraceServiceRequest.FromString(
         otlp_request([otlp_span(span) for span in made], {"service.name": name})
     )
     (found,) = read.resource_spans
@@ -70,7 +70,7 @@ def test_any_answer_can_be_read(answer: bytes) -> None:
     assert rejected(PARTLY) == 1
 
 
-PARTLY = service.ExportTraceServiceResponse(
+PARTLY = ExportTraceServiceResponse(
     partial_success={"rejected_spans": 1, "error_message": "no room"}
 ).SerializeToString()
 
@@ -78,7 +78,7 @@ PARTLY = service.ExportTraceServiceResponse(
 def collector(form: TraceFormat) -> AbstractContextManager[tuple[str, list[Any]]]:
     """One that takes all spans of a message but one."""
     method = TRACE_METHOD if form is TraceFormat.OTLP_GRPC else None
-    return otlp_collector(service.ExportTraceServiceRequest, PARTLY, method)
+    return otlp_collector(ExportTraceServiceRequest, PARTLY, method)
 
 
 @pytest.mark.parametrize("form", [TraceFormat.OTLP_PROTOBUF, TraceFormat.OTLP_GRPC])

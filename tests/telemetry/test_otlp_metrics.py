@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api_gateway_service_mesh.telemetry import Family, Histogram, Kind, Pattern, Sample
 from api_gateway_service_mesh.telemetry.metrics import cumulative
 from api_gateway_service_mesh.telemetry.otlp_metrics import otlp_metrics, unit_of
+from tests.support.otlp import message
 
-service = pytest.importorskip(
-    "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2", reason="opentelemetry-proto is not installed"
-)
+ExportMetricsServiceRequest = message("metrics.v1.ExportMetricsServiceRequest")
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30)
 
 
 def read(*families: Family) -> list[Any]:
-    found = service.ExportMetricsServiceRequest.FromString(otlp_metrics(families, {"service.name": "g"}, 1.0, 2.5))
+    found = ExportMetricsServiceRequest.FromString(otlp_metrics(families, {"service.name": "g"}, 1.0, 2.5))
     (resource,) = found.resource_metrics
     assert resource.resource.attributes[0].value.string_value == "g"
     return list(resource.scope_metrics[0].metrics)
