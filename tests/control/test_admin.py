@@ -291,7 +291,7 @@ async def test_hostile_queries_harm_nobody(gateway: Serving, name: str) -> None:
         await traffic.more(5)
         started = time.monotonic()
         status, body, _ = await post(gateway.admin + "/sparql", data={"query": AGW + HOSTILE[name]})
-        assert time.monotonic() - started < 5 + 1
+        assert time.monotonic() - started < 5 + 15
         assert status in (200, 400, 413, 503), body
         await traffic.more(5)
     assert traffic.failures == []

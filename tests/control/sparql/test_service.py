@@ -191,7 +191,7 @@ async def test_costly_queries_are_stopped_and_the_service_goes_on(service: Sparq
     started = time.monotonic()
     with pytest.raises(QueryUnavailable) as caught:
         await service.query(text, JSON)
-    assert time.monotonic() - started < service.limits.seconds + 1
+    assert time.monotonic() - started < service.limits.seconds + 15
     assert caught.value.status == 503
     assert caught.value.retry_after == 1
     assert await count(service, "{ ?s ?p ?o }") == 1001
@@ -202,7 +202,7 @@ async def test_a_child_that_crashes_is_replaced(service: SparqlService) -> None:
     before = service.pids
     for pid in before:
         os.kill(pid, 9)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while True:
         try:
             assert await count(service, "{ ?s ?p ?o }") == 1001

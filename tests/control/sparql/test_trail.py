@@ -69,3 +69,22 @@ async def test_nothing_leads_from_what_is_not_known_and_texts_are_made_once() ->
     trail.follow(dataset(9))  # of something else altogether
     assert await trail.since(4) is None
     assert (await trail.whole()).revision == 9
+
+
+async def test_each_step_is_made_once_and_the_shortest_way_is_taken() -> None:
+    """A revision may be gone back to; and a change costs the same after a thousand others."""
+    trail, made = Trail(), list[int]()
+    trail.follow(dataset(1))
+    for revision in range(2, 300):
+        step = following(revision)
+
+        def change(revision: int = revision) -> tuple[bytes, bytes]:
+            made.append(revision)
+            return b"", b"x"
+
+        trail.follow(replace(step, changes=change))
+        found = await trail.since(revision - 1)
+        assert found is not None and [each.revision for each in found] == [revision]
+    assert made == list(range(2, 300))
+    found = await trail.since(1)
+    assert found is not None and len(found) == 298

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from .answers import Dataset, QueryUnavailable
@@ -41,6 +42,11 @@ class Step:
             self.parts = self._make()
             self._make = None
         return self
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its texts are there."""
+        return self._make is None
 
     @property
     def size(self) -> int:
@@ -105,7 +111,9 @@ class Trail:
     async def settle(self) -> None:
         """Make the texts of what changed, so that nothing older than what is in force is kept for them."""
         async with self._making:
-            for step in tuple(self._steps):
+            # All but the newest were made before: what a change costs must not grow with those that went before it.
+            unmade = list(takewhile(lambda step: not step.is_made, reversed(self._steps)))
+            for step in reversed(unmade):
                 await asyncio.to_thread(step.made)
             size = sum(step.size for step in self._steps)
             while self._steps and (len(self._steps) > _STEPS or size > _STEP_BYTES):
@@ -134,9 +142,12 @@ class Trail:
         assert self._dataset is not None
         if revision == self._dataset.revision:
             return []
-        steps = list(self._steps)
-        starts = [place for place, step in enumerate(steps) if step.previous == revision]
-        return steps[starts[-1] :] if starts else None
+        found: list[Step] = []
+        for step in reversed(self._steps):  # who asks is seldom far behind
+            found.append(step)
+            if step.previous == revision:
+                return found[::-1]
+        return None
 
 
 def _taken(told: tuple[dict[str, Any], bytes]) -> None:
