@@ -109,8 +109,12 @@ async def test_instances_of_every_registry_are_used_and_told_of_soon(tmp_path: P
             assert all(row["at"].endswith("Z") and row["state"] == "CURRENT" for row in seen.values())
             for stand_in in told.values():
                 await stand_in.stop()
-            seen = await asked.until_told(lambda seen: {row["state"] for row in seen.values()} == {"STALE"})
-            assert all(row["stale"] and row["fault"] and row["count"] == "1" for row in seen.values())
+            await asked.until_told(
+                lambda seen: all(
+                    row["state"] == "STALE" and row["stale"] and row["fault"] and row["count"] == "1"
+                    for row in seen.values()
+                )
+            )
             text = await asked.metrics()
             for name in told:
                 assert f'agw_discovery_state{{discovery="http://example.org/{name}Lookup",state="STALE"}} 1' in text
