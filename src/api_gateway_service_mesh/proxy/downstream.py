@@ -67,7 +67,6 @@ class ClientConnection(AnswerWriter):
     def __init__(self, core: Core, limits: Limits) -> None:
         self._core = core
         self._limits = limits
-        self._transport: asyncio.Transport
         self._peer: Peer
         self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
