@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -63,10 +65,11 @@ def cluster_routes(
     """What follows the cluster, if any, and the files that are served.
 
     Raises:
-        AgwError: the file cannot be written.
+        AgwError: the file cannot be written, or where the cluster is cannot be told.
     """
     if routes_from is None:
         return None, files
+    _judge(routes_from)
     from ..control.cluster_routes import BASE, ClusterRoutes
     from ..model import Registry, RegistryType
 
@@ -85,3 +88,24 @@ def cluster_routes(
     except OSError as error:
         raise AgwError(f"{file} cannot be written: {error.strerror}", remedy="name another: --routes-file") from None
     return found, (*others, file)
+
+
+def _judge(routes_from: str) -> None:
+    """Refuse at the start what could only fail ever after."""
+    if routes_from == "cluster":
+        if "KUBERNETES_SERVICE_HOST" not in os.environ:
+            raise AgwError(
+                "--routes-from cluster: agw does not run in a cluster (KUBERNETES_SERVICE_HOST is not set)",
+                remedy="name its API server: --routes-from https://HOST:6443, with --routes-token and --routes-trust",
+            )
+        return
+    try:
+        url = urlsplit(routes_from)
+        known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise AgwError(
+            f"--routes-from {routes_from}: not the URL of an API server",
+            remedy="write --routes-from https://HOST:6443, or --routes-from cluster for the one that agw runs in",
+        )

@@ -24,10 +24,11 @@ from api_gateway_service_mesh.routing.cache import is_guarded
 
 from .answer import AnswerHead, AnswerMarks, StatusLine
 from .cache_answer import complete, kept_lines, named_urls
-from .cache_front import TAGS, Invalidating, Nobody, Storing
+from .cache_front import TAGS, Invalidating, Storing
 from .cache_key import UNKEYED, normal_url, route_mark, url_of, watched_fields
 from .cache_turn import COLLAPSED, EVICTED, HIT, MISS, PASSED, STALE, STORED, CacheTurn, Fetch
 from .forwarded import came_over_tls
+from .nobody import Nobody
 from .problem import WAIT, Refusal
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .cache import RouteCache
     from .tunnel import Tunnel
 
-__all__ = ["TAGS", "Invalidating", "Nobody", "Storing"]
+__all__ = ["TAGS", "Invalidating", "Storing"]
 
 TAGS: Final = frozenset((b"surrogate-key", b"cache-tag"))
 """Fields that speak to caches alone."""
@@ -242,39 +242,3 @@ class Invalidating(ClientFront):
     def end(self) -> None:
         """The body has ended."""
         self._inner.end()
-
-
-class Nobody:
-    """The client's side of a request that nobody waits for."""
-
-    writing_paused = False
-
-    def respond(self, exchange: Answering, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
-        """Dropped."""
-
-    def begin(self, exchange: Answering, head: AnswerHead) -> None:
-        """Dropped."""
-
-    def more(self, payload: bytes) -> None:
-        """Dropped."""
-
-    def end(self) -> None:
-        """Nothing to end."""
-
-    def cut(self) -> None:
-        """Nothing to cut."""
-
-    def interim(self, head: AnswerHead) -> None:
-        """Dropped."""
-
-    def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
-        """Never: what asks for one is not cached."""
-
-    def pause_body(self) -> None:
-        """There is no body."""
-
-    def resume_body(self) -> None:
-        """There is no body."""
-
-    def finished(self, exchange: Answering) -> None:
-        """Nobody waits for it."""

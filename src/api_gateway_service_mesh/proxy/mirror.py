@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from api_gateway_service_mesh.model import Mirror, Timeout
 from api_gateway_service_mesh.policies import EventCounters, RouteCounters
 
-from .answer import AnswerHead
+from .nobody import Nobody
 from .problem import Refusal
 from .target import Target, find_target
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .core import Core, Generation
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
-    from .tunnel import Tunnel
 
 __all__ = ["MIRROR_SECONDS", "mirror_gates"]
 
@@ -104,7 +103,7 @@ class _Mirror:
         shadow = type(exchange)(
             self._core,
             self._generation,
-            _Nobody(self),
+            _Copied(self),
             self._handler,
             exchange.method,
             target,
@@ -123,42 +122,16 @@ class _Mirror:
             self._events.count(_FAILED)
 
 
-class _Nobody:
+class _Copied(Nobody):
     """The client's side of a copy."""
-
-    writing_paused = False
 
     def __init__(self, mirror: _Mirror) -> None:
         self._mirror = mirror
         self._cut = False
 
-    def respond(self, exchange: Answering, head: AnswerHead, payload: bytes, raw: bytes | None) -> None:
-        """Dropped."""
-
-    def begin(self, exchange: Answering, head: AnswerHead) -> None:
-        """Dropped."""
-
-    def more(self, payload: bytes) -> None:
-        """Dropped."""
-
-    def end(self) -> None:
-        """Nothing to end."""
-
     def cut(self) -> None:
         """The answer broke off."""
         self._cut = True
-
-    def interim(self, head: AnswerHead) -> None:
-        """Dropped."""
-
-    def tunnel(self, head: AnswerHead, tunnel: Tunnel) -> None:
-        """Never: what asks for one is not copied."""
-
-    def pause_body(self) -> None:
-        """The body is there in whole."""
-
-    def resume_body(self) -> None:
-        """The body is there in whole."""
 
     def finished(self, exchange: Answering) -> None:
         """The copy is over."""
