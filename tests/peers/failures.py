@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from .backend import Backend, Call, nobody
 from .case import Ask, Case, Facts, Json
@@ -138,18 +139,38 @@ async def posted(client: Client, backends: list[Backend]) -> Facts:
     return {"status": answer.status, "attempts": len(backends[0].calls)}
 
 
+async def in_a_row(client: Client, path: str, status: int, times: int) -> bool:
+    """Asked until so many answers one after the other have that status. Envoy judges a backend in its main thread, so a few
+    more requests pass after the one that was too many: how many depends on the machine alone."""
+    seen, end = 0, time.monotonic() + 20
+    while seen < times and time.monotonic() < end:
+        answer = await client.ask(path)
+        seen = seen + 1 if answer.status == status else 0
+        await asyncio.sleep(0.01)
+    return seen == times
+
+
 async def ejected(client: Client, backends: list[Backend]) -> Facts:
-    statuses = await client.statuses(24, "/ejected/x")
+    statuses = await client.statuses(6, "/ejected/x")
+    settles = await in_a_row(client, "/ejected/x", 200, 6)
+    bad, good = len(backends[1].calls), len(backends[0].calls)
+    after = await client.statuses(12, "/ejected/x")
     return {
         "errors": statuses.count(500),
         "good": statuses.count(200),
-        "asked the bad one": len(backends[1].calls),
-        "asked the good one": len(backends[0].calls),
+        "settles": settles,
+        "after": after,
+        "asked the bad one after it": len(backends[1].calls) - bad,
+        "asked the good one after it": len(backends[0].calls) - good,
     }
 
 
 async def opened(client: Client, backends: list[Backend]) -> Facts:
-    return {"statuses": await client.statuses(6, "/breaker/x"), "attempts": len(backends[0].calls)}
+    statuses = await client.statuses(3, "/breaker/x")
+    settles = await in_a_row(client, "/breaker/x", 503, 1)
+    asked = len(backends[0].calls)
+    after = await client.statuses(6, "/breaker/x")
+    return {"statuses": statuses, "settles": settles, "after": after, "asked after it": len(backends[0].calls) - asked}
 
 
 async def pool(client: Client, backends: list[Backend]) -> Facts:
