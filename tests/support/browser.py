@@ -81,7 +81,7 @@ class Page:
             raise AssertionError(f"{script}: {json.dumps(told['exceptionDetails'])[:800]}")
         return told["result"].get("value")
 
-    async def until(self, script: str, seconds: float = 20.0) -> Any:
+    async def until(self, script: str, seconds: float = 60.0) -> Any:
         """Wait until an expression is true; its value."""
         value = None
         try:

@@ -121,7 +121,7 @@ async def raw(
     data: bytes,
     *,
     until: Callable[[bytes], bool] | None = None,
-    seconds: float = 5.0,
+    seconds: float = 20.0,
     tls: ssl.SSLContext | None = None,
 ) -> bytes:
     """Send `data` and collect what comes back until the other side closes, or `until` says so."""

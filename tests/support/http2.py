@@ -153,7 +153,7 @@ class Client:
         self.send()
         return stream
 
-    async def turn(self, seconds: float = 5.0) -> None:
+    async def turn(self, seconds: float = 20.0) -> None:
         """Read once."""
         async with asyncio.timeout(seconds):
             data = await self.reader.read(65536)

@@ -67,7 +67,7 @@ class Serving:
         with self._said:
             self._said.notify_all()
 
-    def said(self, pattern: str, *, after: int = 0, seconds: float = 20.0) -> re.Match[str]:
+    def said(self, pattern: str, *, after: int = 0, seconds: float = 60.0) -> re.Match[str]:
         """The first line from number `after` on that `pattern` is found in; waits for it."""
         end = time.monotonic() + seconds
         with self._said:
@@ -81,7 +81,7 @@ class Serving:
                     raise AssertionError(f"never said {pattern!r}; said:\n" + "\n".join(self.lines))
                 self._said.wait(min(left, 0.2))
 
-    def ready(self, seconds: float = 20.0) -> Serving:
+    def ready(self, seconds: float = 60.0) -> Serving:
         """Wait until it serves."""
         found = self.said(_ANNOUNCED.pattern, seconds=seconds)
         self.port, self.admin_port = int(found[1]), int(found[2])
@@ -113,7 +113,7 @@ class Serving:
         """Process ids of its workers."""
         return self.children("control.worker")
 
-    def end(self, number: int = signal.SIGTERM, seconds: float = 20.0) -> int:
+    def end(self, number: int = signal.SIGTERM, seconds: float = 60.0) -> int:
         """Signal it and wait; its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -129,7 +129,7 @@ class Serving:
 
 @contextlib.contextmanager
 def serve_process(
-    *arguments: str | Path, environment: dict[str, str] | None = None, seconds: float = 20.0
+    *arguments: str | Path, environment: dict[str, str] | None = None, seconds: float = 60.0
 ) -> Iterator[Serving]:
     """``agw serve`` with these arguments, on free ports of loopback, serving; ended afterwards."""
     fixed = ["--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
@@ -155,7 +155,7 @@ class Load:
         """Answers so far."""
         return sum(self.statuses.values())
 
-    async def more(self, count: int, seconds: float = 10.0) -> None:
+    async def more(self, count: int, seconds: float = 30.0) -> None:
         """Wait for so many further answers."""
         wanted = self.total + count
         async with asyncio.timeout(seconds):

@@ -34,19 +34,38 @@ __all__ = ["revision_json", "revision_routes"]
 
 def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[web.RouteDef]:
     """The routes under ``/revisions``."""
+    revisions = _Revisions(supervisor_of)
+    return [
+        web.get("/revisions", revisions.listed),
+        web.get("/revisions/{revision}", revisions.one),
+        web.get("/revisions/{revision}/delta", revisions.difference),
+        web.get("/revisions/{revision}/diff", revisions.meaning),
+        web.get("/revisions/{revision}/graph", revisions.graph),
+        web.post("/revisions/{revision}/rollback", revisions.rollback),
+    ]
 
-    async def listed(request: web.Request) -> web.Response:
+
+class _Revisions:
+    """What can be asked of the history of the supervisor that a request belongs to."""
+
+    def __init__(self, supervisor_of: Callable[[web.Request], Supervisor]) -> None:
+        self._of = supervisor_of
+
+    async def listed(self, request: web.Request) -> web.Response:
+        """The newest first, `?limit=` of them."""
         limit = request.query.get("limit", "")
         if limit and not (limit.isascii() and limit.isdigit() and int(limit[:9]) > 0):
             raise ClientError(f"{limit[:100]!r} is no number of revisions", remedy="write ?limit=100")
-        wanted = islice(reversed(supervisor_of(request).revisions), int(limit[:9]) if limit else None)
+        wanted = islice(reversed(self._of(request).revisions), int(limit[:9]) if limit else None)
         return _json([revision_json(item) for item in wanted])
 
-    async def one(request: web.Request) -> web.Response:
-        return _json(revision_json(supervisor_of(request).history.revision(_wanted(request))))
+    async def one(self, request: web.Request) -> web.Response:
+        """One revision."""
+        return _json(revision_json(self._of(request).history.revision(_wanted(request))))
 
-    async def difference(request: web.Request) -> web.Response:
-        history = supervisor_of(request).history
+    async def difference(self, request: web.Request) -> web.Response:
+        """The triples that came and went, as JSON or as an update."""
+        history = self._of(request).history
         item = history.revision(_wanted(request))
         since = request.query.get("from")
         if since is None and item.parent is None:
@@ -54,14 +73,15 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
         else:
             old = wanted_revision(since) if since is not None else item.parent or 0
             delta = await asyncio.to_thread(history.delta, old, item.number or 0)
-        delta = await asyncio.to_thread(_told, delta, supervisor_of(request))
+        delta = await asyncio.to_thread(_told, delta, self._of(request))
         forms = (("json", "application/json"), ("update", "application/sparql-update"), ("update", "text/plain"))
         if choose(request.headers.get("Accept", "*/*"), forms) == "update":
             return web.Response(text=_as_update(delta), content_type="application/sparql-update")
         return _json({"added": _lines(delta.added), "removed": _lines(delta.removed)})
 
-    async def meaning(request: web.Request) -> web.Response:
-        supervisor = supervisor_of(request)
+    async def meaning(self, request: web.Request) -> web.Response:
+        """What changed in meaning and in decisions, as JSON or as text."""
+        supervisor = self._of(request)
         item = supervisor.history.revision(_wanted(request))
         since = request.query.get("from")
         if since is None and item.parent is None:
@@ -75,22 +95,24 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
             return web.Response(text=render_comparison(found))
         return _json(comparison_json(found))
 
-    async def graph(request: web.Request) -> web.Response:
-        source = await asyncio.to_thread(supervisor_of(request).history.graph_at, _wanted(request))
+    async def graph(self, request: web.Request) -> web.Response:
+        """The whole graph of a revision, secrets masked."""
+        source = await asyncio.to_thread(self._of(request).history.graph_at, _wanted(request))
         form = choose(request.headers.get("Accept", "*/*"), GRAPH_TYPES)
         if form is None:
             raise AccessRefused(
                 "it comes as Turtle, N-Triples, JSON-LD or RDF/XML", status=406, problem="not-acceptable"
             )
         prefixes = {**PREFIXES, **source.prefixes}
-        secrets = await asyncio.to_thread(_secrets, supervisor_of(request))
+        secrets = await asyncio.to_thread(_secrets, self._of(request))
         triples = (masked(triple, secrets) for triple in source.triples)
         body = ox.serialize(triples, format=RDF_FORMATS[form], prefixes=prefixes)
         media_type, charset = media_type_of("graph", form)
         return web.Response(body=body, content_type=media_type, charset=charset)
 
-    async def rollback(request: web.Request) -> web.Response:
-        supervisor = supervisor_of(request)
+    async def rollback(self, request: web.Request) -> web.Response:
+        """Serve a revision's graph again, as a change like any other."""
+        supervisor = self._of(request)
         target = supervisor.history.revision(_wanted(request))
         wanted = await asyncio.to_thread(supervisor.history.graph_at, target.number or 0)
 
@@ -98,15 +120,6 @@ def revision_routes(supervisor_of: Callable[[web.Request], Supervisor]) -> list[
             return between(made.source, wanted)
 
         return changed(await updated(request, supervisor, back, to=target.number))
-
-    return [
-        web.get("/revisions", listed),
-        web.get("/revisions/{revision}", one),
-        web.get("/revisions/{revision}/delta", difference),
-        web.get("/revisions/{revision}/diff", meaning),
-        web.get("/revisions/{revision}/graph", graph),
-        web.post("/revisions/{revision}/rollback", rollback),
-    ]
 
 
 def _wanted(request: web.Request) -> int | datetime:

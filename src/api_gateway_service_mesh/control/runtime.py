@@ -36,12 +36,36 @@ def runtime_ntriples(live: Live) -> bytes:
 
 
 def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
+    yield from _gateway(live)
+    yield from _routes(live)
+    yield from _limits(live)
+    yield from _resilience(live)
+    yield from _services(live)
+    yield from _telemetry(live)
+    yield from rate_triples(live)
+    yield from objective_triples(live)
+    yield from traffic_triples(live)
+    yield from listener_triples(live)
+    yield from token_triples(live)
+    yield from cache_triples(live)
+    yield from export_triples(live)
+    yield from _proxies(live)
+    yield from _discovered(live)
+    yield from _registrations(live)
+    yield from _route_source(live)
+    yield from certificate_triples(live)
+
+
+def _gateway(live: Live) -> Iterator[tuple[str, str, str]]:
     gateway = live.mesh.iri
     if gateway == IMPLIED_GATEWAY:
         yield gateway, RDF_TYPE, f"<{AGW.ApiGateway}>"
     yield gateway, AGW.configurationRevision, _integer(live.revision)
     yield gateway, AGW.loadedAt, _moment(live.loaded_at)
     yield gateway, AGW.workerCount, _integer(live.workers)
+
+
+def _routes(live: Live) -> Iterator[tuple[str, str, str]]:
     for route, requests in live.routes():
         yield route.iri, AGW.requestTotal, _integer(requests.requests)
         yield route.iri, AGW.errorTotal, _integer(requests.errors)
@@ -52,6 +76,9 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield problem, AGW.refusedTotal, _integer(count)
             yield problem, AGW.responseFlag, f'"{KINDS[kind].flag}"'
             yield problem, AGW.refusalMeaning, f'"{KINDS[kind].meaning}"'
+
+
+def _limits(live: Live) -> Iterator[tuple[str, str, str]]:
     for limit, decisions in live.rate_limits():
         yield limit.iri, AGW.admittedTotal, _integer(decisions.admitted)
         yield limit.iri, AGW.rejectedTotal, _integer(decisions.rejected)
@@ -61,18 +88,8 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield limit.iri, AGW.evictedKeysTotal, _integer(live.evicted_keys(limit))
         if limit.store is not None:
             yield limit.iri, AGW.fallbackTotal, _integer(decisions.fallbacks)
-    yield from rate_triples(live)
-    yield from objective_triples(live)
-    yield from traffic_triples(live)
-    for breaker, status in live.breakers():
-        yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'
-        yield breaker.iri, AGW.openedTotal, _integer(status.opened_total)
-    for unit, status in live.breaker_units():
-        if unit.subject != unit.breaker.iri:
-            yield unit.subject, AGW.breakerState, f'"{status.state.name}"'
-    for retry, budget in live.retries():
-        yield retry.iri, AGW.retriedTotal, _integer(budget.granted)
-        yield retry.iri, AGW.retriesRefusedTotal, _integer(budget.refused)
+    for store, state in live.redis_stores():
+        yield store.iri, AGW.storeState, f'"{state}"'
     for limit_of in live.concurrency_limits():
         iri = limit_of.config.iri
         yield iri, AGW.concurrencyLimit, _integer(round(limit_of.limit))
@@ -84,23 +101,35 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
         yield guard.iri, AGW.overloadState, f'"{state}"'
         yield guard.iri, AGW.overloadPressure, f'"{pressure:.3f}"^^<{XSD.decimal}>'
         yield guard.iri, AGW.shedTotal, _integer(shed)
-    yield from listener_triples(live)
-    yield from token_triples(live)
-    yield from cache_triples(live)
+
+
+def _resilience(live: Live) -> Iterator[tuple[str, str, str]]:
+    for breaker, status in live.breakers():
+        yield breaker.iri, AGW.breakerState, f'"{status.state.name}"'
+        yield breaker.iri, AGW.openedTotal, _integer(status.opened_total)
+    for unit, status in live.breaker_units():
+        if unit.subject != unit.breaker.iri:
+            yield unit.subject, AGW.breakerState, f'"{status.state.name}"'
+    for retry, budget in live.retries():
+        yield retry.iri, AGW.retriedTotal, _integer(budget.granted)
+        yield retry.iri, AGW.retriesRefusedTotal, _integer(budget.refused)
+    for hedging, hedges in live.hedgings():
+        yield hedging.iri, AGW.hedgedTotal, _integer(hedges.sent)
+        yield hedging.iri, AGW.hedgeWonTotal, _integer(hedges.won)
+
+
+def _telemetry(live: Live) -> Iterator[tuple[str, str, str]]:
+    for tracing, spans in live.tracings():
+        yield tracing.iri, AGW.spansExportedTotal, _integer(spans.exported)
+        yield tracing.iri, AGW.spansDroppedTotal, _integer(spans.dropped)
     audit = live.audit
     if audit is not None and audit.config is not None and audit.writer is not None:
         yield audit.config.iri, AGW.recordedTotal, _integer(audit.writer.recorded)
         yield audit.config.iri, AGW.droppedTotal, _integer(audit.writer.dropped)
         yield audit.config.iri, AGW.chainHead, f'"{audit.writer.head}"'
-    for store, state in live.redis_stores():
-        yield store.iri, AGW.storeState, f'"{state}"'
-    for hedging, hedges in live.hedgings():
-        yield hedging.iri, AGW.hedgedTotal, _integer(hedges.sent)
-        yield hedging.iri, AGW.hedgeWonTotal, _integer(hedges.won)
-    for tracing, spans in live.tracings():
-        yield tracing.iri, AGW.spansExportedTotal, _integer(spans.exported)
-        yield tracing.iri, AGW.spansDroppedTotal, _integer(spans.dropped)
-    yield from export_triples(live)
+
+
+def _services(live: Live) -> Iterator[tuple[str, str, str]]:
     for upstream, places in live.bulkheads():
         yield upstream.iri, AGW.pendingRequests, _integer(places.pending)
         yield upstream.iri, AGW.overflowTotal, _integer(places.overflow)
@@ -116,6 +145,11 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield endpoint.iri, AGW.ejectedUntil, _moment(datetime.now(UTC) + timedelta(seconds=seconds))
     for endpoint, ever in live.probed():
         yield endpoint.iri, AGW.everHealthy, f'"{str(ever).lower()}"^^<{XSD.boolean}>'
+    for endpoint, purpose in live.failing():
+        yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
+
+
+def _proxies(live: Live) -> Iterator[tuple[str, str, str]]:
     for proxy in live.proxies():
         iri = f"urn:agw:proxy:{quote(proxy.name, safe='')}"
         yield iri, RDF_TYPE, f"<{AGW.ManagedProxy}>"
@@ -123,17 +157,15 @@ def _triples(live: Live) -> Iterator[tuple[str, str, str]]:
             yield iri, AGW.servedRevision, _integer(proxy.revision)
         if proxy.refusal is not None:
             yield iri, AGW.proxyRefusal, _text(proxy.refusal)
-    for endpoint, purpose in live.failing():
-        yield endpoint.iri, AGW.failingProbe, f'"{purpose}"'
-    yield from _discovered(live)
+
+
+def _registrations(live: Live) -> Iterator[tuple[str, str, str]]:
     for registration, standing in live.registrations:
         yield registration.iri, AGW.registrationState, f'"{standing.state}"'
         if standing.entry is not None:
             yield registration.iri, AGW.registeredAs, _text(standing.entry.id)
         if standing.fault is not None:
             yield registration.iri, AGW.registrationFault, _text(standing.fault)
-    yield from _route_source(live)
-    yield from certificate_triples(live)
 
 
 def _route_source(live: Live) -> Iterator[tuple[str, str, str]]:

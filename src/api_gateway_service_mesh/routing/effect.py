@@ -6,7 +6,7 @@ cited, because taking its triple away changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from api_gateway_service_mesh.model import (
     ApiKey,
@@ -57,79 +57,102 @@ def effects(
     """The policies and targets of a route, in the order in which a request meets them. `weights`: the shares of splits
     of now, where they are known; with a `request`, what becomes of its path."""
     upstreams = {upstream.iri: upstream for upstream in mesh.upstreams}
-    path = request.path if request is not None else None
-    parts: list[Part] = []
-    if route.tracing is not None:
-        parts.append(tracing_part(route, route.tracing))
-    if route.access_log is not None:
-        parts.append(access_log_part(route, route.access_log))
-    parts += overload_parts(mesh, route)
-    if route.security_headers is not None:
-        parts.append(security_headers_part(route, route.security_headers))
-    if route.cors is not None:
-        parts.append(cors_part(route, route.cors, request))
-    if route.compression is not None:
-        parts.append(compression_part(route, route.compression, request))
-    if route.version is not None:
-        parts.append(version_part(route, route.version, request))
-    if route.deprecation is not None:
-        parts.append(deprecation_part(route, route.deprecation, request))
-    if route.maintenance is not None:
-        parts.append(maintenance_part(route.maintenance))
-    parts += [rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address]
-    if route.client_certificate is not None:
-        parts.append(client_certificate_part(route.client_certificate))
-    parts += _authentication(route)
-    parts += authorization_parts(route)
-    parts += external_authorization_parts(route, upstreams)
-    parts += [rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address]
-    parts += concurrency_parts(route)
-    if route.websocket is not None:
-        parts.append(websocket_part(route, route.websocket))
-    parts += [fault_part(route, fault) for fault in route.faults]
+    parts = [*_watching(mesh, route), *_wrapping(route, request), *_admitting(route, upstreams)]
     if route.validation is not None:
         parts.append(validation_part(route, route.validation, request))
     if route.redirect is not None:
-        parts.append(redirect_part(route, route.redirect, request.host if request is not None else "", path))
+        host, path = ("", None) if request is None else (request.host, request.path)
+        parts.append(redirect_part(route, route.redirect, host, path))
     if route.direct is not None:
-        parts.append(direct_part(route, route.direct))
-        return tuple(parts)
+        return (*parts, direct_part(route, route.direct))
     if route.redirect is not None and route.upstream is None and not route.splits:
         return tuple(parts)
+    return (*parts, *_changing(route, upstreams, request), *_guarding(route), *_sending(route, upstreams, weights))
+
+
+def _watching(mesh: Mesh, route: Route) -> Iterator[Part]:
+    """What sees every request, before anything is decided on it."""
+    if route.tracing is not None:
+        yield tracing_part(route, route.tracing)
+    if route.access_log is not None:
+        yield access_log_part(route, route.access_log)
+    yield from overload_parts(mesh, route)
+
+
+def _wrapping(route: Route, request: ExplainRequest | None) -> Iterator[Part]:
+    """What is done to every answer, whoever gives it."""
+    if route.security_headers is not None:
+        yield security_headers_part(route, route.security_headers)
+    if route.cors is not None:
+        yield cors_part(route, route.cors, request)
+    if route.compression is not None:
+        yield compression_part(route, route.compression, request)
+    if route.version is not None:
+        yield version_part(route, route.version, request)
+    if route.deprecation is not None:
+        yield deprecation_part(route, route.deprecation, request)
+    if route.maintenance is not None:
+        yield maintenance_part(route.maintenance)
+
+
+def _admitting(route: Route, upstreams: dict[str, Upstream]) -> Iterator[Part]:
+    """Whether a request is let in: limits by address come before anybody is asked who they are."""
+    yield from (rate_limit_part(route, limit) for limit in route.rate_limits if limit.by_address)
+    if route.client_certificate is not None:
+        yield client_certificate_part(route.client_certificate)
+    yield from _authentication(route)
+    yield from authorization_parts(route)
+    yield from external_authorization_parts(route, upstreams)
+    yield from (rate_limit_part(route, limit) for limit in route.rate_limits if not limit.by_address)
+    yield from concurrency_parts(route)
+    if route.websocket is not None:
+        yield websocket_part(route, route.websocket)
+    yield from (fault_part(route, fault) for fault in route.faults)
+
+
+def _changing(route: Route, upstreams: dict[str, Upstream], request: ExplainRequest | None) -> Iterator[Part]:
+    """What becomes of the message, or answers in the backend's place."""
     if route.response_transformation is not None:
-        parts.append(response_transformation_part(route, route.response_transformation))
+        yield response_transformation_part(route, route.response_transformation)
     if route.cache is not None and route.redirect is None:
-        parts.append(cache_part(route, route.cache, request))
+        yield cache_part(route, route.cache, request)
     if route.rewrite is not None:
-        parts.append(rewrite_part(route, route.rewrite, path))
+        yield rewrite_part(route, route.rewrite, request.path if request is not None else None)
     if route.request_transformation is not None:
-        parts.append(request_transformation_part(route, route.request_transformation))
-    parts += [mirror_part(route, mirror, _name(upstreams, mirror.upstream)) for mirror in route.mirrors]
+        yield request_transformation_part(route, route.request_transformation)
+    yield from (mirror_part(route, mirror, _name(upstreams, mirror.upstream)) for mirror in route.mirrors)
     if route.client_credentials is not None:
-        parts.append(client_credentials_part(route, route.client_credentials))
+        yield client_credentials_part(route, route.client_credentials)
+
+
+def _guarding(route: Route) -> Iterator[Part]:
+    """What is done when a backend fails or is late."""
     if route.breaker is not None:
-        parts.append(_breaker(route, route.breaker))
+        yield _breaker(route, route.breaker)
     if route.timeout is not None:
-        parts.append(_timeout(route, route.timeout))
+        yield _timeout(route, route.timeout)
     if route.retry is not None:
-        parts.append(_retry(route, route.retry))
+        yield _retry(route, route.retry)
     if route.hedging is not None:
-        parts.append(_hedging(route, route.hedging))
+        yield _hedging(route, route.hedging)
+
+
+def _sending(route: Route, upstreams: dict[str, Upstream], weights: Mapping[str, float] | None) -> Iterator[Part]:
+    """Where it goes."""
     for split in route.splits:
         now = weights.get(split.iri) if weights is not None else None
-        parts.append(split_part(route, split, _name(upstreams, split.upstream), now))
-        parts += _upstream(upstreams.get(split.upstream), split.upstream, ())
+        yield split_part(route, split, _name(upstreams, split.upstream), now)
+        yield from _upstream(upstreams.get(split.upstream), split.upstream, ())
     if not route.splits and route.upstream is not None:
         link = (_cite(route.iri, "hasBackendService", route.upstream),)
-        parts += _upstream(upstreams.get(route.upstream), route.upstream, link)
+        yield from _upstream(upstreams.get(route.upstream), route.upstream, link)
     elif not route.splits:
-        parts.append(Part("upstream", route.iri, "none: answers 503"))
+        yield Part("upstream", route.iri, "none: answers 503")
     for selector, labels in [(route.iri, route.subset), *((split.iri, split.subset) for split in route.splits)]:
         if labels:
-            parts.append(subset_part(selector, labels))
+            yield subset_part(selector, labels)
     if route.balancer is not None and _endpoints(upstreams, route) > 1:
-        parts.append(balancer_part(route, route.balancer))
-    return tuple(parts)
+        yield balancer_part(route, route.balancer)
 
 
 def _authentication(route: Route) -> list[Part]:
