@@ -23,6 +23,7 @@ _OWN = {
     "plain": ("consul",),
     "profiles": ("linkerd",),
     "form": ("kubernetes",),
+    "canary": ("istio",),
     "job": ("prometheus", "grafana"),
 }
 
@@ -40,6 +41,7 @@ _OWN = {
 @click.option("--gateway-class", help="gateway-api: the GatewayClass of your implementation.")
 @click.option("--plain", is_flag=True, help="consul: config entries for a plain agent, as JSON.")
 @click.option("--profiles", is_flag=True, help="linkerd: ServiceProfiles with retry budgets, too.")
+@click.option("--canary", type=click.Choice(("flagger",)), help="istio: who delivers the canaries that have steps.")
 @click.option("--job", help="prometheus, grafana: what the gateway is scraped as (default: agw).")
 @click.option("--allow-loss", is_flag=True, help="Leave out what the target cannot say, and list it.")
 @click.option("--explain", is_flag=True, help="Print what each target can say of the ontology, and why not.")

@@ -15,6 +15,7 @@ from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.routing import compile_table
 
 from .authentication import authentication_documents
+from .canary import flagger_canaries
 from .context import Context
 from .destination_rule import destination_rules
 from .gateway import gateway_documents
@@ -33,11 +34,13 @@ def render_istio(
     namespace: str | None = None,
     selector: Mapping[str, str] | None = None,
     app_label: str = "app",
+    canary: str | None = None,
 ) -> Rendering:
     """Render `mesh` for Istio.
 
     `namespace`: where the objects go; default: the service mesh's, else none is written. `selector`: the labels of the
     ingress gateway's pods. `app_label`: the label by whose value a service's pods are known (PeerAuthentication).
+    `canary`: ``flagger`` has Flagger deliver the canaries; without it they have no requests.
     """
     table = compile_table(mesh)
     context = Context(
@@ -48,13 +51,17 @@ def render_istio(
         app_label=app_label,
         name=name_of(mesh.name),
     )
+    entries = service_entries(context)
+    rules = destination_rules(context)
+    canaries = flagger_canaries(context, rules) if canary == "flagger" else []
     documents: list[Document] = [
-        *service_entries(context),
-        *destination_rules(context),
+        *entries,
+        *rules,
         *peer_authentications(context),
         *authentication_documents(context),
         *telemetries(context),
         *gateway_documents(context),
+        *canaries,
         *virtual_services(context),
         *rate_limit_filters(context),
     ]

@@ -34,6 +34,8 @@ class Context:
     app_label: str
     name: str
     findings: list[Finding] = field(default_factory=list)
+    delegates: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The routes, by IRI, that hand their requests on to another's VirtualService (its name and namespace)."""
 
     @cached_property
     def upstreams(self) -> dict[str, Upstream]:

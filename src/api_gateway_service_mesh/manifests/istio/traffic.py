@@ -100,8 +100,8 @@ def _fault(fault: Fault) -> dict[str, Any]:
     return made
 
 
-def traffic_gaps(route: Route) -> list[Finding]:
-    """What of a route's traffic policies Istio says otherwise or not at all."""
+def traffic_gaps(route: Route, *, delivered: bool = False) -> list[Finding]:
+    """What of a route's traffic policies Istio says otherwise or not at all; `delivered`: another raises its canary."""
     found: list[Finding] = []
     name, redirect, direct = route.name, route.redirect, route.direct
     if route.maintenance is not None and route.maintenance.enabled:
@@ -137,7 +137,7 @@ def traffic_gaps(route: Route) -> list[Finding]:
         message = f"{name}: Istio marks copies by -shadow at the Host, not by X-Agw-Shadow, and does not bound them"
         found.append(differs(route.iri, AGW.hasTrafficMirroring, message))
     for split in route.splits:
-        if split.canary is not None:
+        if split.canary is not None and not delivered:
             message = (
                 f"{name}: Istio does not deliver a canary by itself; {split.iri} has no requests in these manifests"
             )

@@ -109,7 +109,11 @@ def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
     if not destinations:
         http["directResponse"] = {"status": 503}
         return http
-    http["route"] = destinations
+    delegate = context.delegates.get(route.iri)
+    if delegate is None:
+        http["route"] = destinations
+    else:  # what is stated here holds there, too
+        http["delegate"] = delegate
     http.update(on_the_way(context, route))
     timeout, retry = route.timeout, route.retry
     retried = retry is not None and retry.attempts > 0 and retry_on != ""
@@ -168,7 +172,7 @@ def _destinations(context: Context, route: Route) -> list[dict[str, Any]]:
 def _report(context: Context, route: Route) -> None:
     """What of a route's policies Istio says otherwise or not at all."""
     found = context.findings
-    found += traffic_gaps(route)
+    found += traffic_gaps(route, delivered=route.iri in context.delegates)
     if route.cors is not None:
         found += report_preflights(route, route.cors, "Istio")
     if route.authorization is not None or route.external_authorization is not None:
