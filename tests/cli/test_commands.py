@@ -143,6 +143,20 @@ def test_manifests_to_a_folder_and_to_standard_output(agw: Run, gateway_file: Pa
     assert "kind: Deployment" in agw("manifests", "gateway.ttl", "--target", "kubernetes").stdout
 
 
+def test_canaries_are_handed_to_flagger(agw: Run, tmp_path: Path) -> None:
+    source = Path(__file__).parents[1] / "golden" / "accepted" / "canary" / "mesh.ttl"
+    (tmp_path / "canary.ttl").write_text(source.read_text())
+    plain = agw("manifests", "canary.ttl", "--target", "istio")
+    assert plain.returncode == 1
+    assert "--canary" in plain.stderr
+    made = agw("manifests", "canary.ttl", "--target", "istio", "--canary", "flagger", "-o", "out")
+    assert made.returncode == 0, made.stderr
+    assert "stepWeights:" in (tmp_path / "out" / "istio" / "canary-orders.yaml").read_text()
+    elsewhere = agw("manifests", "canary.ttl", "--target", "linkerd", "--canary", "flagger")
+    assert elsewhere.returncode == 2
+    assert "--canary belongs to --target istio" in elsewhere.stderr
+
+
 def test_what_targets_can_say_is_printed(agw: Run, gateway_file: Path) -> None:
     table = agw("manifests", "--explain").stdout.splitlines()
     assert {"term", "istio", "kubernetes"} <= set(table[0].split())

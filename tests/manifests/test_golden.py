@@ -21,26 +21,37 @@ from tests.support.mesh_model import published, shop
 
 _ACCEPTED = Path(__file__).parents[1] / "golden" / "accepted"
 _CASES = sorted(path.parent.name for path in _ACCEPTED.glob("*/model.json"))
+#: Renderings with options, by case and the folder that holds them: the target, its options.
+_OPTIONS: dict[tuple[str, str], tuple[str, dict[str, str]]] = {
+    ("canary", "istio-flagger"): ("istio", {"canary": "flagger"}),
+}
 _CHECKER = Path(__file__).resolve().parents[3] / "shared" / "schemas" / "check.py"
 
 
-def rendered(case: str, target: str) -> Rendering:
+def rendered(case: str, target: str, **options: str) -> Rendering:
     mesh = decode(Mesh, json.loads((_ACCEPTED / case / "model.json").read_text(encoding="utf-8")))
-    return render(mesh, target, allow_loss=True)
+    return render(mesh, target, allow_loss=True, **options)
+
+
+def variants(case: str) -> dict[str, Rendering]:
+    """The renderings of a case by the folder of its golden files: one for each target, and those with options."""
+    plain = {target: rendered(case, target) for target in TARGETS}
+    wanted = {folder: made for (of, folder), made in _OPTIONS.items() if of == case}
+    return plain | {folder: rendered(case, target, **options) for folder, (target, options) in wanted.items()}
 
 
 @pytest.mark.parametrize("case", _CASES)
 def test_model_to_manifests(case: str, update_golden: bool) -> None:
     folder = _ACCEPTED / case / "manifests"
     expected: set[Path] = set()
-    for target in TARGETS:
-        rendering = rendered(case, target)
+    for name, rendering in variants(case).items():
         for manifest in rendering:
-            expected.add(folder / manifest.path)
-            check_text(folder / manifest.path, manifest.text, update=update_golden)
+            path = folder / name / Path(manifest.path).relative_to(Path(manifest.path).parts[0])
+            expected.add(path)
+            check_text(path, manifest.text, update=update_golden)
         gaps = render_report(rendering.report, colour=False) if rendering.report.findings else ""
-        expected.add(folder / target / "gaps.txt")
-        check_text(folder / target / "gaps.txt", gaps, update=update_golden)
+        expected.add(folder / name / "gaps.txt")
+        check_text(folder / name / "gaps.txt", gaps, update=update_golden)
     remove_orphans(folder, expected, update=update_golden)
 
 
@@ -49,6 +60,7 @@ def test_model_to_manifests(case: str, update_golden: bool) -> None:
 def test_the_official_schemas_accept_everything(target: str, tmp_path: Path) -> None:
     config = {"config": "@prefix ex: <https://example.org/> .\n"} if target == "kubernetes" else {}
     renderings = {case: rendered(case, target) for case in _CASES}
+    renderings |= {name: rendered(case, of, **own) for (case, name), (of, own) in _OPTIONS.items() if of == target}
     renderings |= {
         f"{made.__name__}-model": render(made(), target, allow_loss=True, **config) for made in (published, shop)
     }

@@ -24,7 +24,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 PROGRAMS = {name: shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("kube-apiserver", "etcd")}
 missing = [name for name, path in PROGRAMS.items() if path is None]
 needs_kubernetes = pytest.mark.skipif(bool(missing), reason=f"no {', '.join(missing)}: see .ci/servers")
+CRDS = Path(PROGRAMS["kube-apiserver"] or "").parent.parent / "crds"
+needs_definitions = pytest.mark.skipif(
+    bool(missing) or not (CRDS / "complete").is_file(), reason="no definitions of custom resources: see .ci/servers"
+)
 TOKEN = "for-the-tests"
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 class ApiServer:
@@ -48,6 +53,32 @@ class ApiServer:
         except urllib.error.HTTPError as error:
             text = error.read().decode()
             return error.code, json.loads(text) if text[:1] == "{" else text
+
+    def define(self, folder: Path) -> set[str]:
+        """Install the CustomResourceDefinitions of a folder, and wait until all are served; their groups."""
+        made: dict[str, str] = {}
+        for path in sorted(folder.glob("*.yaml")):
+            for document in yaml.load_all(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+                if not document or document["kind"] != "CustomResourceDefinition":
+                    continue
+                status, answer = self.ask("POST", _DEFINITIONS, document)
+                assert status in (201, 409), (path.name, answer)
+                made[document["metadata"]["name"]] = document["spec"]["group"]
+        deadline = time.monotonic() + 120
+        waiting = set(made)
+        while waiting:
+            served = {
+                item["metadata"]["name"]
+                for item in self.ask("GET", _DEFINITIONS)[1]["items"]
+                if any(
+                    condition["type"] == "Established" and condition["status"] == "True"
+                    for condition in item["status"].get("conditions") or ()
+                )
+            }
+            waiting -= served
+            assert time.monotonic() < deadline, waiting
+            time.sleep(0.5)
+        return set(made.values())
 
     def where(self, api_version: str, kind: str) -> tuple[str, bool] | None:
         """The plural of a kind, and whether it is namespaced; None: the server does not know it."""

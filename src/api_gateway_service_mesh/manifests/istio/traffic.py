@@ -142,7 +142,7 @@ def traffic_gaps(route: Route, *, delivered: bool = False) -> list[Finding]:
                 f"{name}: Istio does not deliver a canary by itself; {split.iri} has no requests in these manifests"
             )
             found.append(
-                lost(split.iri, AGW.hasCanaryStep, message, "keep agw in front, or use Flagger or Argo Rollouts")
+                lost(split.iri, AGW.hasCanaryStep, message, "keep agw in front, or render with --canary flagger")
             )
         if split.steered_by:
             message = f"{name}: an Istio route's weights hold for all its requests; steering to {split.iri} is left out"
