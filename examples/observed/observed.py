@@ -1,16 +1,21 @@
-"""Two backends, the gateway, and Zipkin and Prometheus where they are installed; then one request, and what each says.
+"""Two backends, the gateway, and Zipkin or Jaeger, and Prometheus, where they are installed; then one request, and what
+each says.
 
 The first backend asks the second through the gateway, and passes on the trace that it was told. What the gateway says
-in its access log is compared with what Zipkin and Prometheus found: they must agree.
+in its access log is compared with what Zipkin (or Jaeger) and Prometheus found: they must agree.
 
-Ports: 8080 (gateway), 9901 (its admin side), 9001 and 9002 (backends), 9411 (Zipkin), 9090 (Prometheus); with
-``--free-ports`` any that are free.
+With ``zipkin`` or ``jaeger`` as an argument that one keeps the traces, else the first of them that is installed.
+
+Ports: 8080 (gateway), 9901 (its admin side), 9001 and 9002 (backends), 9411 (Zipkin), 4318 and 16686 (Jaeger), 9090
+(Prometheus); with ``--free-ports`` any that are free.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -27,7 +32,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 TRACE = os.urandom(16).hex()
-PORTS = {port: port for port in (8080, 9901, 9001, 9002, 9411, 9090)}
+STARTED: list[subprocess.Popen[bytes]] = []
+JAEGERS_OTHERS = (4317, 14250, 14268, 14269, 16685)
+PORTS = {port: port for port in (8080, 9901, 9001, 9002, 9411, 9090, 4318, 16686, *JAEGERS_OTHERS)}
 TOTALS = "sum by (route) (agw_requests_total) > 0"
 
 
@@ -58,8 +65,11 @@ def ask(path: str, headers: dict[str, str]) -> None:
 
 
 def choose_ports() -> None:
-    """Free ones in the place of the usual."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    """Free ones in the place of the usual; below those that a system hands out, so that nobody gets one meanwhile."""
+    held: list[socket.socket] = []
+    while len(held) < len(PORTS):
+        with contextlib.suppress(OSError):
+            held.append(socket.create_server(("127.0.0.1", random.randrange(10000, 32000))))  # noqa: S311 - no secret
     PORTS.update(zip(PORTS, (one.getsockname()[1] for one in held), strict=True))
     for one in held:
         one.close()
@@ -75,7 +85,7 @@ def written(name: str, folder: str) -> Path:
     return made
 
 
-def answer(url: str, seconds: float = 90.0) -> bytes:
+def answer(url: str, seconds: float = 180.0) -> bytes:
     """What a URL says, once it says something."""
     end = time.monotonic() + seconds
     while True:
@@ -84,6 +94,9 @@ def answer(url: str, seconds: float = 90.0) -> bytes:
                 body: bytes = said.read()
                 return body
         except OSError:
+            for process in STARTED:
+                if process.poll() is not None:
+                    sys.exit(f"{process.args!r} has ended: {process.returncode}")
             if time.monotonic() > end:
                 sys.exit(f"{url} says nothing")
             time.sleep(0.2)
@@ -112,18 +125,56 @@ def logged(file: Path, lines: int, seconds: float = 30.0) -> list[dict[str, Any]
         time.sleep(0.1)
 
 
+def tracer() -> str:
+    """Who keeps the traces: "zipkin" or "jaeger", or "" where neither is installed."""
+    asked = [name for name in ("zipkin", "jaeger") if name in sys.argv]
+    found = [name for name in asked or ("zipkin", "jaeger") if shutil.which(name)]
+    if asked and not found:
+        sys.exit(f"{asked[0]} is not installed: there is no such command")
+    return found[0] if found else ""
+
+
+def tracer_command(name: str) -> list[str]:
+    """How it is started. Jaeger has its usual ports, unless others were chosen."""
+    if name == "zipkin" or PORTS[4318] == 4318:
+        return [name]
+    flags = {
+        "collector.otlp.http": 4318,
+        "collector.otlp.grpc": 4317,
+        "collector.grpc-server": 14250,
+        "collector.http-server": 14268,
+        "admin.http": 14269,
+        "query.grpc-server": 16685,
+        "query.http-server": 16686,
+    }
+    return [name, *(f"--{flag}.host-port=127.0.0.1:{PORTS[port]}" for flag, port in flags.items())]
+
+
+def configuration(folder: str, name: str) -> Path:
+    """The example's configuration, which tells Zipkin, as one that tells who keeps the traces."""
+    file = written("gateway.ttl", folder)
+    if name == "jaeger":
+        zipkin = f'"zipkin" ;\n    agw:traceCollector "{at(9411, "/api/v2/spans")}"'
+        jaeger = f'"otlp" ;\n    agw:traceCollector "{at(4318, "/v1/traces")}"'
+        text = file.read_text(encoding="utf-8")
+        assert zipkin in text
+        file.write_text(text.replace(zipkin, jaeger), encoding="utf-8")
+    return file
+
+
 def main() -> None:
     """Start all, ask once, hold what was seen together, end all."""
     if "--free-ports" in sys.argv:
         choose_ports()
+    keeper = tracer()
     for port in (9001, 9002):
         server = ThreadingHTTPServer(("127.0.0.1", PORTS[port]), Backend)
         threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
-        agw = [sys.executable, "-m", "api_gateway_service_mesh", "serve", str(written("gateway.ttl", folder))]
+        agw = [sys.executable, "-m", "api_gateway_service_mesh", "serve", str(configuration(folder, keeper))]
         commands = [[*agw, "--port", str(PORTS[8080]), "--admin-port", str(PORTS[9901]), "--workers", "1"]]
-        if shutil.which("zipkin"):
-            commands.append(["zipkin"])
+        if keeper:
+            commands.append(tracer_command(keeper))
         if shutil.which("prometheus"):
             data = f"--storage.tsdb.path={folder}/data"
             listen = f"--web.listen-address=127.0.0.1:{PORTS[9090]}"
@@ -132,36 +183,34 @@ def main() -> None:
         environment = {**os.environ, "QUERY_PORT": str(PORTS[9411])}  # where Zipkin listens
         said = Path(folder) / "said"
         with said.open("wb") as output:
-            started = [
-                subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
-                for command in commands[:1]
-            ]
-            quiet = subprocess.DEVNULL
-            started += [subprocess.Popen(each, stdout=quiet, stderr=quiet, env=environment) for each in commands[1:]]
+            for command in commands:
+                gateway = command is commands[0]
+                where = output if gateway else subprocess.DEVNULL
+                STARTED.append(subprocess.Popen(command, stdout=where, stderr=where, env=environment))
         try:
-            watched(said)
+            watched(said, keeper)
         finally:
-            for process in started:
+            for process in STARTED:
                 process.terminate()
-            for process in started:
+            for process in STARTED:
                 process.wait()
 
 
-def watched(said: Path) -> None:
+def watched(said: Path, keeper: str) -> None:
     """One request, and what each says of it."""
-    if shutil.which("zipkin"):
-        answer(at(9411, "/health"))
+    if keeper:
+        answer(at(9411, "/health") if keeper == "zipkin" else at(16686, "/api/services"))
     answer(at(9901, "/readyz"))
     headers = {"traceparent": f"00-{TRACE}-{os.urandom(8).hex()}-01"}
     ask("/orders/7", headers)
     lines = logged(said, 2)
     print(f"agw: {len(lines)} requests of one trace in its log")
-    if shutil.which("zipkin"):
-        spans = until(at(9411, f"/api/v2/trace/{TRACE}"), lambda found: len(found) >= 4)
-        print(f"Zipkin: {len(spans)} spans of one trace")
-        told = {span["tags"]["agw.request_id"]: span["tags"]["agw.route"] for span in spans if span["kind"] == "SERVER"}
+    if keeper:
+        spans = zipkins_spans() if keeper == "zipkin" else jaegers_spans()
+        print(f"{keeper.capitalize()}: {len(spans)} spans of one trace")
+        told = {tags["agw.request_id"]: tags["agw.route"] for kind, tags in spans if kind == "server"}
         if told != {line["request_id"]: line["route"] for line in lines}:
-            sys.exit(f"Zipkin has the requests {told}, the log {lines}")
+            sys.exit(f"{keeper.capitalize()} has the requests {told}, the log {lines}")
     if shutil.which("prometheus"):
         routes = {line["route"]: "1" for line in lines}
 
@@ -171,6 +220,25 @@ def watched(said: Path) -> None:
         query = at(9090, f"/api/v1/query?query={urllib.parse.quote(TOTALS)}")
         until(query, lambda found: counted(found) == routes)
         print(f"Prometheus: {len(routes)} requests")
+
+
+def zipkins_spans() -> list[tuple[str, dict[str, Any]]]:
+    """The trace in Zipkin: of each span its kind and tags."""
+    spans = until(at(9411, f"/api/v2/trace/{TRACE}"), lambda found: len(found) >= 4)
+    return [(span["kind"].lower(), span["tags"]) for span in spans]
+
+
+def jaegers_spans() -> list[tuple[str, dict[str, Any]]]:
+    """The trace in Jaeger: of each span its kind and tags."""
+    found = until(at(16686, f"/api/traces/{TRACE}"), lambda found: len(jaegers_trace(found)) >= 4)
+    tagged = [{tag["key"]: tag["value"] for tag in span["tags"]} for span in jaegers_trace(found)]
+    return [(tags["span.kind"], tags) for tags in tagged]
+
+
+def jaegers_trace(found: Any) -> list[Any]:
+    """The spans of an answer; none of one that knows no such trace yet."""
+    traces = found["data"] or [{"spans": []}]
+    return list(traces[0]["spans"])
 
 
 if __name__ == "__main__":
