@@ -96,6 +96,7 @@ class AGW(metaclass=_Closed):
     http2RequestsTotal: Final = f"{NAMESPACE}http2RequestsTotal"
     http2BrokenOffTotal: Final = f"{NAMESPACE}http2BrokenOffTotal"
     upstreamProtocol: Final = f"{NAMESPACE}upstreamProtocol"
+    acceptsTrailers: Final = f"{NAMESPACE}acceptsTrailers"
     maxConcurrentStreams: Final = f"{NAMESPACE}maxConcurrentStreams"
     # route
     Route: Final = f"{NAMESPACE}Route"

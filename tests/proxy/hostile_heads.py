@@ -244,11 +244,16 @@ def hops() -> Iterator[RequestCase]:
         "Connection: CLOSE", get(b"Connection: keep-alive, CLOSE"), (Seen(lacks=(b"connection",)),), closes=True
     )
     for line in (
-        b"Keep-Alive: timeout=5", b"Proxy-Connection: keep-alive", b"TE: trailers", b"Trailer: X",
+        b"Keep-Alive: timeout=5", b"Proxy-Connection: keep-alive", b"TE: gzip", b"TE: x-trailers;q=1", b"Trailer: X",
         b"Proxy-Authorization: Basic x", b"HTTP2-Settings: x", b"X-Real-IP: 6.6.6.6",
         b"X-Forwarded-Client-Cert: Subject=x", b"X_Real_IP: 6.6.6.6",
     ):  # fmt: skip
         yield RequestCase(f"removed {show(line)}", get(line), (Seen(lacks=(line.partition(b":")[0].lower(),)),))
+    for line in (b"TE: trailers", b"TE: gzip;q=0.5, Trailers", b"TE:\ttrailers\t"):
+        yield RequestCase(
+            f"said anew {show(line)}", get(line), (Seen(has=(b"te: trailers", b"connection: te"), lacks=(b"x",)),)
+        )
+    yield RequestCase("TE twice", get(b"TE: gzip", b"TE: trailers"), (Seen(has=(b"te: trailers", b"connection: te")),))
     spoofed = Seen(
         has=(b"x-forwarded-for: 127.0.0.1", b"x-forwarded-proto: http", b"x-forwarded-host: h.example"),
         lacks=(b"x_forwarded_for",),

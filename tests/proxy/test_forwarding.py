@@ -186,8 +186,9 @@ async def test_hop_by_hop_fields_end_here(kind: str) -> None:
     assert got.get("trailer") is None
     (sent,) = behind.requests
     names = [name.lower() for name, _ in sent.fields]
-    for gone in ("x-secret", "te", "keep-alive", "proxy-connection", "connection", "x_forwarded_for"):
+    for gone in ("x-secret", "keep-alive", "proxy-connection", "x_forwarded_for"):
         assert gone not in names
+    assert (sent.get("te"), sent.get("connection")) == ("trailers", "TE")  # said anew, of this connection
     assert sent.get("authorization") == "stays"
     assert sent.get("x-stays") == "1"
     assert sent.get("x-forwarded-for") == "127.0.0.1"

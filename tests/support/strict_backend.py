@@ -20,7 +20,7 @@ _DOTS = re.compile(
 )
 _ONCE = (b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"via", b"x-request-id")
 _NEVER = (
-    b"keep-alive", b"proxy-connection", b"te", b"trailer", b"proxy-authorization", b"http2-settings", b"x-real-ip",
+    b"keep-alive", b"proxy-connection", b"trailer", b"proxy-authorization", b"http2-settings", b"x-real-ip",
     b"x-forwarded-client-cert",
 )  # fmt: skip
 _LARGEST = 4 * 1024 * 1024
@@ -165,9 +165,11 @@ def _head_fault(head: bytes) -> str | None:
     if codings and codings[0] != b"chunked":
         return "transfer-encoding"
     connection = [value.lower() for value in fields.get(b"connection", [])]
-    if connection not in ([], [b"upgrade"]) or (b"upgrade" in fields) != bool(connection):
+    if connection not in ([], [b"upgrade"], [b"te"]) or (b"upgrade" in fields) != (connection == [b"upgrade"]):
         return "connection"
-    return "a body on an upgrade" if connection and (codings or lengths not in ([], [b"0"])) else None
+    if fields.get(b"te", []) != ([b"trailers"] if connection == [b"te"] else []):
+        return "te"
+    return "a body on an upgrade" if b"upgrade" in fields and (codings or lengths not in ([], [b"0"])) else None
 
 
 @dataclass(frozen=True)

@@ -421,6 +421,7 @@ FEATURES: Final[dict[str, str]] = {
     "Upstream.endpoints": AGW.hasInstance,
     "Upstream.mtls_mode": AGW.mtlsMode,
     "Upstream.protocol": AGW.upstreamProtocol,
+    "Upstream.accepts_trailers": AGW.acceptsTrailers,
     "Upstream.health": AGW.hasHealthCheck,
     "Upstream.liveness": AGW.LivenessProbe,
     "Upstream.startup": AGW.StartupProbe,

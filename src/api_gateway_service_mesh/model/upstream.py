@@ -69,6 +69,7 @@ class Upstream:
     refused at request time (503), never spoken to in plain text; `plaintext_forbidden` says so. ``health`` decides
     about traffic (readiness); ``liveness`` and ``startup`` are the probes that speak of processes. ``discovery``: what
     it tells takes the place of ``endpoints`` while it tells of any. ``sidecar``: the proxy beside it.
+    ``accepts_trailers``: requests keep what follows their bodies; None: over HTTP/2 alone.
     """
 
     iri: str
@@ -85,6 +86,7 @@ class Upstream:
     protocol: HttpProtocol = HttpProtocol.HTTP1
     discovery: Discovery | None = None
     sidecar: Sidecar | None = None
+    accepts_trailers: bool | None = None
 
     @property
     def checks(self) -> dict[Purpose, HealthCheck]:

@@ -43,6 +43,7 @@ class UpstreamRow:
     outlier: str | None
     protocol: str | None
     discovery: str | None
+    trailers: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def upstreams(
             reading.choice(iri, AGW.upstreamProtocol, row.protocol, HttpProtocol, HttpProtocol.HTTP1),
             reading.known(iri, AGW.hasServiceDiscovery, row.discovery, lookups, "agw:ServiceDiscovery"),
             sidecar,
+            None if row.trailers is None else reading.boolean(iri, AGW.acceptsTrailers, row.trailers),
         )
         if upstream.plaintext_forbidden:
             reading.warn(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from .answer import AnswerHead
 from .chunked import encode_chunk
+from .trailers import last_chunk
 
 if TYPE_CHECKING:
     from .answering import Answering
     from .core import Core
+    from .exchange import Exchange
 
 __all__ = ["AnswerWriter"]
 
@@ -23,10 +25,11 @@ class AnswerWriter:
     body of its request has been read to its end.
     """
 
-    __slots__ = ("_chunked", "_core", "_keep_alive", "_minor", "_paused", "_transport", "_write")
+    __slots__ = ("_chunked", "_core", "_exchange", "_keep_alive", "_minor", "_paused", "_transport", "_write")
 
     _chunked: bool
     _core: Core
+    _exchange: Exchange | None
     _keep_alive: bool
     _minor: int
     _paused: bool
@@ -76,7 +79,11 @@ class AnswerWriter:
     def end(self) -> None:
         """The body has ended."""
         if self._chunked:
-            self._write(b"0\r\n\r\n")
+            exchange = self._exchange
+            if exchange is not None and exchange.answer_trailers:
+                self._write(last_chunk(exchange.answer_trailers))
+            else:
+                self._write(b"0\r\n\r\n")
 
     def cut(self) -> None:
         """End without an end: no final chunk, or fewer bytes than announced, or (HTTP/1.0) a reset."""

@@ -106,8 +106,12 @@ class Answering(ExchangeState):
         self._answer_over(connection)
 
     def trailed(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Trailers of the answer, which ends now."""
-        self.answer_trailers = trailers
+        """Trailers of the answer, which ends now: they go on to a client that takes them."""
+        if self.wants_trailers or speaks_grpc(self.block):
+            taken = self.answer_drops
+            if self.answer_fields:
+                taken = taken.union([line.partition(b":")[0].lower() for line in self.answer_fields.split(b"\r\n")])
+            self.answer_trailers = [field for field in trailers if field[0] not in taken] if taken else trailers
 
     def _answer_over(self, connection: BackendSide) -> None:
         if self.over:

@@ -1,7 +1,7 @@
 """Strict decoder of the chunked coding (RFC 9112 §7.1), for both sides.
 
-Chunk extensions are checked, dropped and counted; trailers are checked, dropped and counted. Nothing of them is
-passed on: a field that arrives after the head was acted upon is how smuggled fields get in.
+Chunk extensions are checked, dropped and counted. Trailers are checked, counted and kept apart: what may go on, and to
+whom, is for `trailers` to say. A field that arrives after the head was acted upon is how smuggled fields get in.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ __all__ = ["ChunkDecoder", "ChunkError", "encode_chunk"]
 MAX_LINE_BYTES = 512
 MAX_EXTENSION_BYTES = 16 * 1024
 MAX_TRAILER_BYTES = 8 * 1024
+MAX_TRAILERS = 64
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QDTEXT = rb"[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*+"
@@ -39,16 +40,18 @@ class ChunkError(ValueError):
 class ChunkDecoder:
     """Feed it what arrives; it gives back payload. After ``done``, ``rest`` is what came behind the body."""
 
-    __slots__ = ("_buffer", "_extensions", "_left", "_state", "_trailers", "done", "rest")
+    __slots__ = ("_buffer", "_extensions", "_left", "_state", "_trailer_bytes", "done", "rest", "trailers")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._left = 0
         self._state = _SIZE
         self._extensions = 0
-        self._trailers = 0
+        self._trailer_bytes = 0
         self.done = False
         self.rest = b""
+        self.trailers: list[tuple[bytes, bytes]] | None = None
+        """Names in lower case, and values; None while there are none."""
 
     def feed(self, data: bytes) -> bytes:
         """The payload in `data`.
@@ -125,9 +128,14 @@ class ChunkDecoder:
             if data[position:] not in (b"", b"\r"):
                 self._refuse_unfinished(data, position, "a trailer", MAX_TRAILER_BYTES)
             return position
-        self._trailers += match.end() - position
-        if self._trailers > MAX_TRAILER_BYTES:
+        self._trailer_bytes += match.end() - position
+        trailers = self.trailers
+        if trailers is None:
+            trailers = self.trailers = []
+        if self._trailer_bytes > MAX_TRAILER_BYTES or len(trailers) >= MAX_TRAILERS:
             raise ChunkError("too many trailers")
+        name, _, value = data[position : match.end() - 2].partition(b":")
+        trailers.append((name.lower(), value.strip(b" \t")))
         return match.end()
 
     @staticmethod

@@ -20,6 +20,7 @@ from .answer import AnswerHead, AnswerMarks
 from .client_front import ClientFront
 from .coding import INSTALLED, Coder, coder
 from .problem import Refusal
+from .trailers import OF_THE_BODY
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -214,6 +215,8 @@ class _Compressing(ClientFront):
         self._over()
         if made is not None and exchange is not None:
             self._say(exchange, made.finish())
+            if exchange.answer_trailers:
+                exchange.answer_trailers = [field for field in exchange.answer_trailers if field[0] not in OF_THE_BODY]
         self._inner.end()
 
     def cut(self) -> None:

@@ -36,6 +36,7 @@ from .request_line import (
     refused_method,
     routing_host,
 )
+from .trailers import take_trailers
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -59,7 +60,7 @@ class ClientConnection(AnswerWriter):
     """
 
     __slots__ = (
-        "_advancing", "_body_left", "_buffer", "_closing", "_decoder", "_exchange", "_last", "_limits", "_lingered",
+        "_advancing", "_body_left", "_buffer", "_closing", "_decoder", "_last", "_limits", "_lingered",
         "_peer", "_served", "_ticks", "_tunnel",
         "writing_paused",
     )  # fmt: skip
@@ -68,7 +69,7 @@ class ClientConnection(AnswerWriter):
         self._core = core
         self._limits = limits
         self._peer: Peer
-        self._exchange: Exchange | None = None
+        self._exchange = None
         self._tunnel: Tunnel | None = None
         self._buffer = b""
         self._last = LastHead(limits)
@@ -250,6 +251,8 @@ class ClientConnection(AnswerWriter):
         self._served = True
         self._buffer = rest
         if exchange.handler is not None:
+            if done and marks.chunked:
+                take_trailers(exchange, self._decoder)
             exchange.start(body, done)
         else:
             exchange.body_done = done
@@ -278,6 +281,8 @@ class ClientConnection(AnswerWriter):
                 self._keep_alive = False
                 exchange.body_broken(error.detail)
                 return
+            if done:
+                take_trailers(exchange, self._decoder)
         else:
             left = self._body_left
             payload = data if len(data) <= left else data[:left]

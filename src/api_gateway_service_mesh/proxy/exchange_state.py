@@ -186,4 +186,4 @@ class ExchangeState(Asker):
     @property
     def wants_trailers(self) -> bool:
         """The client takes trailers (RFC 9110 §6.5.1)."""
-        return self.takes_trailers or "trailers" in (self.block.header("te") or "").lower()
+        return self.takes_trailers or self.block.marks.trailers

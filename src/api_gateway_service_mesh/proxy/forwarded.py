@@ -163,7 +163,11 @@ def around(
     via = _VIA[minor]
     if marks.via:
         via = b"%b, %b" % (marks.via, via)
-    hop = b"Connection: Upgrade\r\nUpgrade: websocket\r\n" if marks.websocket and minor else b""
+    hop = b""
+    if marks.websocket and minor:
+        hop = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    elif marks.trailers and minor:
+        hop = b"Connection: TE\r\nTE: trailers\r\n"  # what its client takes, this takes for it
     if marks.expect and minor and (marks.sized or marks.chunked):
         hop += b"Expect: 100-continue\r\n"
     after = (

@@ -45,8 +45,8 @@ class Marks:
     """What those lines of a block say that mean something to agw. Immutable; shared by blocks with the same marks."""
 
     __slots__ = (
-        "authority", "chunked", "close", "expect", "host", "keep_alive", "named", "sized", "upgrade", "via",
-        "websocket",
+        "authority", "chunked", "close", "expect", "host", "keep_alive", "named", "sized", "trailers",
+        "upgrade", "via", "websocket",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -61,6 +61,8 @@ class Marks:
         """The protocol asked for, when Connection names Upgrade."""
         self.websocket = False
         self.expect = False
+        self.trailers = False
+        """The client takes trailers behind the answer's body (RFC 9110 §10.1.4)."""
         self.named: frozenset[bytes] = frozenset()
         """Fields that Connection takes away, beside those that are taken away anyhow."""
         self.via = b""
@@ -295,6 +297,8 @@ def _read(tokens: tuple[bytes, ...]) -> Marks:
             codings.append(value)
         elif name == b"upgrade":
             upgrade.append(value)
+        elif name == b"te":
+            marks.trailers = marks.trailers or b"trailers" in [part.strip(b" \t") for part in value.lower().split(b",")]
         elif name == b"expect":
             if value.lower() != b"100-continue":
                 raise HeadError(417, "expectation-failed", "the only expectation known is 100-continue")

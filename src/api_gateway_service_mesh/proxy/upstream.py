@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from .answer import MAX_ANSWER_HEAD_BYTES, AnswerError, AnswerHead, AnswerReader
 from .backend_side import BackendSide
 from .chunked import ChunkDecoder, ChunkError, encode_chunk
+from .trailers import last_chunk, onward, permitted
 
 if TYPE_CHECKING:
     from .asker import Asker
@@ -154,6 +155,8 @@ class UpstreamConnection(BackendSide):
             if decoder.done and self.exchange is exchange:
                 if decoder.rest:
                     self._keep_alive = False
+                if decoder.trailers is not None:
+                    exchange.trailed(permitted(decoder.trailers))
                 exchange.answer_ends(self)
             return
         left = self._left
@@ -225,7 +228,7 @@ class UpstreamConnection(BackendSide):
         target, identity = exchange.target_bytes, exchange.request_id
         head = b"".join((method, target, b" HTTP/1.1\r\n", fields, b"X-Request-Id: ", identity, b"\r\n\r\n"))
         if exchange.block.marks.chunked:
-            head += _chunks(exchange, pieces)
+            head += self._chunks(exchange, pieces)
         elif pieces:
             head += b"".join(pieces)
         self.write(head)
@@ -233,10 +236,18 @@ class UpstreamConnection(BackendSide):
 
     def more(self, exchange: Exchange, pieces: list[bytes]) -> int:
         """The pieces as they came, or as chunks."""
-        wire = _chunks(exchange, pieces) if exchange.block.marks.chunked else b"".join(pieces)
+        wire = self._chunks(exchange, pieces) if exchange.block.marks.chunked else b"".join(pieces)
         if wire:
             self.write(wire)
         return len(wire)
+
+    def _chunks(self, exchange: Exchange, pieces: list[bytes]) -> bytes:
+        wire = b"".join(map(encode_chunk, pieces))
+        if not exchange.body_done:
+            return wire
+        if exchange.request_trailers and self.pool.parent.upstream.accepts_trailers:
+            return wire + last_chunk(onward(exchange))
+        return wire + b"0\r\n\r\n"
 
     def finish(self, request_sent: bool, now: float) -> None:
         """The answer has ended: back to the pool, or closed."""
@@ -280,8 +291,3 @@ class UpstreamConnection(BackendSide):
         """Close now."""
         self.closed = True
         self.transport.abort()
-
-
-def _chunks(exchange: Exchange, pieces: list[bytes]) -> bytes:
-    wire = b"".join(map(encode_chunk, pieces))
-    return wire + b"0\r\n\r\n" if exchange.body_done else wire

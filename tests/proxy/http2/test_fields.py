@@ -9,8 +9,9 @@ from ngh2 import NeverIndexedHeader
 
 from api_gateway_service_mesh.model import Limits
 from api_gateway_service_mesh.proxy.answer import AnswerError, AnswerReader
-from api_gateway_service_mesh.proxy.http2.fields import Translations, request_head, trailers
+from api_gateway_service_mesh.proxy.http2.fields import Translations, request_head
 from api_gateway_service_mesh.proxy.request_line import HeadError
+from api_gateway_service_mesh.proxy.trailers import permitted
 
 PSEUDO = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"a.example"), (b":path", b"/a?b")]
 
@@ -74,4 +75,4 @@ def test_requests_for_a_backend() -> None:
 def test_trailers_say_nothing_that_was_decided_on() -> None:
     told = [(b"grpc-status", b"0"), (b"content-length", b"1"), (b"x-forwarded-for", b"a"), (b":path", b"/"),
             (b"x_forwarded_for", b"a"), (b"authorization", b"b")]  # fmt: skip
-    assert trailers(told) == [(b"grpc-status", b"0")]
+    assert permitted(told) == [(b"grpc-status", b"0")]

@@ -142,6 +142,13 @@ SERVICES = [
         ('ex:service agw:upstreamProtocol "http2" .', "must be one of"),
         ('ex:route agw:upstreamProtocol "h2" .', "belongs to an agw:BackendService"),
     ),
+    *right("acceptsTrailers", "ex:service agw:acceptsTrailers true .", "ex:service agw:acceptsTrailers false ."),
+    *wrong(
+        "acceptsTrailers",
+        ('ex:service agw:acceptsTrailers "true" .', "true or false"),
+        ("ex:service agw:acceptsTrailers true , false .", "true or false"),
+        ("ex:route agw:acceptsTrailers true .", "belongs to an agw:BackendService"),
+    ),
     *integer("maxRequests", POOL, 1, 10000000),
     *integer("maxConcurrentRetries", POOL, 0, 10000000),
     *duration("queueTimeout", POOL),

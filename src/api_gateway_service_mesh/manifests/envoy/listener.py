@@ -90,7 +90,7 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
             "max_headers_count": bounds.max_header_count,
             "headers_with_underscores_action": "ALLOW",
         },
-        "http_protocol_options": {"accept_http_10": True},
+        "http_protocol_options": {"accept_http_10": True, **_trailers(context)},
         **_second(bounds),
         "stream_idle_timeout": "0s",
         "always_set_request_id_in_response": True,
@@ -109,6 +109,12 @@ def manager(context: Context, limits: Listener, routes: Json, prefix: str) -> Js
         message = "Envoy keeps what strangers say in X-Forwarded fields once it is told of a trusted proxy"
         context.say(differs(context.mesh.iri, AGW.trustedProxy, message))
     return extension("http", f"{NETWORK}.http_connection_manager.v3.HttpConnectionManager", **fields)
+
+
+def _trailers(context: Context) -> Json:
+    """HTTP/1.1's, which Envoy drops otherwise."""
+    accepted = any(upstream.accepts_trailers for upstream in context.upstreams.values())
+    return {"enable_trailers": True} if accepted else {}
 
 
 def _second(bounds: Limits) -> Json:

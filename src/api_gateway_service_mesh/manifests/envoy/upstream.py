@@ -90,12 +90,13 @@ def cluster(context: Context, name: str, use: ClusterUse) -> Json:
 
 
 def _protocol(upstream: Upstream, *, secure: bool) -> Json:
+    first = {"enable_trailers": True} if upstream.accepts_trailers else {}
     second = {"max_concurrent_streams": upstream.pool.max_concurrent_streams}
     if upstream.protocol is HttpProtocol.HTTP2:
         return {"explicit_http_config": {"http2_protocol_options": second}}
     if upstream.protocol is HttpProtocol.AUTO and secure:
-        return {"auto_config": {"http_protocol_options": {}, "http2_protocol_options": second}}
-    return {"explicit_http_config": {"http_protocol_options": {}}}
+        return {"auto_config": {"http_protocol_options": first, "http2_protocol_options": second}}
+    return {"explicit_http_config": {"http_protocol_options": first}}
 
 
 def load_assignment(name: str, use: ClusterUse) -> Json:

@@ -22,8 +22,9 @@ from ngh2 import (
 )
 
 from ..answer import MAX_ANSWER_HEAD_BYTES
+from ..trailers import permitted
 from .connection import CONNECTION_WINDOW, POINTS, POINTS_A_SWEEP, WINDOW, Http2Connection
-from .fields import Fields, Translations, trailers
+from .fields import Fields, Translations
 
 if TYPE_CHECKING:
     from ..core import Core
@@ -132,7 +133,7 @@ class Http2Backend(Http2Connection):
             elif kind is TrailersReceived:
                 stream = self.streams.get(event.stream_id)
                 if stream is not None:
-                    stream.trailed(trailers(event.headers))
+                    stream.trailed(permitted(event.headers))
             elif kind is StreamClosed:
                 self._sending.pop(event.stream_id, None)
                 stream = self.streams.get(event.stream_id)

@@ -12,6 +12,7 @@ from ngh2 import ErrorCode
 from ..answer import AnswerError, AnswerHead, AnswerMarks, StatusLine
 from ..backend_side import BackendSide
 from ..grpc import grpc_code
+from ..trailers import Trailers, onward
 from .fields import Field, Fields
 from .tunnel import StreamTransport
 
@@ -81,7 +82,7 @@ class BackendStream(BackendSide):
             head.append((b"te", b"trailers"))
         if exchange.wants_upgrade:
             self._connect(exchange, head)
-        ended = exchange.body_done and not pieces and not exchange.request_trailers and not self._key
+        ended = exchange.body_done and not pieces and not self._key and not self._trailers(exchange)
         if not backend.ask(self, head, ended):
             backend.call_soon(self)
             return 0
@@ -103,17 +104,23 @@ class BackendStream(BackendSide):
         size = 0
         send = self._backend.send_body
         last = len(pieces) - 1
-        ends = exchange.body_done and not exchange.request_trailers
+        trailers = self._trailers(exchange)
+        ends = exchange.body_done and not trailers
         for number, piece in enumerate(pieces):
             size += len(piece)
             send(self, piece, ends and number == last)
         if exchange.body_done:
             self._said_all = True
-            if exchange.request_trailers:
-                self._backend.send_trailers(self, exchange.request_trailers)
+            if trailers:
+                self._backend.send_trailers(self, trailers)
             elif not pieces:
                 send(self, b"", True)
         return size
+
+    def _trailers(self, exchange: Exchange) -> Trailers:
+        if not exchange.request_trailers or self.pool.parent.upstream.accepts_trailers is False:
+            return ()
+        return onward(exchange)
 
     def finish(self, request_sent: bool, now: float) -> None:
         """The answer has ended."""

@@ -30,8 +30,9 @@ from ..last_head import LastHead
 from ..problem import Refusal, problem_answer
 from ..request import open_exchange, unrouted
 from ..request_line import HeadError
+from ..trailers import permitted
 from .connection import CONNECTION_WINDOW, LINGER_SECONDS, POINTS, POINTS_A_SWEEP, WINDOW, Http2Connection
-from .fields import Field, Fields, RequestHead, request_head, trailers
+from .fields import Field, Fields, RequestHead, request_head
 from .stream import ClientStream
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Http2Client(Http2Connection):
             elif kind is TrailersReceived:
                 stream = self.streams.get(event.stream_id)
                 if stream is not None:
-                    stream.trailed(trailers(event.headers))
+                    stream.trailed(permitted(event.headers))
             elif kind is WindowUpdated or kind is PingReceived or kind is PriorityUpdateReceived:
                 self._points -= 1
             elif kind is SettingsReceived:

@@ -16,10 +16,10 @@ from ngh2 import NeverIndexedHeader
 from api_gateway_service_mesh.model import Limits
 
 from ..answer import AnswerError, AnswerHead, AnswerReader
-from ..lines import ASSERTED, ASSERTED_STARTS, HOP_BY_HOP
+from ..lines import HOP_BY_HOP
 from ..request_line import FAST_LINE, METHODS, HeadError, parse_line, refused_method
 
-__all__ = ["Field", "Fields", "Translations", "WebSocketKey", "request_head", "trailers"]
+__all__ = ["Field", "Fields", "Translations", "WebSocketKey", "request_head"]
 
 Field = tuple[bytes, bytes]
 Fields = list[Any]
@@ -29,15 +29,6 @@ _MEMORY: Final = 1024
 _MEMORY_BYTES: Final = 2048
 #: Of one connection only (RFC 9113 §8.2.2); framing is HTTP/2's own.
 _CONNECTION: Final = HOP_BY_HOP - {b"content-length", b"expect"}
-#: What means something to who routes, frames or authenticates is no trailer (RFC 9110 §6.5.1).
-_NO_TRAILER: Final = (
-    HOP_BY_HOP
-    | ASSERTED
-    | {
-        b"authorization", b"cookie", b"set-cookie", b"content-type", b"content-encoding", b"content-range", b"via",
-        b"date", b"cache-control", b"age", b"expires", b"vary", b"location", b"retry-after", b"www-authenticate",
-    }
-)  # fmt: skip
 _SECRET: Final = frozenset((b"authorization", b"cookie", b"set-cookie", b"proxy-authorization", b"x-api-key"))
 _GRPC: Final = b"application/grpc"
 WebSocketKey = bytes
@@ -128,15 +119,6 @@ def _line(method: bytes, target: bytes, limits: Limits) -> tuple[str, bytes, str
         raise refused_method(method)
     _, _, path, query, _ = match.groups()
     return known, target, path.decode("ascii"), query.decode("ascii") if query else ""
-
-
-def trailers(fields: Sequence[Field]) -> list[Field]:
-    """Those trailers that go on."""
-    return [
-        (name, value)
-        for name, value in fields
-        if name not in _NO_TRAILER and not name.startswith((b":", *ASSERTED_STARTS)) and b"_" not in name
-    ]
 
 
 class Translations:
