@@ -50,7 +50,7 @@ async def test_a_request_is_the_same_to_the_backend_in_either_version() -> None:
         assert sent.get("host") == "Shop.example:81"
         assert sent.get("x-a") == "1"
         assert sent.get("cookie") == "a=1; b=2"
-        assert sent.get("te") is None
+        assert (sent.get("te"), sent.get("connection")) == ("trailers", "TE")
         assert sent.get("via") == "2.0 agw"
         assert sent.get("x-forwarded-for") == "127.0.0.1"
         assert sent.get("transfer-encoding") is None and sent.get("content-length") is None

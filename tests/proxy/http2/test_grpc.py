@@ -63,7 +63,7 @@ class Echo(grpc.GenericRpcHandler):
 
     async def slow(self, request: bytes, context: Any) -> bytes:
         self.left = context.time_remaining()
-        await asyncio.sleep(5)
+        await asyncio.sleep(20)
         return b""
 
 
@@ -156,9 +156,9 @@ async def test_the_callers_deadline_is_the_requests_and_the_backends() -> None:
     timeout = Timeout("urn:test:timeout", 20.0, deadline_header="grpc-timeout", deadline_trust=DeadlineTrust.ANYONE)
     async with serving(timeout=timeout) as (_, echo, channel):
         with pytest.raises(aio.AioRpcError) as failed:
-            await channel.unary_unary("/shop.Echo/Slow")(b"", timeout=0.5)
+            await channel.unary_unary("/shop.Echo/Slow")(b"", timeout=4)  # time enough for a busy machine to get there
         assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert echo.left is not None and 0 < echo.left <= 0.5
+        assert echo.left is not None and 0 < echo.left <= 4
 
 
 async def test_a_call_is_tried_again_by_its_status() -> None:
@@ -173,18 +173,19 @@ async def test_a_call_is_tried_again_by_its_status() -> None:
 
 
 async def test_a_call_that_is_given_up_ends_at_the_backend() -> None:
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
     async with serving() as (_, echo, channel):
 
         async def slow(request: bytes, context: Any) -> bytes:
+            begun.set()
             try:
-                await asyncio.sleep(10)
+                await asyncio.sleep(60)
             finally:
                 ended.set()
             return b""
 
         echo.slow = slow  # type: ignore[method-assign]
-        call = channel.unary_unary("/shop.Echo/Slow")(b"", timeout=10)
-        await asyncio.sleep(0.2)
+        call = channel.unary_unary("/shop.Echo/Slow")(b"", timeout=60)
+        await asyncio.wait_for(begun.wait(), 20)
         call.cancel()
         await asyncio.wait_for(ended.wait(), 20)
