@@ -251,9 +251,9 @@ def hops() -> Iterator[RequestCase]:
         yield RequestCase(f"removed {show(line)}", get(line), (Seen(lacks=(line.partition(b":")[0].lower(),)),))
     for line in (b"TE: trailers", b"TE: gzip;q=0.5, Trailers", b"TE:\ttrailers\t"):
         yield RequestCase(
-            f"said anew {show(line)}", get(line), (Seen(has=(b"te: trailers", b"connection: te"), lacks=(b"x",)),)
+            f"said anew {show(line)}", get(line), (Seen(has=(b"te: trailers", b"connection: TE"), lacks=(b"x",)),)
         )
-    yield RequestCase("TE twice", get(b"TE: gzip", b"TE: trailers"), (Seen(has=(b"te: trailers", b"connection: te")),))
+    yield RequestCase("TE twice", get(b"TE: gzip", b"TE: trailers"), (Seen(has=(b"te: trailers", b"connection: TE")),))
     spoofed = Seen(
         has=(b"x-forwarded-for: 127.0.0.1", b"x-forwarded-proto: http", b"x-forwarded-host: h.example"),
         lacks=(b"x_forwarded_for",),
