@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from api_gateway_service_mesh.model import Discovery, Registry, RegistryType
 from tests.discovery.faulty import Registry as Told
 from tests.discovery.faulty import registry
 from tests.support.eureka_server import Eureka, eureka_server, needs_eureka
+from tests.support.told import answers
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +31,6 @@ def source(url: str, name: str = "users", tags: tuple[str, ...] = (), **more: An
     made = source_of(Discovery("urn:x:lookup", where, name, tags=tags))
     assert isinstance(made, EurekaSource)
     return made
-
-
-@asynccontextmanager
-async def answers(of: EurekaSource) -> AsyncIterator[AsyncIterator[tuple[Instance, ...]]]:
-    async def found() -> AsyncIterator[tuple[Instance, ...]]:
-        async with aclosing(of.watch()) as told:  # type: ignore[type-var]
-            async for one in told:
-                yield tuple(sorted(one.endpoints))
-
-    async with aclosing(found()) as each:
-        yield each
 
 
 async def until(told: AsyncIterator[tuple[Instance, ...]], *addresses: str) -> tuple[Instance, ...]:

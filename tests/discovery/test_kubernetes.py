@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from api_gateway_service_mesh.model import Discovery, Registry, RegistryType
 from tests.discovery.faulty import Registry as Told
 from tests.discovery.faulty import registry
 from tests.support.kube_apiserver import TOKEN, ApiServer, api_server, needs_kubernetes
+from tests.support.told import answers
 
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 
@@ -63,17 +63,6 @@ def source(url: str | None, **more: Any) -> KubernetesSource:
     made = source_of(lookup(url, **more))
     assert isinstance(made, KubernetesSource)
     return made
-
-
-@asynccontextmanager
-async def answers(of: KubernetesSource) -> AsyncIterator[AsyncIterator[tuple[Instance, ...]]]:
-    async def found() -> AsyncIterator[tuple[Instance, ...]]:
-        async with aclosing(of.watch()) as told:  # type: ignore[type-var]
-            async for one in told:
-                yield tuple(sorted(one.endpoints))
-
-    async with aclosing(found()) as each:
-        yield each
 
 
 async def until(told: AsyncIterator[tuple[Instance, ...]], *numbers: int) -> tuple[Instance, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from api_gateway_service_mesh.telemetry.objective import (
 from api_gateway_service_mesh.vocabulary import AGW, RDF_TYPE, XSD
 
 from .live_rate import Rates, window_name
+from .lookout import Lookout
 
 if TYPE_CHECKING:
     from .live import Live
@@ -70,7 +70,8 @@ class Objectives:
         self._born = monotonic()
         self._lock = threading.Lock()
         self._series: dict[Watched, Series] = {}
-        self._task: asyncio.Task[None] | None = None
+        complaint = "objectives cannot be reckoned; what is shown grows old"
+        self._lookout = Lookout(self.look, LOOK_EVERY_SECONDS, "objectives", _log, complaint)
 
     def update(self, mesh: Mesh) -> None:
         """Watch the objectives of `mesh` from now on; those that are what they were keep their past."""
@@ -83,23 +84,12 @@ class Objectives:
                 watched: before.get(watched) or Series(OBJECTIVE_TIERS, now, self._counts(watched), now)
                 for watched in wanted
             }
-        if wanted and self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="objectives")
+        if wanted:
+            self._lookout.start()
 
     async def stop(self) -> None:
         """Look no more."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
-            try:
-                self.look(monotonic())
-            except Exception:
-                _log.exception("objectives cannot be reckoned; what is shown grows old")
+        await self._lookout.stop()
 
     def look(self, now: float) -> None:
         """Take a sample at `now` of the monotonic clock."""

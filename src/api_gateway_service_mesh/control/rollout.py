@@ -7,7 +7,6 @@ kept by the canary's IRI, newest last, and shown in the runtime graph.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,6 +24,8 @@ from api_gateway_service_mesh.policies import (
     ShareTotals,
     read_share,
 )
+
+from .lookout import Lookout
 
 __all__ = ["Decided", "Decisions", "Rollouts", "canary_machines"]
 
@@ -85,7 +86,8 @@ class Rollouts:
         self._machines: dict[str, CanaryMachine] = {}
         self._others: dict[str, frozenset[str]] = {}
         self._slots: Mapping[tuple[str, str], int] = {}
-        self._task: asyncio.Task[None] | None = None
+        complaint = "the canaries cannot be judged; they keep their shares"
+        self._lookout = Lookout(self.look, LOOK_EVERY_SECONDS, "canaries", _log, complaint)
         self._count = sum(map(len, decisions.values()))
 
     def update(self, mesh: Mesh, slots: Mapping[tuple[str, str], int]) -> None:
@@ -103,15 +105,11 @@ class Rollouts:
             del self.decisions[iri]
         if self._machines:
             self.look(monotonic())
-            if self._task is None:
-                self._task = asyncio.get_running_loop().create_task(self._run(), name="canaries")
+            self._lookout.start()
 
     async def stop(self) -> None:
         """Look no more; canaries keep what they have."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        await self._lookout.stop()
 
     def look(self, now: float) -> None:
         """Let every canary decide; `now` is the monotonic clock's."""
@@ -120,14 +118,6 @@ class Rollouts:
             decision = machine.advance(Observation(self._share(iri), stable), now)
             if decision is not None:
                 self._record(iri, decision)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
-            try:
-                self.look(monotonic())
-            except Exception:
-                _log.exception("the canaries cannot be judged; they keep their shares")
 
     def _share(self, iri: str) -> ShareTotals:
         return read_share(self._cells.view, self._slots["share", iri], self._workers)

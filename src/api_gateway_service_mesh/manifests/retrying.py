@@ -10,10 +10,25 @@ from api_gateway_service_mesh.model import Retry, RetryCondition
 
 from .order import Item
 
-__all__ = ["IDEMPOTENT", "Tries", "only_unsent", "variants"]
+__all__ = ["ENVOY_RETRY_ON", "IDEMPOTENT", "Tries", "only_unsent", "variants"]
 
 #: RFC 9110 §9.2.2, without CONNECT, which is no route's business.
 IDEMPOTENT: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")
+#: Envoy's names, and so Istio's; its "reset" covers an upstream that does not answer in the time of one try.
+ENVOY_RETRY_ON: Final = {
+    RetryCondition.CONNECT_FAILURE: "connect-failure",
+    RetryCondition.RESET: "reset",
+    RetryCondition.GATEWAY_ERROR: "gateway-error",
+    RetryCondition.SERVER_ERROR: "5xx",
+    RetryCondition.TIMEOUT: "reset",
+    RetryCondition.REFUSED_STREAM: "refused-stream",
+    RetryCondition.GRPC_CANCELLED: "cancelled",
+    RetryCondition.GRPC_DEADLINE_EXCEEDED: "deadline-exceeded",
+    RetryCondition.GRPC_RESOURCE_EXHAUSTED: "resource-exhausted",
+    RetryCondition.GRPC_ABORTED: "aborted",
+    RetryCondition.GRPC_INTERNAL: "internal",
+    RetryCondition.GRPC_UNAVAILABLE: "unavailable",
+}
 
 
 class Tries(Enum):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from api_gateway_service_mesh.manifests.gap import differs
+from api_gateway_service_mesh.manifests.retrying import ENVOY_RETRY_ON
 from api_gateway_service_mesh.model import Retry, RetryCondition, Route
 from api_gateway_service_mesh.vocabulary import AGW
 
@@ -21,20 +22,6 @@ __all__ = ["retry_flavours"]
 
 IDEMPOTENT: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PROPFIND", "PUT", "QUERY", "REPORT", "SEARCH", "TRACE")
 
-_RETRY_ON: Final = {
-    RetryCondition.CONNECT_FAILURE: "connect-failure",
-    RetryCondition.RESET: "reset",
-    RetryCondition.GATEWAY_ERROR: "gateway-error",
-    RetryCondition.SERVER_ERROR: "5xx",
-    RetryCondition.TIMEOUT: "reset",
-    RetryCondition.REFUSED_STREAM: "refused-stream",
-    RetryCondition.GRPC_CANCELLED: "cancelled",
-    RetryCondition.GRPC_DEADLINE_EXCEEDED: "deadline-exceeded",
-    RetryCondition.GRPC_RESOURCE_EXHAUSTED: "resource-exhausted",
-    RetryCondition.GRPC_ABORTED: "aborted",
-    RetryCondition.GRPC_INTERNAL: "internal",
-    RetryCondition.GRPC_UNAVAILABLE: "unavailable",
-}
 _UNSENT: Final = frozenset({RetryCondition.CONNECT_FAILURE, RetryCondition.REFUSED_STREAM})
 
 
@@ -62,7 +49,7 @@ def retry_flavours(context: Context, route: Route) -> list[tuple[list[Json], Jso
 
 
 def _policy(route: Route, retry: Retry, conditions: frozenset[RetryCondition], statuses: tuple[int, ...]) -> Json:
-    wanted = sorted({_RETRY_ON[condition] for condition in conditions})
+    wanted = sorted({ENVOY_RETRY_ON[condition] for condition in conditions})
     if statuses:
         wanted.append("retriable-status-codes")
     longest = max(retry.max_delay_seconds, retry.initial_delay_seconds, 0.001)

@@ -13,7 +13,7 @@ from api_gateway_service_mesh.manifests.document import Document
 from api_gateway_service_mesh.manifests.gap import differs, lost
 from api_gateway_service_mesh.manifests.name import duration, metadata, name_of, names
 from api_gateway_service_mesh.manifests.order import Item, host_lists
-from api_gateway_service_mesh.manifests.retrying import Tries, only_unsent, variants
+from api_gateway_service_mesh.manifests.retrying import ENVOY_RETRY_ON, Tries, only_unsent, variants
 from api_gateway_service_mesh.model import Retry, RetryCondition, Route, Timeout
 from api_gateway_service_mesh.routing import ANY_HOST, HostKey, host_text
 from api_gateway_service_mesh.vocabulary import AGW
@@ -24,21 +24,6 @@ from .traffic import answered, headers, on_the_way, traffic_gaps
 
 __all__ = ["virtual_services"]
 
-# Envoy's names; its "reset" covers an upstream that does not answer in the time of one try.
-_RETRY_ON = {
-    RetryCondition.CONNECT_FAILURE: "connect-failure",
-    RetryCondition.RESET: "reset",
-    RetryCondition.GATEWAY_ERROR: "gateway-error",
-    RetryCondition.SERVER_ERROR: "5xx",
-    RetryCondition.TIMEOUT: "reset",
-    RetryCondition.REFUSED_STREAM: "refused-stream",
-    RetryCondition.GRPC_CANCELLED: "cancelled",
-    RetryCondition.GRPC_DEADLINE_EXCEEDED: "deadline-exceeded",
-    RetryCondition.GRPC_RESOURCE_EXHAUSTED: "resource-exhausted",
-    RetryCondition.GRPC_ABORTED: "aborted",
-    RetryCondition.GRPC_INTERNAL: "internal",
-    RetryCondition.GRPC_UNAVAILABLE: "unavailable",
-}
 _UNSENT = "connect-failure,refused-stream"
 
 
@@ -87,7 +72,7 @@ def _http(context: Context, item: Item) -> list[dict[str, Any]]:
 def _retry_on(retry: Retry | None) -> str:
     if retry is None:
         return ""
-    return ",".join([*sorted({_RETRY_ON[condition] for condition in retry.conditions}), *map(str, retry.statuses)])
+    return ",".join([*sorted({ENVOY_RETRY_ON[condition] for condition in retry.conditions}), *map(str, retry.statuses)])
 
 
 def _one(context: Context, item: Item, retry_on: str) -> dict[str, Any]:
