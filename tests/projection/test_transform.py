@@ -19,6 +19,8 @@ def test_all_that_they_say() -> None:
         + """ex:in a agw:RequestTransformation ; agw:setsHeader "B: c" , "A:b:c" ; agw:addsHeader "D: e" ; agw:removesHeader "X-Y" ;
         agw:copiesHeader "From: To" ; agw:setsParameter "a=b=c" ; agw:addsParameter "d=" ; agw:removesParameter "e" ;
         agw:removesMember "/a" , "/b/c" ; agw:renamesMember "/a/b=c" ; agw:setsMember "/d=\\"e=f\\"" .
+        ex:in agw:maximumBodyBytes 10 . ex:out agw:maximumBodyBytes 20 ; agw:passesUnchangeable true ; agw:removesMember "/a" ;
+        agw:renamesMember "/a=b" ; agw:setsMember "/c=1" .
         ex:out a agw:ResponseTransformation ; agw:setsHeader "A: b" ; agw:addsHeader "C: d" ; agw:removesHeader "Server" ."""
     ).routes
     assert route.request_transformation == RequestTransformation(
@@ -33,9 +35,10 @@ def test_all_that_they_say() -> None:
         ("/a", "/b/c"),
         (("/a/b", "c"),),
         (("/d", '"e=f"'),),
+        10,
     )
     assert route.response_transformation == ResponseTransformation(
-        EX + "out", (("A", "b"),), (("C", "d"),), ("server",)
+        EX + "out", (("A", "b"),), (("C", "d"),), ("server",), ("/a",), (("/a", "b"),), (("/c", "1"),), 20, True
     )
 
 

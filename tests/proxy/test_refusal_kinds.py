@@ -44,6 +44,7 @@ from api_gateway_service_mesh.model import (
     RateLimit,
     RedisStore,
     RequestValidation,
+    ResponseTransformation,
     RouteMatch,
     Timeout,
     VersionedBy,
@@ -80,6 +81,10 @@ async def cut(_: Received, conversation: Conversation) -> None:
 
 async def garbage(_: Received, conversation: Conversation) -> None:
     await conversation.send(b"no such protocol\r\n\r\n")
+
+
+async def no_json(_: Received, conversation: Conversation) -> None:
+    await conversation.send(answer(b"{", fields="Content-Type: application/json\r\n"))
 
 
 async def then_cut(_: Received, conversation: Conversation) -> None:
@@ -253,6 +258,12 @@ CASES: dict[str, Case] = {
         held=True,
     ),
     "upstream-bad-answer": Case(502, script=garbage),
+    "unchangeable-answer": Case(
+        502,
+        route={"response_transformation": ResponseTransformation(POLICY, removes_members=("/a",))},
+        policy=POLICY,
+        script=no_json,
+    ),
     "upstream-error": Case(502, route={"hedging": Hedging("urn:hedge", 0.01)}, script=then_cut),
     "upstream-overloaded": Case(
         503,

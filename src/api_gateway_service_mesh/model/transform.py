@@ -25,13 +25,22 @@ class RequestTransformation:
     removes_members: tuple[str, ...] = ()
     renames_members: tuple[tuple[str, str], ...] = ()
     sets_members: tuple[tuple[str, str], ...] = ()
+    body_bytes: int = 1 << 20
+    """Up to which size a body is changed; larger ones are refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseTransformation:
-    """In this order: ``removes``, ``sets`` and ``adds``, as of a request."""
+    """In this order: ``removes``, ``sets`` and ``adds``, and of JSON bodies the members, as of a request."""
 
     iri: str
     sets: tuple[tuple[str, str], ...] = ()
     adds: tuple[tuple[str, str], ...] = ()
     removes: tuple[str, ...] = ()
+    removes_members: tuple[str, ...] = ()
+    renames_members: tuple[tuple[str, str], ...] = ()
+    sets_members: tuple[tuple[str, str], ...] = ()
+    body_bytes: int = 1 << 20
+    """Up to which size a body is changed."""
+    passes_unchangeable: bool = False
+    """What cannot be changed goes on as it is; otherwise it is refused."""

@@ -48,7 +48,7 @@ def with_traffic(
     packed = compressions(rows.compression, rows.compression_value, reading)
     kept = caches(rows.cache, rows.cache_value, rows.cache_purge, reading)
     ordered = request_transformations(rows.transform, rows.transform_value, reading)
-    replies = response_transformations(rows.transform, rows.transform_value)
+    replies = response_transformations(rows.transform, rows.transform_value, reading)
     checked = request_validations(rows.validation, rows.validation_operation, reading)
     moved = redirects(rows.redirect, reading)
     answered = direct_responses(rows.direct, reading)

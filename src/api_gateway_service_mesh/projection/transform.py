@@ -14,6 +14,9 @@ from .reading import Reading, name_of
 
 __all__ = ["TransformRow", "TransformValueRow", "request_transformations", "response_transformations"]
 
+STANDARD_BYTES = 1 << 20
+"""Up to which size bodies are changed where nothing is said."""
+
 Said = Mapping[tuple[str, str], tuple[str, ...]]
 
 
@@ -56,12 +59,13 @@ def request_transformations(
                 said.get((iri, AGW.removesMember), ()),
                 _pairs(said, iri, AGW.renamesMember, "="),
                 _members(said, iri, reading),
+                _bytes(said, iri, reading, STANDARD_BYTES),
             )
     return found
 
 
 def response_transformations(
-    rows: Iterable[TransformRow], values: Iterable[TransformValueRow]
+    rows: Iterable[TransformRow], values: Iterable[TransformValueRow], reading: Reading
 ) -> Mapping[str, ResponseTransformation]:
     """How each route's answers are changed, by route IRI."""
     said = _said(values)
@@ -70,7 +74,15 @@ def response_transformations(
         if row.property == AGW.hasResponseTransformation and row.route not in found:
             iri = row.transformation
             found[row.route] = ResponseTransformation(
-                iri, _pairs(said, iri, AGW.setsHeader, ":"), _pairs(said, iri, AGW.addsHeader, ":"), _names(said, iri)
+                iri,
+                _pairs(said, iri, AGW.setsHeader, ":"),
+                _pairs(said, iri, AGW.addsHeader, ":"),
+                _names(said, iri),
+                said.get((iri, AGW.removesMember), ()),
+                _pairs(said, iri, AGW.renamesMember, "="),
+                _members(said, iri, reading),
+                _bytes(said, iri, reading, STANDARD_BYTES),
+                reading.boolean(iri, AGW.passesUnchangeable, _one(said, iri, AGW.passesUnchangeable)),
             )
     return found
 
@@ -85,6 +97,14 @@ def _said(values: Iterable[TransformValueRow]) -> Said:
 def _pairs(said: Said, iri: str, term: str, mark: str) -> tuple[tuple[str, str], ...]:
     split = (value.partition(mark) for value in said.get((iri, term), ()))
     return tuple((name, value.strip(" ") if mark == ":" else value) for name, _, value in split)
+
+
+def _one(said: Said, iri: str, term: str) -> str | None:
+    return next(iter(said.get((iri, term), ())), None)
+
+
+def _bytes(said: Said, iri: str, reading: Reading, default: int) -> int:
+    return reading.integer(iri, AGW.maximumBodyBytes, _one(said, iri, AGW.maximumBodyBytes), default)
 
 
 def _members(said: Said, iri: str, reading: Reading) -> tuple[tuple[str, str], ...]:

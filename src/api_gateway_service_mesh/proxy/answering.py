@@ -177,7 +177,21 @@ class Answering(ExchangeState):
         if self.over:
             return
         handler = self.handler
-        route = handler.route.iri if handler is not None else None
+        head, payload = self._refusal(refusal)
+        if handler is not None:
+            if refusal.failure:
+                handler.counters.gateway_error()
+                if self.ticket:
+                    self._tell_breaker(0, failed=True)
+            elif self.ticket and self.breaker is not None:
+                self.breaker.cancel(self.ticket)  # the client is at fault: that says nothing of the backend
+                self.ticket = 0.0
+        self.down.respond(self, head, payload, None)
+        self._end(failed=refusal.failure)
+
+    def _refusal(self, refusal: Refusal) -> tuple[AnswerHead, bytes]:
+        """The answer for `refusal`, which is this exchange's from now on."""
+        route = self.handler.route.iri if self.handler is not None else None
         head, payload = problem_answer(refusal, self.request_id.decode("ascii"), route, self.trace_id.decode("ascii"))
         if speaks_grpc(self.block):
             told = grpc_answer(refusal, self.request_id)
@@ -195,16 +209,24 @@ class Answering(ExchangeState):
         if self.is_head:
             payload = b""
         self.bytes_out = len(payload)
-        if handler is not None:
-            if refusal.failure:
-                handler.counters.gateway_error()
-                if self.ticket:
-                    self._tell_breaker(0, failed=True)
-            elif self.ticket and self.breaker is not None:
-                self.breaker.cancel(self.ticket)  # the client is at fault: that says nothing of the backend
-                self.ticket = 0.0
-        self.down.respond(self, head, payload, None)
-        self._end(failed=refusal.failure)
+        return head, payload
+
+    def replaced(self, refusal: Refusal) -> tuple[AnswerHead, bytes]:
+        """The answer for `refusal`, which goes to the client in place of one that came from the backend: that one stays
+        the backend's outcome."""
+        if self.ticket:
+            self._tell_breaker(self.status)
+        counters = self.endpoint_counters
+        if counters is not None:
+            self.endpoint_counters = None
+            counters.finish(self.status < 500)
+        if self.handler is not None:
+            self.handler.counters.gateway_error()
+        return self._refusal(refusal)
+
+    def abandon(self, refusal: Refusal) -> None:
+        """Answer for ourselves in place of an answer that still comes, and of which the client has seen nothing."""
+        raise NotImplementedError
 
     def give(self, head: AnswerHead, payload: bytes) -> None:
         """Answer with what is at hand: nobody is asked, nothing is refused."""

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Final
 
 from api_gateway_service_mesh.model import Cache, Route
+from api_gateway_service_mesh.routing.body import body_mark
 
 __all__ = ["UNKEYED", "normal_target", "normal_url", "route_mark", "url_of", "watched_fields"]
 
@@ -58,7 +59,8 @@ def route_mark(route: Route, policy: Cache) -> bytes:
     that is changed in this begins with nothing stored."""
     deciding = (
         route.upstream, route.subset, [(split.upstream, split.subset) for split in route.splits], route.rewrite,
-        route.request_transformation, route.client_credentials, policy.keyed_fields,
+        route.request_transformation, body_mark(route.response_transformation), route.client_credentials,
+        policy.keyed_fields,
     )  # fmt: skip
     mark = blake2b(repr(deciding).encode("utf-8", "replace"), digest_size=8).hexdigest()
     return b"%b %b " % (route.iri.encode("utf-8", "replace"), mark.encode("ascii"))

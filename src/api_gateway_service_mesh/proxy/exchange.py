@@ -358,6 +358,14 @@ class Exchange(Answering):
         else:
             self.refuse(Refusal(504, "timeout", "nothing moved on this request for too long", failure=True))
 
+    def abandon(self, refusal: Refusal) -> None:
+        """Answer for ourselves in place of an answer that still comes, and of which the client has seen nothing."""
+        if not self.over:
+            self._drop_connection(ok=True)
+            head, payload = self.replaced(refusal)
+            self.down.respond(self, head, payload, None)
+            self._end(failed=True)
+
     def give_up_first(self) -> None:
         """The second attempt has won: the first is given up, which says nothing of its backend."""
         if self.parked is None:

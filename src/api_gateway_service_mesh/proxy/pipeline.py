@@ -21,8 +21,9 @@ The order, outermost first, and why it is so:
 9. *request validation*: behind all that is cheaper, as it may wait for a body; before whatever answers or changes a
    request, so that it judges what the client sent.
 10. *redirect, direct response*: answer in the place of an upstream.
-11. *transformation of answers*: what the cache has is transformed as well. *Cache*: behind all that may refuse, so that
-    what is stored is given to nobody who would not get it from the backend; before all that is about a backend.
+11. *transformation of answers*: what the cache has gets these fields as well. *Cache*: behind all that may refuse, so
+    that what is stored is given to nobody who would not get it from the backend; before all that is about a backend.
+    *Bodies of answers*: behind the cache, which keeps, cuts and validates what clients get.
 12. *split*: chooses the upstream; behind the limits, so that shares are shares of what is admitted.
 13. *rewrite*, *transformation of requests*, *gRPC-Web*: behind all that looks at the request as the client sent it.
 14. *mirror*: copies what the backend is going to see; *client credentials*: right behind it, so that copies carry no
@@ -45,6 +46,7 @@ from api_gateway_service_mesh.policies import RetryPolicy, RouteCounters
 
 from .access_log_format import LogForm, log_forms
 from .acme import acme_gates
+from .answer_body import answer_body_gates
 from .attempt import OnEnd
 from .audit import audit_gates
 from .authentication import authentication_gate
@@ -184,6 +186,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     direct_gates,
     answer_gates,
     cache_gates,
+    answer_body_gates,
     upstream_gates,
     rewrite_gates,
     transform_gates,

@@ -68,6 +68,7 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "upstream-connect-failure": RefusalKind("UF", "no connection to the backend"),
         "upstream-reset": RefusalKind("UC", "the backend broke off"),
         "upstream-bad-answer": RefusalKind("UPE", "the backend's answer is no HTTP"),
+        "unchangeable-answer": RefusalKind("UPE", "the body of the answer is to be changed, and cannot be"),
         "upstream-error": RefusalKind("URX", "an answer that is tried again was the last one"),
         "upstream-overloaded": RefusalKind("UO", "too many requests wait for the backend"),
         "upstream-queue-timeout": RefusalKind("UO", "the request waited too long for a connection to the backend"),

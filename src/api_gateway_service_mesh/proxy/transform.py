@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 from api_gateway_service_mesh.policies import EventCounters
-from api_gateway_service_mesh.routing.body import BodyChange, body_change
+from api_gateway_service_mesh.routing.body import BodyChange, body_change, is_json
 from api_gateway_service_mesh.routing.strict_json import StrictJsonError
 from api_gateway_service_mesh.routing.transform import field_change, query_change
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_gates", "transform_gates"]
 
-_MOST_BYTES: Final = 1 << 20
 _LENGTH: Final = re.compile(rb"(?im)^content-length:[^\r\n]*\r\n")
 #: What was said of the body as it came: it is not that body any more.
 _OF_THE_BODY: Final = re.compile(rb"(?im)^(?:content-md5|content-digest|repr-digest|digest):[^\r\n]*\r\n")
@@ -37,7 +36,7 @@ def transform_gates(handler: RouteHandler, generation: Generation, core: Core) -
     gates = [_requests(asked, EventCounters(core.cells.view, generation.slots["event", asked.iri], core.worker))]
     bodies = body_change(asked)
     if bodies is not None:
-        gates.append(_Bodies(asked.iri, bodies).gate)
+        gates.append(_Bodies(asked.iri, bodies, asked.body_bytes).gate)
     return gates
 
 
@@ -69,26 +68,26 @@ def _requests(transformation: RequestTransformation, counters: EventCounters) ->
 class _Bodies:
     """The changes to the bodies of one route's requests."""
 
-    def __init__(self, iri: str, change: BodyChange) -> None:
+    def __init__(self, iri: str, change: BodyChange, most: int) -> None:
         self._iri = iri
         self._change = change
+        self._most = most
         self.gate: Gate = self.ask
 
     def ask(self, exchange: Exchange) -> Refusal | None:
         """Change the body once it is there. A body that cannot be changed is not let through: who configured this
         counts on it."""
-        block = exchange.block
-        kind = (block.header("content-type") or "").partition(";")[0].strip(" \t").lower()
-        if not expects_body(exchange) or not (kind == "application/json" or kind.endswith("+json")):
+        block, most = exchange.block, self._most
+        if not expects_body(exchange) or not is_json(block.header("content-type") or ""):
             return None
         if block.header("content-encoding") is not None:
             said = "the body must have no content coding here"
             return Refusal(415, "unsupported-media-type", said, b"Accept-Encoding: identity\r\n", self._iri)
-        if not gather(exchange, self.gate, _MOST_BYTES):
+        if not gather(exchange, self.gate, most):
             return WAIT
-        body = gathered(exchange, _MOST_BYTES)
+        body = gathered(exchange, most)
         if body is None:
-            return Refusal(413, "body-too-large", f"the body must have {_MOST_BYTES} bytes or fewer", b"", self._iri)
+            return Refusal(413, "body-too-large", f"the body must have {most} bytes or fewer", b"", self._iri)
         if not body:
             return None
         try:

@@ -7,18 +7,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final
 
-from api_gateway_service_mesh.model import RequestTransformation
+from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 
 from .strict_json import StrictJsonError, read_json
 
-__all__ = ["BodyChange", "body_change", "member_error"]
+__all__ = ["AnswerChange", "BodyChange", "answer_change", "body_change", "body_mark", "is_json", "member_error"]
 
 #: From a JSON body to the new one; None: it stays. A StrictJsonError, where it cannot be told what the body says.
 BodyChange = Callable[[bytes], "bytes | None"]
 
 _DEEPEST: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChange:
+    """What is done with bodies of answers: with ``successes`` (2xx), and with ``failures``, all others. ``mark`` tells
+    this change from any other."""
+
+    successes: BodyChange | None
+    failures: BodyChange | None
+    mark: str
+
+
+def is_json(content_type: str) -> bool:
+    """A media type is JSON (RFC 8259 §11, RFC 6839 §3.1). Messages of gRPC are none, whatever they hold."""
+    kind = content_type.partition(";")[0].strip(" \t").lower()
+    return kind == "application/json" or (kind.endswith("+json") and not kind.startswith("application/grpc"))
+
+
+def body_mark(transformation: ResponseTransformation | None) -> str:
+    """What tells one change of bodies from another; empty without one."""
+    if transformation is None or body_change(transformation) is None:
+        return ""
+    deciding = (transformation.removes_members, transformation.renames_members, transformation.sets_members)
+    return blake2b(repr(deciding).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def answer_change(transformation: ResponseTransformation) -> AnswerChange | None:
+    """What is done with the bodies of a route's answers; None: nothing."""
+    change = body_change(transformation)
+    return None if change is None else AnswerChange(change, change, body_mark(transformation))
 
 
 def member_error(value: str) -> str | None:
@@ -33,7 +65,7 @@ def member_error(value: str) -> str | None:
     return None
 
 
-def body_change(transformation: RequestTransformation) -> BodyChange | None:
+def body_change(transformation: RequestTransformation | ResponseTransformation) -> BodyChange | None:
     """What is done with JSON bodies; None: nothing."""
     removes = [_tokens(pointer) for pointer in transformation.removes_members]
     renames = [(_tokens(pointer), name) for pointer, name in transformation.renames_members]

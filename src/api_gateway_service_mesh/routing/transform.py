@@ -83,12 +83,8 @@ def request_transformation_part(route: Route, transformation: RequestTransformat
     cited += [cite(iri, "removesParameter", name) for name in transformation.removes_parameters]
     cited += [cite(iri, "setsParameter", f"{name}={value}") for name, value in transformation.sets_parameters]
     cited += [cite(iri, "addsParameter", f"{name}={value}") for name, value in transformation.adds_parameters]
-    said += [f"removes {pointer} in JSON bodies" for pointer in transformation.removes_members]
-    said += [f"renames {pointer} to {name} in JSON bodies" for pointer, name in transformation.renames_members]
-    said += [f"sets {pointer} to {value} in JSON bodies" for pointer, value in transformation.sets_members]
-    cited += [cite(iri, "removesMember", pointer) for pointer in transformation.removes_members]
-    cited += [cite(iri, "renamesMember", f"{pointer}={name}") for pointer, name in transformation.renames_members]
-    cited += [cite(iri, "setsMember", f"{pointer}={value}") for pointer, value in transformation.sets_members]
+    said += _members_said(transformation)
+    cited += _members_cited(transformation)
     return Part("request change", iri, ", ".join(said) or "nothing", tuple(cited))
 
 
@@ -98,7 +94,30 @@ def response_transformation_part(route: Route, transformation: ResponseTransform
     said = _said(transformation.removes, transformation.sets, transformation.adds, ": ")
     cited = [cite(route.iri, "hasResponseTransformation", iri)]
     cited += _cited(iri, transformation.removes, transformation.sets, transformation.adds)
+    members = _members_said(transformation)
+    if members:
+        said += members
+        cited += _members_cited(transformation)
+        unchangeable = "passes on" if transformation.passes_unchangeable else "refuses (502)"
+        said.append(f"{unchangeable} what cannot be changed")
+        if transformation.passes_unchangeable:
+            cited.append(cite(iri, "passesUnchangeable", "true"))
     return Part("answer change", iri, ", ".join(said) or "nothing", tuple(cited))
+
+
+def _members_said(transformation: RequestTransformation | ResponseTransformation) -> list[str]:
+    said = [f"removes {pointer} in JSON bodies" for pointer in transformation.removes_members]
+    said += [f"renames {pointer} to {name} in JSON bodies" for pointer, name in transformation.renames_members]
+    said += [f"sets {pointer} to {value} in JSON bodies" for pointer, value in transformation.sets_members]
+    return said
+
+
+def _members_cited(transformation: RequestTransformation | ResponseTransformation) -> list[Citation]:
+    iri = transformation.iri
+    cited = [cite(iri, "removesMember", pointer) for pointer in transformation.removes_members]
+    cited += [cite(iri, "renamesMember", f"{pointer}={name}") for pointer, name in transformation.renames_members]
+    cited += [cite(iri, "setsMember", f"{pointer}={value}") for pointer, value in transformation.sets_members]
+    return cited
 
 
 def _said(
