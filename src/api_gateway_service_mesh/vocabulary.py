@@ -826,6 +826,7 @@ class AGW(metaclass=_Closed):
     removesMember: Final = f"{NAMESPACE}removesMember"
     renamesMember: Final = f"{NAMESPACE}renamesMember"
     setsMember: Final = f"{NAMESPACE}setsMember"
+    bodyExpression: Final = f"{NAMESPACE}bodyExpression"
     passesUnchangeable: Final = f"{NAMESPACE}passesUnchangeable"
     transformedTotal: Final = f"{NAMESPACE}transformedTotal"
     # expectation

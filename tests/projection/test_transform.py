@@ -20,7 +20,7 @@ def test_all_that_they_say() -> None:
         agw:copiesHeader "From: To" ; agw:setsParameter "a=b=c" ; agw:addsParameter "d=" ; agw:removesParameter "e" ;
         agw:removesMember "/a" , "/b/c" ; agw:renamesMember "/a/b=c" ; agw:setsMember "/d=\\"e=f\\"" .
         ex:in agw:maximumBodyBytes 10 . ex:out agw:maximumBodyBytes 20 ; agw:passesUnchangeable true ; agw:removesMember "/a" ;
-        agw:renamesMember "/a=b" ; agw:setsMember "/c=1" .
+        agw:renamesMember "/a=b" ; agw:setsMember "/c=1" ; agw:bodyExpression "{a: b}" .
         ex:out a agw:ResponseTransformation ; agw:setsHeader "A: b" ; agw:addsHeader "C: d" ; agw:removesHeader "Server" ."""
     ).routes
     assert route.request_transformation == RequestTransformation(
@@ -38,7 +38,16 @@ def test_all_that_they_say() -> None:
         10,
     )
     assert route.response_transformation == ResponseTransformation(
-        EX + "out", (("A", "b"),), (("C", "d"),), ("server",), ("/a",), (("/a", "b"),), (("/c", "1"),), 20, True
+        EX + "out",
+        (("A", "b"),),
+        (("C", "d"),),
+        ("server",),
+        ("/a",),
+        (("/a", "b"),),
+        (("/c", "1"),),
+        20,
+        True,
+        "{a: b}",
     )
 
 
@@ -53,3 +62,17 @@ def test_what_is_set_must_be_json() -> None:
         mesh_of(
             TEXT + 'ex:in a agw:RequestTransformation ; agw:setsMember "/a=b" . ex:out a agw:ResponseTransformation .'
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("items[*", "Incomplete expression"), ("foo(a)", "no function foo"), ("length()", "takes 1 arguments")],
+)
+def test_an_expression_is_read_when_it_is_loaded(text: str, said: str) -> None:
+    pytest.importorskip("jmespath")
+    with pytest.raises(ConfigError, match=said) as raised:
+        mesh_of(
+            TEXT
+            + f'ex:in a agw:RequestTransformation ; agw:bodyExpression "{text}" . ex:out a agw:ResponseTransformation .'
+        )
+    assert "write JMESPath" in str(raised.value.report.violations[0].remedy)

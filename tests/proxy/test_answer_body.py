@@ -355,6 +355,35 @@ async def test_a_client_of_another_make() -> None:
     assert got.json() == {"email": "a", "by": "agw"}
 
 
+@pytest.mark.parametrize("kind", ["engine", "app"])
+async def test_an_expression_makes_bodies_anew(kind: str) -> None:
+    asked = RequestTransformation("urn:in", removes_members=("/b",), expression="{x: a, gone: b}")
+    told = ResponseTransformation("urn:out", sets_members=(("/n", "2"),), expression="[length(names), n]")
+    said = b'{"names": ["a", "b", "c"]}'
+    answers = (answer(said, fields=JSON), answer(said, "404 No", JSON), answer(b'{"names":7}', fields=JSON))
+    async with backend(says(*answers)) as behind:
+        mesh = one_route(behind, request_transformation=asked, response_transformation=told)
+        async with running(mesh, kind=kind) as gateway:
+            made = await ask(gateway, "/", JSON, method="POST", body='{"a":1,"b":2}')
+            failure = await ask(gateway)
+            wrong = await ask(gateway)
+            log = json.loads(gateway.log[-1])
+    assert behind.requests[0].body == b'{"x":1,"gone":null}'
+    assert (made.body, failure.body) == (b"[3,2]", b'{"names":["a","b","c"],"n":2}')
+    assert wrong.line.split()[1] == "502" and b"urn:out" in wrong.body
+    assert "length()" in log["reason"]
+
+
+async def test_a_request_that_the_expression_cannot_be_applied_to() -> None:
+    asked = RequestTransformation("urn:in", expression="sum(items[*].price)")
+    async with backend(says(answer(b"x"))) as behind:
+        async with running(one_route(behind, request_transformation=asked)) as gateway:
+            got = await ask(gateway, "/", JSON, method="POST", body='{"items":[{"price":"7"}]}')
+            fine = await ask(gateway, "/", JSON, method="POST", body='{"items":[{"price":7},{"price":1}]}')
+    assert (got.line.split()[1], json.loads(got.body)["policy"]) == ("422", "urn:in")
+    assert fine.line.split()[1] == "200" and [one.body for one in behind.requests] == [b"8"]
+
+
 def test_unpacking_is_bounded() -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     began = time.process_time()

@@ -60,6 +60,8 @@ _VALUES: dict[str, Any] = {
     "ResponseTransformation.removes": ("x-made",),
     "ResponseTransformation.removes_members": ("/some-inner",),
     "ResponseTransformation.renames_members": (("/some-was", "some-is"),),
+    "RequestTransformation.expression": "{some: inner}",
+    "ResponseTransformation.expression": "{other: inner}",
     "ResponseTransformation.sets_members": (("/some-back", "1"),),
     "RequestValidation.description": '{"openapi":"3.1.0","paths":{"/things":{"get":{}}}}',
     "SecurityHeaders.sets": ("Cache-Control: no-store",),

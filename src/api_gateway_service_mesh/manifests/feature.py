@@ -388,6 +388,8 @@ FEATURES: Final[dict[str, str]] = {
     "ResponseTransformation.sets": AGW.setsHeader,
     "ResponseTransformation.adds": AGW.addsHeader,
     "RequestTransformation.body_bytes": AGW.maximumBodyBytes,
+    "RequestTransformation.expression": AGW.bodyExpression,
+    "ResponseTransformation.expression": AGW.bodyExpression,
     "ResponseTransformation.removes": AGW.removesHeader,
     "ResponseTransformation.removes_members": AGW.removesMember,
     "ResponseTransformation.renames_members": AGW.renamesMember,

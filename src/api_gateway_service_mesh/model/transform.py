@@ -27,6 +27,8 @@ class RequestTransformation:
     sets_members: tuple[tuple[str, str], ...] = ()
     body_bytes: int = 1 << 20
     """Up to which size a body is changed; larger ones are refused."""
+    expression: str | None = None
+    """JMESPath: what it makes of a JSON body takes its place, once its members are changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,5 @@ class ResponseTransformation:
     """Up to which size a body is changed."""
     passes_unchangeable: bool = False
     """What cannot be changed goes on as it is; otherwise it is refused."""
+    expression: str | None = None
+    """As of a request, for successes (2xx) alone."""

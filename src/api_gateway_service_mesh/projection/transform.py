@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 from api_gateway_service_mesh.routing.body import member_error
+from api_gateway_service_mesh.routing.expression import expression_error, installed
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading, name_of
@@ -60,6 +61,7 @@ def request_transformations(
                 _pairs(said, iri, AGW.renamesMember, "="),
                 _members(said, iri, reading),
                 _bytes(said, iri, reading, STANDARD_BYTES),
+                _expression(said, iri, reading),
             )
     return found
 
@@ -83,6 +85,7 @@ def response_transformations(
                 _members(said, iri, reading),
                 _bytes(said, iri, reading, STANDARD_BYTES),
                 reading.boolean(iri, AGW.passesUnchangeable, _one(said, iri, AGW.passesUnchangeable)),
+                _expression(said, iri, reading),
             )
     return found
 
@@ -105,6 +108,29 @@ def _one(said: Said, iri: str, term: str) -> str | None:
 
 def _bytes(said: Said, iri: str, reading: Reading, default: int) -> int:
     return reading.integer(iri, AGW.maximumBodyBytes, _one(said, iri, AGW.maximumBodyBytes), default)
+
+
+def _expression(said: Said, iri: str, reading: Reading) -> str | None:
+    text = _one(said, iri, AGW.bodyExpression)
+    if text is None:
+        return None
+    if not installed():
+        reading.note(
+            "library-missing",
+            f"{name_of(iri)}: agw:bodyExpression cannot be evaluated without the library for JMESPath",
+            iri,
+            AGW.bodyExpression,
+            text,
+            remedy="pip install 'api-gateway-service-mesh[transformation]'",
+        )
+        return None
+    error = expression_error(text)
+    if error is not None:
+        message = f"{name_of(iri)}: agw:bodyExpression is {text!r}: {error}"
+        remedy = 'write JMESPath: agw:bodyExpression "{id: order.id, total: sum(order.items[*].price)}" .'
+        reading.note("invalid-value", message, iri, AGW.bodyExpression, text, remedy=remedy)
+        return None
+    return text
 
 
 def _members(said: Said, iri: str, reading: Reading) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 from api_gateway_service_mesh.policies import EventCounters
 from api_gateway_service_mesh.routing.body import BodyChange, body_change, is_json
+from api_gateway_service_mesh.routing.expression import ExpressionError
 from api_gateway_service_mesh.routing.strict_json import StrictJsonError
 from api_gateway_service_mesh.routing.transform import field_change, query_change
 
@@ -94,6 +95,9 @@ class _Bodies:
             made = self._change(body)
         except StrictJsonError as error:
             return Refusal(400, "malformed-body", f"the body must be JSON: {error}", b"", self._iri)
+        except ExpressionError as error:
+            said = "the body must be such as this route can read"
+            return Refusal(422, "invalid-body", said, b"", self._iri, reason=f"{self._iri}: {error}")
         if made is not None:
             exchange.waiting = [made]
             kept = REPLAY_BYTES if exchange.handler is None else exchange.handler.replay_bytes

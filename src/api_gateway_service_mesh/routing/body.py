@@ -1,4 +1,5 @@
-"""What a transformation makes of a JSON body: members removed, renamed and set, by JSON Pointer (RFC 6901).
+"""What a transformation makes of a JSON body: members removed, renamed and set, by JSON Pointer (RFC 6901), and then
+what an expression makes of that.
 
 Every other member keeps its value and its place. Where there is nothing to change, the body stays as it came.
 """
@@ -13,11 +14,13 @@ from typing import Any, Final
 
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 
+from .expression import Expression, written
 from .strict_json import StrictJsonError, read_json
 
 __all__ = ["AnswerChange", "BodyChange", "answer_change", "body_change", "body_mark", "is_json", "member_error"]
 
-#: From a JSON body to the new one; None: it stays. A StrictJsonError, where it cannot be told what the body says.
+#: From a JSON body to the new one; None: it stays. A StrictJsonError, where it cannot be told what the body says; an
+#: ExpressionError, where nothing can be made of that.
 BodyChange = Callable[[bytes], "bytes | None"]
 
 _DEEPEST: Final = 64
@@ -43,14 +46,19 @@ def body_mark(transformation: ResponseTransformation | None) -> str:
     """What tells one change of bodies from another; empty without one."""
     if transformation is None or body_change(transformation) is None:
         return ""
-    deciding = (transformation.removes_members, transformation.renames_members, transformation.sets_members)
+    deciding = (
+        transformation.removes_members, transformation.renames_members, transformation.sets_members,
+        transformation.expression,
+    )  # fmt: skip
     return blake2b(repr(deciding).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
 
 def answer_change(transformation: ResponseTransformation) -> AnswerChange | None:
     """What is done with the bodies of a route's answers; None: nothing."""
     change = body_change(transformation)
-    return None if change is None else AnswerChange(change, change, body_mark(transformation))
+    if change is None:
+        return None
+    return AnswerChange(change, body_change(transformation, members_alone=True), body_mark(transformation))
 
 
 def member_error(value: str) -> str | None:
@@ -65,16 +73,36 @@ def member_error(value: str) -> str | None:
     return None
 
 
-def body_change(transformation: RequestTransformation | ResponseTransformation) -> BodyChange | None:
-    """What is done with JSON bodies; None: nothing."""
+def body_change(
+    transformation: RequestTransformation | ResponseTransformation, *, members_alone: bool = False
+) -> BodyChange | None:
+    """What is done with JSON bodies (or, with `members_alone`, of that what is done with members); None: nothing."""
+    members = _member_change(transformation)
+    text = None if members_alone else transformation.expression
+    expression = None if text is None else Expression(text)
+    if members is None and expression is None:
+        return None
+    most = transformation.body_bytes
+
+    def change(body: bytes) -> bytes | None:
+        document = read_json(body, _DEEPEST)
+        changed = members is not None and members(document)
+        if expression is not None:
+            document, changed = expression.apply(document, most), True
+        return written(document) if changed else None
+
+    return change
+
+
+def _member_change(transformation: RequestTransformation | ResponseTransformation) -> Callable[[Any], bool] | None:
+    """What is done with the members of a document, in place; tells whether that was anything. None: nothing."""
     removes = [_tokens(pointer) for pointer in transformation.removes_members]
     renames = [(_tokens(pointer), name) for pointer, name in transformation.renames_members]
     sets = [(_tokens(pointer), text.encode()) for pointer, text in transformation.sets_members]
     if not (removes or renames or sets):
         return None
 
-    def change(body: bytes) -> bytes | None:
-        document = read_json(body, _DEEPEST)
+    def change(document: Any) -> bool:
         changed = False
         for tokens in removes:
             parent = _parent(document, tokens)
@@ -93,9 +121,7 @@ def body_change(transformation: RequestTransformation | ResponseTransformation) 
             if isinstance(parent, dict):
                 parent[tokens[-1]] = json.loads(value)
                 changed = True
-        if not changed:
-            return None
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        return changed
 
     return change
 

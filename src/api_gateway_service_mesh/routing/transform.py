@@ -109,6 +109,8 @@ def _members_said(transformation: RequestTransformation | ResponseTransformation
     said = [f"removes {pointer} in JSON bodies" for pointer in transformation.removes_members]
     said += [f"renames {pointer} to {name} in JSON bodies" for pointer, name in transformation.renames_members]
     said += [f"sets {pointer} to {value} in JSON bodies" for pointer, value in transformation.sets_members]
+    if transformation.expression is not None:
+        said.append(f"makes of JSON bodies {transformation.expression}")
     return said
 
 
@@ -117,6 +119,8 @@ def _members_cited(transformation: RequestTransformation | ResponseTransformatio
     cited = [cite(iri, "removesMember", pointer) for pointer in transformation.removes_members]
     cited += [cite(iri, "renamesMember", f"{pointer}={name}") for pointer, name in transformation.renames_members]
     cited += [cite(iri, "setsMember", f"{pointer}={value}") for pointer, value in transformation.sets_members]
+    if transformation.expression is not None:
+        cited.append(cite(iri, "bodyExpression", transformation.expression))
     return cited
 
 

@@ -17,7 +17,7 @@ TRANSFORM: list[Case] = [
         f'{TOLD} ; agw:setsHeader "X-A: b" ; agw:addsHeader "Vary: X-B" ; agw:removesHeader "Set-Cookie" .',
         f'{ASKED} ; agw:removesMember "/a/b~1c" , "/a/0/b" ; agw:renamesMember "/a=b c" ; agw:setsMember "/a/b={{\\"c\\": 1}}" .',
         f'{TOLD} ; agw:removesMember "/a" ; agw:renamesMember "/a=b" ; agw:setsMember "/c=1" ; agw:maximumBodyBytes 65536 ; agw:passesUnchangeable true .',
-        f'{ASKED} ; agw:removesMember "/a" ; agw:maximumBodyBytes 65536 .',
+        f'{ASKED} ; agw:removesMember "/a" ; agw:maximumBodyBytes 65536 ; agw:bodyExpression "a" .',
         "ex:gateway agw:hasRequestTransformation [ a agw:RequestTransformation ] .",
     ),
     *wrong(
@@ -50,6 +50,9 @@ TRANSFORM: list[Case] = [
         (f'{ASKED} ; agw:renamesMember "/a" .', "agw:renamesMember must be"),
         (f'{ASKED} ; agw:setsMember "/a" .', "agw:setsMember must be"),
         (f'{TOLD} ; agw:removesMember "a" .', "agw:removesMember must be"),
+        (f'{TOLD} ; agw:bodyExpression "" .', "agw:bodyExpression must be"),
+        (f'{TOLD} ; agw:bodyExpression "a" , "b" .', "agw:bodyExpression must be"),
+        ('ex:service agw:bodyExpression "a" .', "Changes to header fields and bodies belong to"),
         (f'{TOLD} ; agw:maximumBodyBytes 16777217 .', "agw:maximumBodyBytes must be"),
         (f'{TOLD} ; agw:passesUnchangeable "yes" .', "agw:passesUnchangeable must be"),
         (f'{ASKED} ; agw:maximumBodyBytes 0 .', "agw:maximumBodyBytes must be"),
