@@ -23,7 +23,7 @@ try:
 except ImportError:  # the extra is not installed
     pass
 
-__all__ = ["STEPS", "Expression", "ExpressionError", "expression_error", "installed", "written"]
+__all__ = ["STEPS", "Expression", "ExpressionError", "expression_error", "installed", "weight", "written"]
 
 STEPS: Final = 250_000
 """So many steps an evaluation may take: about half a second of one core."""
@@ -82,7 +82,7 @@ class Expression:
             function = getattr(error, "function_name", None)
             place = "" if function is None else f" in {function}()"
             raise ExpressionError(f"the document has not the types that the expression takes{place}") from None
-        if _weight(made, most) > most:
+        if weight(made, most) > most:
             raise ExpressionError(f"the result has more than {most} bytes")
         return made
 
@@ -160,7 +160,7 @@ class _Bounded(_Interpreter):  # type: ignore[misc]
         """Costs what it compares, where that is more than a step."""
         left, right = (self.visit(child, value) for child in node["children"])
         if isinstance(left, (list, dict)) and isinstance(right, (list, dict)):
-            self._cost(_weight(left, self._left))
+            self._cost(weight(left, self._left))
         plain = [{"type": "literal", "value": one, "children": []} for one in (left, right)]
         return super().visit_comparator({**node, "children": plain}, value)
 
@@ -170,30 +170,30 @@ class _Bounded(_Interpreter):  # type: ignore[misc]
         deep = node["value"] in ("to_string", "join", "contains")
         for one in given:
             if deep:
-                self._cost(_weight(one, self._left))
+                self._cost(weight(one, self._left))
             elif isinstance(one, (list, dict)):
                 self._cost(len(one))
         return self._functions.call_function(node["value"], given)
 
 
-def _weight(value: Any, most: int) -> int:
+def weight(value: Any, most: int) -> int:
     """How many bytes `value` has as JSON, at least; no more than needed to see that it is over `most`."""
-    weight, waiting = 0, [value]
-    while waiting and weight <= most:
+    size, waiting = 0, [value]
+    while waiting and size <= most:
         one = waiting.pop()
-        weight += 1
+        size += 1
         if isinstance(one, str):
-            weight += len(one)
+            size += len(one)
         elif isinstance(one, list):
-            if len(one) + weight > most:
-                return weight + len(one)
+            if len(one) + size > most:
+                return size + len(one)
             waiting += one
         elif isinstance(one, dict):
-            if len(one) + weight > most:
-                return weight + len(one)
-            weight += sum(map(len, one))
+            if len(one) + size > most:
+                return size + len(one)
+            size += sum(map(len, one))
             waiting += one.values()
-    return weight
+    return size
 
 
 def written(value: Any) -> bytes:
