@@ -18,6 +18,7 @@ from .draft import Draft, Joined
 from .gateway_api import import_gateway_api
 from .ingress import import_ingress
 from .istio import import_istio
+from .kong import import_kong
 from .openapi import import_openapi
 from .part import NOT_IMPORTED, Findings
 from .turtle import is_iri, write
@@ -31,6 +32,7 @@ SOURCES: Final[Mapping[str, Callable[..., None]]] = {
     "gateway-api": import_gateway_api,
     "ingress": import_ingress,
     "istio": import_istio,
+    "kong": import_kong,
     "openapi": import_openapi,
 }
 

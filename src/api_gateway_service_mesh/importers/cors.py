@@ -14,7 +14,7 @@ from .kubernetes import seconds
 from .part import Part
 from .turtle import Seconds, anonymous
 
-__all__ = ["cors_policy", "is_preflight"]
+__all__ = ["cors_policy", "is_origin", "is_preflight"]
 
 _ORIGIN: Final = re.compile(r"https?://(?:\*\.)?[a-z0-9._-]+(?::[0-9]{1,5})?|\*")
 _BELOW: Final = re.compile(r"(https?)://\(\[0-9a-z_-\]\+\\\.\)\+((?:[A-Za-z0-9_]|\\[.:-])+)")
@@ -24,6 +24,11 @@ _ASKED: Final = "access-control-request-method"
 def is_preflight(methods: Sequence[str], headers: Sequence[Test]) -> bool:
     """Whether a match is there for preflights alone; agw finds their route itself."""
     return tuple(methods) == ("OPTIONS",) and any(test.name == _ASKED for test in headers)
+
+
+def is_origin(text: str) -> bool:
+    """Whether agw can be told that the pages of `text` may call."""
+    return _ORIGIN.fullmatch(text.lower()) is not None
 
 
 def cors_policy(part: Part, route: RouteDraft, *, compared: bool) -> None:
@@ -77,7 +82,7 @@ def _origins(part: Part, *, compared: bool) -> list[tuple[str, Location]]:
 
 
 def _said(part: Part, text: str, place: Location) -> bool:
-    if _ORIGIN.fullmatch(text.lower()):
+    if is_origin(text):
         return True
     part.findings.lost(place, f"{part.name}: agw names origins, and not by {text}", "state agw:allowedOrigin for each")
     return False

@@ -56,6 +56,8 @@ class RouteDraft:
     stated: list[Stated] = field(default_factory=list)
     priority: int = 0
     rewritten: str = ""
+    slashed: bool = False
+    """Its prefix ended in a slash, so that it does not take the path without."""
     call: tuple[str, str | None] | None = None
     """The service of gRPC, and its method, in the place of a path and a method."""
 

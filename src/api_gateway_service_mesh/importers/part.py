@@ -66,6 +66,10 @@ class Part:
         """Whether `key` is a list."""
         return isinstance(self._value.values.get(key), List)
 
+    def mapped(self, key: str) -> bool:
+        """Whether `key` is a mapping."""
+        return isinstance(self._value.values.get(key), Map)
+
     def at(self, key: str) -> Location:
         """Where `key` stands, else where the part begins."""
         return self._value.places.get(key, self.place)
