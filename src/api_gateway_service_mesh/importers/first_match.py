@@ -14,8 +14,10 @@ What cannot be said so is reported.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Final
 
 from api_gateway_service_mesh.model import PathKind, PathMatch
@@ -70,21 +72,12 @@ def _give_way(routes: Sequence[RouteDraft], findings: Findings, there: str) -> N
         for route in routes[at + 1 :]:
             if route.path.kind not in _SHAPES or route.stated == earlier.stated or not may_meet(earlier, route):
                 continue
-            if not _contested(earlier, route):
-                continue
             stated = _moved(route, as_expression(route.path))
             if stated is None:
                 message = f"{there} asks {earlier.wanted} ({earlier.place.line}) before {route.wanted}, agw after it"
                 findings.differs(route.place, message, "compare with agw explain, and make one the more specific")
                 continue
             route.path, route.stated = as_expression(route.path), stated
-
-
-def _contested(earlier: RouteDraft, later: RouteDraft) -> bool:
-    """Whether hosts leave it open which of the two is asked first, or decide for the later one."""
-    return any(
-        mine == theirs or wider(mine, theirs) for mine in earlier.hosts or (ANY,) for theirs in later.hosts or (ANY,)
-    )
 
 
 def _lengthen(routes: Sequence[RouteDraft]) -> None:
@@ -100,7 +93,6 @@ def _lengthen(routes: Sequence[RouteDraft]) -> None:
                 and later.path.text != route.path.text
                 and later.stated != route.stated
                 and may_meet(route, later)
-                and _contested(route, later)
             ),
             default=0,
         )
@@ -117,44 +109,35 @@ class _Copies:
         self._routes = routes
         self._findings = findings
         self._there = there
-        self._seen: set[tuple[int, int]] = set()
+        self._pairs = deque(combinations(routes, 2))
 
     def made(self) -> list[RouteDraft]:
         """All routes, each copy before its original."""
-        at = 0
         most = len(self._routes) + _MOST_ADDED
-        while at < len(self._routes):
-            found = self._missing(at)
-            if found is None:
-                at += 1
+        while self._pairs:
+            earlier, later = self._pairs.popleft()
+            copy = self._missing(earlier, later)
+            if copy is None:
                 continue
-            at, route = found
-            self._routes.insert(at, route)
-            if len(self._routes) > most:
-                message = (
-                    f"more than {_MOST_ADDED} routes would be needed to keep {self._there}'s order; it is not kept"
-                )
-                self._findings.differs(route.place, message, "compare with agw explain, or split the list")
+            if len(self._routes) == most:
+                message = f"more than {_MOST_ADDED} routes would be needed to keep {self._there}'s order"
+                self._findings.differs(later.place, f"{message}; it is not kept", "split the list, or order it anew")
                 break
+            at = _place(self._routes, earlier)
+            self._pairs.extendleft((copy, route) for route in self._routes[at + 1 :])
+            self._pairs.extendleft((route, copy) for route in self._routes[:at])
+            self._routes.insert(at, copy)
         return self._routes
 
-    def _missing(self, at: int) -> tuple[int, RouteDraft] | None:
-        """What has to stand before the route at `at`, and where in the list."""
-        later = self._routes[at]
-        for place, earlier in enumerate(self._routes[:at]):
-            pair = (id(earlier), id(later))
-            if pair in self._seen:
-                continue
-            self._seen.add(pair)
-            if earlier.stated == later.stated or not may_meet(earlier, later):
-                continue
-            hosts = _late(earlier, later)
-            if not hosts:
-                continue
-            copy = self._copy(earlier, later, hosts)
-            if copy is not None and not any(covers(first, copy) for first in self._routes[:place]):
-                return place, copy
-        return None
+    def _missing(self, earlier: RouteDraft, later: RouteDraft) -> RouteDraft | None:
+        """What has to stand before `earlier`, so that agw asks it before `later`."""
+        if earlier.stated == later.stated or not may_meet(earlier, later):
+            return None
+        hosts = _late(earlier, later)
+        copy = self._copy(earlier, later, hosts) if hosts else None
+        if copy is None or any(covers(first, copy) for first in self._routes[: _place(self._routes, earlier)]):
+            return None
+        return copy
 
     def _copy(self, earlier: RouteDraft, later: RouteDraft, hosts: list[str]) -> RouteDraft | None:
         path = meeting_path(earlier.path, later.path)
@@ -180,6 +163,10 @@ class _Copies:
             query=tuple(dict.fromkeys((*earlier.query, *later.query))),
             stated=stated,
         )
+
+
+def _place(routes: Sequence[RouteDraft], wanted: RouteDraft) -> int:
+    return next(at for at, route in enumerate(routes) if route is wanted)
 
 
 def _late(earlier: RouteDraft, later: RouteDraft) -> list[str]:
