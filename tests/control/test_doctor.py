@@ -261,9 +261,9 @@ async def test_it_is_found_with_evidence_and_remedy(case: Case, name: str) -> No
 @pytest.mark.asyncio(loop_scope="module")
 async def test_it_is_told_to_people_and_kept_in_the_graph(case: Case) -> None:
     told = await case.doctor("?name=breaker-threshold&connect=false", "text/plain")
-    assert told.startswith("revision 1\nwarning[breaker-threshold]: The circuit breaker ex:hasty opened 1 times")
+    assert told.startswith("revision 1\nwarning[breaker-threshold]: The circuit breaker ex:hasty opened 1 time, though")
     assert "  = triple: ex:hasty agw:failureThreshold 1  " in told and "gateway.ttl:" in told
-    assert "      ex:hasty a agw:CircuitBreaker ;" in told and told.endswith("1 questions asked: 1 warning\n")
+    assert "      ex:hasty a agw:CircuitBreaker ;" in told and told.endswith("1 question asked: 1 warning\n")
     ask = {"query": "ASK { ?gateway agw:examinedAt ?at . ?one agw:connectState 'REFUSED' ; agw:connectFault ?why }"}
     async with case.session.post(case.gateway.admin + "/sparql", data=ask, headers={"Accept": "text/csv"}) as answer:
         assert (await answer.text()).strip().endswith("true"), await answer.text()

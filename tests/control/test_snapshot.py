@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from api_gateway_service_mesh.control.compiled import Compiled, seal
 from api_gateway_service_mesh.control.snapshot import (
     Assembly,
     MeshDifference,
     Patched,
     PatchLost,
+    Sealed,
     Snapshot,
     patch_frames,
+    sealed_frames,
     snapshot_frames,
 )
 from api_gateway_service_mesh.model import Endpoint, Mesh, PathKind, PathMatch, Route, RouteMatch, Upstream
@@ -39,6 +42,23 @@ def test_what_comes_out_is_what_went_in() -> None:
         found = [assembly.take(message) for message in messages(snapshot)]
         assert found[:-1] == [None] * (len(found) - 1)
         assert found[-1] == snapshot
+
+
+def test_what_was_sealed_comes_as_it_was_kept() -> None:
+    """Behind a snapshot that was not finished, too."""
+    made, slots = mesh(5000), {("route", f"urn:r{i}"): i for i in range(5000)}
+    sealed = Sealed(Compiled.of(seal(made, slots)), 3, 1)
+    assert len(sealed_frames(sealed)) > 2
+    assembly = Assembly()
+    for message in messages(Snapshot(mesh(100), {}, 1))[:-1]:
+        assembly.take(message)
+    assert assembly.begun
+    found = [assembly.take(pickle.loads(frame[4:])) for frame in sealed_frames(sealed)]
+    assert found[:-1] == [None] * (len(found) - 1)
+    last = found[-1]
+    assert isinstance(last, Sealed)
+    assert last.snapshot() == Snapshot(made, slots, 3, 1)
+    assert not assembly.begun
 
 
 def test_no_frame_is_large() -> None:

@@ -67,8 +67,13 @@ class Channel:
         """
         await self.send_frames(encode(*message))
 
-    async def send_frames(self, *frames: bytes | Parcel) -> None:
-        """Send frames made by `encode`, with nothing between them."""
+    async def send_frames(self, *frames: bytes | Parcel, patience: float | None = None) -> None:
+        """Send frames made by `encode`, with nothing between them. `patience`: so many seconds each may take.
+
+        Raises:
+            ChannelClosed: the other end is gone.
+            TimeoutError: it took none for longer than `patience`.
+        """
         async with self._sending:
             try:
                 for frame in frames:
@@ -78,7 +83,10 @@ class Channel:
                         await self._send_sockets(frame.sockets)
                         frame = frame.frame
                     self._writer.write(frame)
-                    await self._writer.drain()
+                    async with asyncio.timeout(patience):
+                        await self._writer.drain()
+            except TimeoutError:
+                raise
             except (OSError, RuntimeError) as error:
                 raise ChannelClosed from error
 

@@ -30,6 +30,7 @@ SEVERITIES = ("error", "warning", "info")
 
 _LINE = re.compile(r"^#[ \t]*(\w+):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _PLACE = re.compile(r"\{(\w+)\}")
+_COUNTED = re.compile(r"\{(\w+)\} (\w+)\(s\)")
 
 Row = Mapping[str, Mapping[str, Any]]
 """A solution as SPARQL 1.1 Query Results JSON has it."""
@@ -56,7 +57,10 @@ class Diagnosis:
     text: str
 
     def sentence(self, template: str, said: Mapping[str, str]) -> str:
-        """`template` with what its variables are bound to."""
+        """`template` with what its variables are bound to. ``{n} time(s)``: in the singular where that is 1."""
+        template = _COUNTED.sub(
+            lambda place: f"{{{place[1]}}} {place[2]}{'' if said.get(place[1]) == '1' else 's'}", template
+        )
         return _PLACE.sub(lambda place: said.get(place[1], "(unknown)"), template)
 
 

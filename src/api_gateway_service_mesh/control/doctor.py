@@ -202,5 +202,6 @@ def render_findings(found: Mapping[str, Any]) -> str:
     told = ", ".join(
         f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in counts.items() if count
     )
-    lines.append(f"{len(found['asked'])} questions asked: {told or 'nothing found'}")
+    asked = len(found["asked"])
+    lines.append(f"{asked} question{'s' if asked != 1 else ''} asked: {told or 'nothing found'}")
     return "\n".join(lines) + "\n"

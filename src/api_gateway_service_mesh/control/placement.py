@@ -6,17 +6,17 @@ reserved for a while: they are given back when everything is placed anew, once i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from api_gateway_service_mesh.model import Mesh
-from api_gateway_service_mesh.policies import layout_for, relayout
+from api_gateway_service_mesh.policies import CellLayout, layout_for, relayout
 
 from .live import Live
 from .plane import Plane
 from .snapshot import MeshDifference
 
-__all__ = ["Placement", "Placer"]
+__all__ = ["Placement", "Placer", "empty_places"]
 
 _EVERY = 64
 _MANY = 4  # where more than one route or service in four is another one, everything is shipped
@@ -81,6 +81,11 @@ class Placer:
         """`placement` is in force: give back what it does not need, where that is known."""
         if placement.whole:
             self._plane.layout.release_missing(set(placement.slots))
+
+
+def empty_places(plane: Plane) -> Callable[[Mesh], Slots]:
+    """Tells where the cells of a model lie when `plane` has just started and has placed nothing."""
+    return lambda mesh: layout_for(mesh, CellLayout(plane.cells), plane.workers)
 
 
 def _is_large(difference: MeshDifference, mesh: Mesh) -> bool:

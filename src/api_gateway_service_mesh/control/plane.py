@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from api_gateway_service_mesh.policies import CellLayout, CellStore, Lock
 
     from .open_ports import OpenPorts
-    from .snapshot import MeshDifference, Snapshot
+    from .snapshot import MeshDifference, Sealed, Snapshot
     from .workers import Binding
 
 __all__ = ["NotTaken", "Plane", "Pool", "Proxy"]
@@ -59,12 +59,15 @@ class Pool(Protocol):
 
     async def ship(
         self,
-        snapshot: Snapshot,
+        snapshot: Snapshot | Sealed,
         difference: MeshDifference | None = None,
         slots: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         """Bring `snapshot` to all. Raises AgwError when it is not taken; then all have what they had. `difference` and
-        `slots` are what is different from what they serve, where that is little."""
+        `slots` are what is different from what they serve, where that is little. A sealed one may be read by them."""
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """The sealed snapshot that was shipped last, now that it is read."""
 
     async def stand(self, kind: str, value: object) -> None:
         """Tell all who serve, and those who come to serve later, until something else is told of the same kind."""

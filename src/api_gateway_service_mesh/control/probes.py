@@ -60,12 +60,12 @@ def _readiness(supervisor: Supervisor) -> list[_Check]:
     """Of what `Supervisor.ready` is made. A worker that is down is no reason as long as another serves."""
     if supervisor.draining:
         return [_check("draining", False, "draining")]
-    live, counters = supervisor.live, supervisor.counters
+    served, counters = supervisor.served, supervisor.counters
     ports, failing = len(supervisor.addresses), counters.workers_failing
-    table = _check("table", live is not None, _LOADING)
-    if live is not None:
-        table["revision"] = live.revision
-    serving = counters.workers_serving if live is not None else 0  # who waits for the first revision serves nothing
+    table = _check("table", served is not None, _LOADING)
+    if served is not None:
+        table["revision"] = served
+    serving = counters.workers_serving if served is not None else 0  # who waits for the first revision serves nothing
     return [
         table,
         _check("listeners", ports > 0, "no port is open yet", open=ports),

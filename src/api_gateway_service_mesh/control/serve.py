@@ -96,7 +96,7 @@ async def serve(
         say(f"stopping: running requests have {options.drain_seconds:g} s to end")
         return 0
     finally:
-        if supervisor is None or supervisor.live is None:
+        if supervisor is None or supervisor.served is None:
             plane.pool.kill()  # nothing was served: there is nobody to wait for
         if supervisor is not None:
             await supervisor.stop()

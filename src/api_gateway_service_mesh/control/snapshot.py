@@ -4,7 +4,8 @@ Order of frames: ``table`` (all but routes, upstreams and slots), then any numbe
 ``slots``, then ``commit``. A snapshot is taken in whole or not at all: a ``table`` frame drops what an unfinished one
 left. For a worker that has the snapshot before, a ``patch`` frame stands in the place of ``table``: it names that
 revision, and the routes and upstreams that are gone; what follows replaces what has the same IRI, and the rest stays.
-Of an upstream that has other endpoints and is the same otherwise, only those come (``endpoints``).
+Of an upstream that has other endpoints and is the same otherwise, only those come (``endpoints``). A snapshot that an
+earlier run compiled comes as it was kept, in ``sealed`` frames that hold a number of its bytes, then ``commit``.
 """
 
 from __future__ import annotations
@@ -19,15 +20,30 @@ from api_gateway_service_mesh.model import Endpoint, Mesh, Route, Upstream
 
 from .apart import apart
 from .channel import encode
+from .compiled import Compiled
 
-__all__ = ["Assembly", "Key", "MeshDifference", "PatchLost", "Patched", "Snapshot", "patch_frames", "snapshot_frames"]
+__all__ = [
+    "Assembly",
+    "Key",
+    "MeshDifference",
+    "PatchLost",
+    "Patched",
+    "Sealed",
+    "Snapshot",
+    "frames_of",
+    "patch_frames",
+    "sealed_frames",
+    "snapshot_frames",
+]
 
 _CHUNK = 64
 _SLOT_CHUNK = 1024
+_SEALED_CHUNK = 256 * 1024
 Item = TypeVar("Item")
 Thing = TypeVar("Thing", Route, Upstream)
 _iri = attrgetter("iri")
 Key = tuple[int, int]
+_NOTHING: Key = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,28 @@ class Snapshot:
     def key(self) -> Key:
         """What tells it from others."""
         return self.revision, self.edition
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A snapshot that has yet to be read."""
+
+    compiled: Compiled
+    revision: int
+    edition: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What tells it from others."""
+        return self.revision, self.edition
+
+    def snapshot(self) -> Snapshot:
+        """It, read. For a thread.
+
+        Raises:
+            Unreadable: it cannot be.
+        """
+        return Snapshot(*self.compiled.read(), self.revision, self.edition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +119,15 @@ def _differing(old: tuple[Thing, ...], new: tuple[Thing, ...]) -> tuple[tuple[Th
 
 
 def patch_frames(
-    old: Snapshot, new: Snapshot, difference: MeshDifference, slots: Mapping[tuple[str, str], int]
+    old: Snapshot | Sealed | None,
+    new: Snapshot | Sealed,
+    difference: MeshDifference | None,
+    slots: Mapping[tuple[str, str], int] | None,
 ) -> tuple[bytes, ...]:
-    """The frames that make `new` of `old`. `slots`: those of `new` that `old` has not, or elsewhere."""
+    """The frames that make `new` of `old`; none where that cannot be said. `slots`: those of `new` that `old` has not,
+    or elsewhere."""
+    if difference is None or slots is None or not isinstance(old, Snapshot) or not isinstance(new, Snapshot):
+        return ()
     head = replace(new.mesh, routes=(), upstreams=())
     gone = difference.routes_gone, difference.upstreams_gone
     frames = [encode("patch", old.key, new.key, head, *gone)]
@@ -114,6 +158,17 @@ def snapshot_frames(snapshot: Snapshot) -> tuple[bytes, ...]:
     return (*frames, *_parts(mesh.routes, mesh.upstreams, snapshot.slots), encode("commit", snapshot.key))
 
 
+def sealed_frames(sealed: Sealed) -> tuple[bytes, ...]:
+    """The frames of `sealed`, for `Channel.send_frames`."""
+    parts = _chunks(sealed.compiled.body, _SEALED_CHUNK)
+    return (*(encode("sealed", sealed.key, part) for part in parts), encode("commit", sealed.key))
+
+
+def frames_of(snapshot: Snapshot | Sealed) -> tuple[bytes, ...]:
+    """The frames of all of `snapshot`, for `Channel.send_frames`."""
+    return sealed_frames(snapshot) if isinstance(snapshot, Sealed) else snapshot_frames(snapshot)
+
+
 def _parts(
     routes: Sequence[Route], upstreams: Sequence[Upstream], slots: Mapping[tuple[str, str], int]
 ) -> Iterator[bytes]:
@@ -132,13 +187,19 @@ class Assembly:
     def __init__(self) -> None:
         self.base: Snapshot | None = None
         self._patch: tuple[Key, Sequence[str], Sequence[str]] | None = None
-        self._begin((0, 0), None)
+        self._begin(_NOTHING, None)
 
-    def take(self, message: Sequence[Any]) -> Snapshot | Patched | None:
+    @property
+    def begun(self) -> bool:
+        """Whether it has a part of a snapshot."""
+        return self._key != _NOTHING
+
+    def take(self, message: Sequence[Any]) -> Snapshot | Sealed | Patched | None:
         """Add one message; the snapshot when it is whole.
 
         Raises:
             PatchLost: what is patched is not here.
+            Unreadable: what was sealed is no model.
         """
         kind = message[0]
         if kind == "table":
@@ -156,9 +217,17 @@ class Assembly:
             gone += message[3]
         elif kind == "slots":
             self._slots.update(message[1])
+        elif kind == "sealed":
+            if self._key != message[1] or not self._sealed:
+                self._begin(message[1], None)
+            self._sealed.append(message[2])
+        elif kind == "commit" and self._sealed and message[1] == self._key:
+            body = b"".join(self._sealed)
+            self._begin(_NOTHING, None)
+            return Sealed(Compiled.of(body), *message[1])
         elif kind == "commit" and self._mesh is not None and message[1] == self._key:
             made = self._whole(self._mesh) if self._patch is None else self._patched(self._mesh, *self._patch)
-            self._begin((0, 0), None)
+            self._begin(_NOTHING, None)
             return made
         return None
 
@@ -190,6 +259,7 @@ class Assembly:
         self._upstreams: list[Upstream] = []
         self._endpoints: dict[str, tuple[list[Endpoint], list[str]]] = {}
         self._slots: dict[tuple[str, str], int] = {}
+        self._sealed: list[bytes] = []
 
 
 class PatchLost(Exception):

@@ -29,6 +29,7 @@ from .delta import between
 from .differences import differences
 from .discovery import Discovered
 from .doctor import Doctor
+from .early import Early
 from .feed import Feed
 from .follow import Follower
 from .gate import Gate
@@ -38,7 +39,7 @@ from .live import Live
 from .memory import Collections
 from .metrics import ControlCounters
 from .options import ServeOptions
-from .placement import Placer
+from .placement import Placer, empty_places
 from .plane import Plane
 from .progress import patient
 from .registration import Registrations
@@ -83,7 +84,9 @@ class Supervisor:
         self._discovered = Discovered(Discoveries(self._rediscover))
         self.issuing = Issuing(self._ports, self._loading, say)
         self.gate = Gate(options.gateway, options.policies)
-        self._keeper = Keeper(self.store.compiled, options.gateway, lambda: self.gate.policies)
+        self._keeper = Keeper(
+            self.store.compiled, options.gateway, lambda: self.gate.policies, plane.workers, empty_places(plane)
+        )
         self._feed = Feed()
         self.audit = Audit(say)
         entries = Registrations(lambda: self.addresses, self._unready)
@@ -92,6 +95,7 @@ class Supervisor:
         self.doctor = Doctor(self.sparql, self._watch.prober.failures)
         plane.pool.on_audit = self.audit.decided
         self._placer = Placer(plane)
+        self._early = Early(plane, self._ports, self._discovered, self._placer, self._watch, say)
         self._collections = Collections(_LEAST_GROWTH)
         self._follower = Follower(self.store, options, self.reload, self._files)
         self._number = 0
@@ -105,7 +109,13 @@ class Supervisor:
     @property
     def ready(self) -> bool:
         """At least one worker serves the revision in force, and the gateway is not ending."""
-        return self.live is not None and not self.draining and self._pool.serving > 0
+        return self.served is not None and not self.draining and self._pool.serving > 0
+
+    @property
+    def served(self) -> int | None:
+        """The number of the revision in force. It may be known before ``live`` is, at a start from what the last run
+        compiled."""
+        return self.live.revision if self.live is not None else self._early.revision
 
     def _unready(self) -> str | None:
         """Why `ready` does not hold."""
@@ -145,22 +155,12 @@ class Supervisor:
 
     async def _serve_compiled(self, digest: str | None) -> None:
         """Serve what the last run compiled of the same configuration, while that is read and checked again."""
-        mesh = await asyncio.to_thread(self._keeper.load, digest)
-        if mesh is None:
+        compiled = await asyncio.to_thread(self._keeper.load, digest)
+        if compiled is None:
             return
-        async with self._discovered.adopting(mesh) as mesh:
-            slots = (await asyncio.to_thread(self._placer.place, mesh, None)).slots
-            wanted = self._ports.wanted(mesh)
-            fresh = self._ports.reserved(wanted)
-            try:
-                await self._pool.ship(Snapshot(mesh, slots, self._number))
-                await self._ports.open(wanted, fresh)
-            except AgwError:
-                self._ports.give_back(fresh)
-                raise
-            self.live = self._watch.live(Snapshot(mesh, slots, self._number), datetime.now(UTC))
-            self._plane.slots = slots
-        self._say(f"{len(mesh.routes)} routes are served as the last run compiled them; they are checked now")
+        self.live = await self._early.serve(compiled, self._number)
+        if self.live is not None:
+            self._plane.slots = self.live.slots
 
     async def stop(self) -> None:
         """Drain the workers, end everything."""

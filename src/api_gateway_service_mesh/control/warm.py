@@ -1,38 +1,31 @@
 """The compiled model of the last run, to serve from while the configuration is read and checked again.
 
-A snapshot is named by what it was made of: the digest of the configuration, the gateway chosen, and everything that
-compiles it (this program, ontology, shapes, queries). Another key, or a byte that is not what was written, and it is as
-if there were none. It is read with an unpickler that makes nothing but the model's own classes.
+A snapshot is named by what it was made of: the digest of the configuration, the gateway chosen, the number of workers,
+and everything that compiles it (this program, ontology, shapes, queries). Another key, or a byte that is not what was
+written, and it is as if there were none. Only what was validated and served is ever kept. How it is read: `compiled`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import logging
-import pickle
-from collections.abc import Callable
-from enum import Enum
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from api_gateway_service_mesh import resources
 from api_gateway_service_mesh.model import Mesh
 
+from .compiled import Compiled, Unreadable, seal
 from .journal import Disk, write_durably
 
 __all__ = ["Keeper", "key_of", "load_snapshot", "save_snapshot"]
 
 _SETTLED_SECONDS = 1.0
 _log = logging.getLogger("agw.control")
-_MAGIC = b"agw compiled 1\n"
-_MODEL = "api_gateway_service_mesh.model"
-_PLAIN = {("builtins", name) for name in ("frozenset", "set", "bytearray", "complex")} | {
-    ("datetime", name) for name in ("datetime", "timedelta", "date", "timezone")
-}
-_NETWORKS = {"IPv4Network", "IPv6Network", "IPv4Address", "IPv6Address"}
+_MAGIC = b"agw compiled 2\n"
+Slots = Mapping[tuple[str, str], int]
 
 
 @cache
@@ -47,24 +40,23 @@ def _program() -> str:
     return digest.hexdigest()
 
 
-def key_of(digest: str, gateway: str | None, policies: str = "") -> str:
-    """The name of what a configuration with this digest compiles to, under the policy packs of this key."""
-    return hashlib.sha256(f"{digest}\n{gateway or ''}\n{policies}\n{_program()}".encode()).hexdigest()
+def key_of(digest: str, gateway: str | None, policies: str = "", workers: int = 1) -> str:
+    """The name of what a configuration with this digest compiles to, under the policy packs of this key, for so many
+    workers."""
+    return hashlib.sha256(f"{digest}\n{gateway or ''}\n{policies}\n{workers}\n{_program()}".encode()).hexdigest()
 
 
-def save_snapshot(path: Path, key: str, mesh: Mesh, disk: Disk | None = None) -> None:
-    """Keep `mesh` for the next start.
+def save_snapshot(path: Path, key: str, mesh: Mesh, slots: Slots, disk: Disk | None = None) -> None:
+    """Keep `mesh` for the next start, whose cells will lie at `slots`.
 
     Raises:
         OSError: it was not written; what was there is.
     """
-    written = io.BytesIO()
-    _Pickler(written, protocol=pickle.HIGHEST_PROTOCOL).dump(mesh)
-    body = written.getvalue()
+    body = seal(mesh, slots)
     write_durably(path, _MAGIC + f"{key} {hashlib.sha256(body).hexdigest()}\n".encode() + body, disk)
 
 
-def load_snapshot(path: Path, key: str) -> Mesh | None:
+def load_snapshot(path: Path, key: str) -> Compiled | None:
     """What was kept under this key; None when there is nothing, or something else."""
     try:
         data = path.read_bytes()
@@ -76,27 +68,41 @@ def load_snapshot(path: Path, key: str) -> Mesh | None:
     if line.decode("ascii", "replace") != f"{key} {hashlib.sha256(body).hexdigest()}":
         return None
     try:
-        mesh = _Unpickler(io.BytesIO(body)).load()
-    except (pickle.UnpicklingError, AttributeError, EOFError, TypeError, ValueError, ImportError):
+        return Compiled.of(body)
+    except Unreadable:
         return None
-    return mesh if isinstance(mesh, Mesh) else None
 
 
 class Keeper:
-    """Keeps what is served for the next start, at `path` (None: nowhere), once nothing has changed for a while."""
+    """Keeps what is served for the next start, at `path` (None: nowhere), once nothing has changed for a while.
 
-    def __init__(self, path: Path | None, gateway: str | None, policies: Callable[[], str] = str) -> None:
+    ``place`` tells where the cells of a model lie in an empty store, for ``workers`` workers.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        gateway: str | None,
+        policies: Callable[[], str],
+        workers: int,
+        place: Callable[[Mesh], Slots],
+    ) -> None:
         self._path = path
         self._gateway = gateway
         self._policies = policies
+        self._workers = workers
+        self._place = place
         self._latest: tuple[str, Mesh] | None = None
         self._wanted = asyncio.Event()
 
-    def load(self, digest: str | None) -> Mesh | None:
+    def load(self, digest: str | None) -> Compiled | None:
         """What the last run compiled of the configuration with this digest, if anything."""
         if self._path is None or digest is None:
             return None
-        return load_snapshot(self._path, key_of(digest, self._gateway, self._policies()))
+        return load_snapshot(self._path, self._key(digest))
+
+    def _key(self, digest: str) -> str:
+        return key_of(digest, self._gateway, self._policies(), self._workers)
 
     def changed(self, digest: str, mesh: Mesh) -> None:
         """This is served from now on."""
@@ -122,26 +128,9 @@ class Keeper:
         if self._path is not None and self._latest is not None:
             (digest, mesh), self._latest = self._latest, None
             try:
-                await asyncio.to_thread(
-                    save_snapshot, self._path, key_of(digest, self._gateway, self._policies()), mesh
-                )
+                await asyncio.to_thread(self._write, self._path, self._key(digest), mesh)
             except OSError as error:
                 _log.warning("%s is not written: %s", self._path, error)
 
-
-class _Pickler(pickle.Pickler):
-    """Writes a member of an enumeration as its class and value: up to Python 3.11.3 it would be a call of getattr,
-    which the reader has no reason to allow."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
-
-
-class _Unpickler(pickle.Unpickler):
-    """Makes the model's classes, and plain values."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        model = module == _MODEL or module.startswith(_MODEL + ".")
-        if model or (module, name) in _PLAIN or (module == "ipaddress" and name in _NETWORKS):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a model")
+    def _write(self, path: Path, key: str, mesh: Mesh) -> None:
+        save_snapshot(path, key, mesh, self._place(mesh))

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from api_gateway_service_mesh.errors import AgwError
-from api_gateway_service_mesh.model import Listener, Mesh
+from api_gateway_service_mesh.model import Listener
 from api_gateway_service_mesh.policies import NO_LOCK, CellStore, prepare_hashes
 from api_gateway_service_mesh.proxy.downstream import ClientConnection
 from api_gateway_service_mesh.proxy.engine import Engine, Stale
@@ -36,7 +36,7 @@ from .arguments import WorkerArguments
 from .channel import Channel, ChannelClosed
 from .lock import attach_lock, remove_lock
 from .memory import Collections
-from .snapshot import Assembly, Patched, PatchLost, Snapshot
+from .snapshot import Assembly, Patched, PatchLost, Sealed, Snapshot
 
 __all__ = ["Worker", "main"]
 
@@ -184,31 +184,33 @@ class Worker:
                     await channel.send("lost", lost.key)
                     continue
                 if snapshot is not None:
-                    if await self._install(channel, engine, snapshot):
-                        assembly.base = snapshot.snapshot if isinstance(snapshot, Patched) else snapshot
+                    assembly.base = await self._install(channel, engine, snapshot) or assembly.base
+                    gc.enable()
                 else:
+                    if assembly.begun:
+                        gc.disable()  # what comes stays, and a collection would go through all of it again and again
                     await asyncio.sleep(0)  # requests first
             except ChannelClosed:
                 self._orphan = True  # told here first: its files are closed before its children are given away
                 return
 
-    async def _install(self, channel: Channel, engine: Engine, taken: Snapshot | Patched) -> bool:
-        """Serve it; False when that cannot be."""
+    async def _install(self, channel: Channel, engine: Engine, taken: Snapshot | Sealed | Patched) -> Snapshot | None:
+        """Serve it; None when that cannot be."""
         started = time.perf_counter()
-        snapshot, patch = (taken.snapshot, taken) if isinstance(taken, Patched) else (taken, None)
+        key = taken.snapshot.key if isinstance(taken, Patched) else taken.key
         try:
             with _gently():
-                table, stale = await asyncio.to_thread(_prepared, snapshot.mesh, self._table, patch)
+                snapshot, table, stale = await asyncio.to_thread(_prepared, taken, self._table)
             engine.install(snapshot.mesh, table, snapshot.slots, str(snapshot.revision), stale)
         except Exception as error:
             if not isinstance(error, AgwError):
-                _log.exception("revision %d could not be installed", snapshot.revision)
-            await channel.send("failed", snapshot.key, str(error))
-            return False
+                _log.exception("revision %d could not be installed", key[0])
+            await channel.send("failed", key, str(error))
+            return None
         self._table = table
         self._collections.settle()
-        await channel.send("live", snapshot.key, time.perf_counter() - started)
-        return True
+        await channel.send("live", key, time.perf_counter() - started)
+        return snapshot
 
     async def _listen(self, channel: Channel, engine: Engine, key: str, listener: Listener, addresses: int) -> None:
         """Open a port, whose sockets came with the message: each worker's, `addresses` of them."""
@@ -237,24 +239,23 @@ class Worker:
             port.ports.discard(port.opened)
 
 
-def _prepared(mesh: Mesh, table: RoutingTable | None, patch: Patched | None) -> tuple[RoutingTable, Stale | None]:
-    """The table of `mesh`, and what of the one before it goes on unchanged. For a thread."""
-    if patch is None or table is None:
-        made = compile_table(mesh)
-        stale = None
-        prepare_hashes(mesh)
+def _prepared(
+    taken: Snapshot | Sealed | Patched, table: RoutingTable | None
+) -> tuple[Snapshot, RoutingTable, Stale | None]:
+    """What is to be served, its table, and what of the one before it goes on unchanged. For a thread."""
+    stale = None
+    if isinstance(taken, Patched) and table is not None:
+        snapshot, difference = taken.snapshot, taken.difference
+        made = recompile_table(table, snapshot.mesh)
+        stale = Stale.of(table, made, difference.upstreams, difference.upstreams_gone)
     else:
-        made = recompile_table(table, mesh)
-        difference = patch.difference
-        stale = Stale.of(
-            table,
-            made,
-            difference.upstreams,
-            difference.upstreams_gone,
+        snapshot = (
+            taken.snapshot() if isinstance(taken, Sealed) else taken.snapshot if isinstance(taken, Patched) else taken
         )
-        prepare_hashes(mesh)
+        made = compile_table(snapshot.mesh)
+    prepare_hashes(snapshot.mesh)
     made.needs_headers  # noqa: B018 - looked up here, not while requests wait
-    return made, stale
+    return snapshot, made, stale
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from .channel import Channel, ChannelClosed, Parcel, encode
 from .comeback import Comeback
 from .doors import Doors
 from .plane import NotTaken
-from .snapshot import Key, MeshDifference, Snapshot, patch_frames, snapshot_frames
+from .snapshot import Key, MeshDifference, Sealed, Snapshot, frames_of, patch_frames
 
 __all__ = ["Binding", "WorkerPool"]
 
@@ -95,7 +95,7 @@ class WorkerPool:
         self._started: dict[int, _Process] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Condition()
-        self._snapshot: Snapshot | None = None
+        self._snapshot: Snapshot | Sealed | None = None
         self._frames: tuple[bytes, ...] = ()
         """Those of the whole of ``_snapshot``; made when somebody needs them."""
         self._key: Key | None = None
@@ -127,20 +127,18 @@ class WorkerPool:
 
     async def ship(
         self,
-        snapshot: Snapshot,
+        snapshot: Snapshot | Sealed,
         difference: MeshDifference | None = None,
         slots: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         """Bring `snapshot` to every worker; returns once all serve it. `difference` and `slots` are what is different
-        from what they serve, where that is little: who has that is sent no more.
+        from what they serve, where that is little: who has that is sent no more. A sealed one they read themselves.
 
         Raises:
             AgwError: a worker could not take it. Then all go back to what they had.
         """
         before, frames = self._snapshot, self._frames
-        patch: tuple[bytes, ...] = ()
-        if before is not None and difference is not None and slots is not None:
-            patch = patch_frames(before, snapshot, difference, slots)
+        patch = patch_frames(before, snapshot, difference, slots)
         self._snapshot, self._frames, self._key = snapshot, (), snapshot.key
         try:
             await self._spread(snapshot, patch, before.key if before is not None else None)
@@ -152,7 +150,14 @@ class WorkerPool:
                     await self._spread(before)
             raise
 
-    async def _spread(self, snapshot: Snapshot, patch: tuple[bytes, ...] = (), base: Key | None = None) -> None:
+    def opened(self, snapshot: Snapshot) -> None:
+        """`snapshot` is what was sealed when it was shipped: from here on it can be patched."""
+        if self._snapshot is not None and self._snapshot.key == snapshot.key:
+            self._snapshot = snapshot
+
+    async def _spread(
+        self, snapshot: Snapshot | Sealed, patch: tuple[bytes, ...] = (), base: Key | None = None
+    ) -> None:
         for worker in self._running():
             worker.failure = None
         key = snapshot.key
@@ -169,12 +174,12 @@ class WorkerPool:
             f"the workers did not take revision {snapshot.revision} within {_INSTALL_SECONDS:g} s",
         )
 
-    async def _whole(self, snapshot: Snapshot) -> tuple[bytes, ...]:
+    async def _whole(self, snapshot: Snapshot | Sealed) -> tuple[bytes, ...]:
         """The frames of all of it."""
         if snapshot is not self._snapshot:
-            return await asyncio.to_thread(snapshot_frames, snapshot)
+            return await asyncio.to_thread(frames_of, snapshot)
         if not self._frames:
-            frames = await asyncio.to_thread(snapshot_frames, snapshot)
+            frames = await asyncio.to_thread(frames_of, snapshot)
             if snapshot is self._snapshot:
                 self._frames = frames
             return frames
@@ -249,10 +254,9 @@ class WorkerPool:
         await asyncio.gather(*(self._send_to(worker, *frames) for worker in self._running()))
 
     async def _send_to(self, worker: _Process, *frames: bytes | Parcel) -> None:
-        """Send frames to a worker. One that does not read for long is given up."""
+        """Send frames to a worker. One that does not read for long is given up; one that reads slowly is not."""
         try:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await worker.channel.send_frames(*frames)
+            await worker.channel.send_frames(*frames, patience=_SEND_SECONDS)
         except ChannelClosed:
             pass
         except TimeoutError:

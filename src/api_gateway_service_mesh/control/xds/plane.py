@@ -18,7 +18,7 @@ from typing import Any, Final
 from api_gateway_service_mesh.control.open_ports import OpenPorts, Place
 from api_gateway_service_mesh.control.plane import Proxy
 from api_gateway_service_mesh.control.ports import Reservation
-from api_gateway_service_mesh.control.snapshot import MeshDifference, Snapshot
+from api_gateway_service_mesh.control.snapshot import MeshDifference, Sealed, Snapshot
 from api_gateway_service_mesh.control.workers import Binding
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.manifests.envoy import ControlPlane, dynamic_bootstrap
@@ -195,7 +195,7 @@ class _Envoys:
 
     async def ship(
         self,
-        snapshot: Snapshot,
+        snapshot: Snapshot | Sealed,
         difference: MeshDifference | None = None,
         slots: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
@@ -204,6 +204,8 @@ class _Envoys:
         Raises:
             AgwError: it holds what Envoy cannot say, or the Envoy beside agw refuses it.
         """
+        if isinstance(snapshot, Sealed):
+            snapshot = await asyncio.to_thread(snapshot.snapshot)
         before = self._mesh, self._revision
         self._mesh, self._revision = snapshot.mesh, snapshot.revision
         try:
@@ -211,6 +213,10 @@ class _Envoys:
         except BaseException:
             self._mesh, self._revision = before
             raise
+        self.opened(snapshot)
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """Count where `snapshot` has its cells."""
         if self._counters is not None:
             self._counters.follow(snapshot)
 
