@@ -10,6 +10,7 @@ earlier run compiled comes as it was kept, in ``sealed`` frames that hold a numb
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -39,6 +40,7 @@ __all__ = [
 _CHUNK = 64
 _SLOT_CHUNK = 1024
 _SEALED_CHUNK = 256 * 1024
+_FEW = 64
 Item = TypeVar("Item")
 Thing = TypeVar("Thing", Route, Upstream)
 _iri = attrgetter("iri")
@@ -240,7 +242,8 @@ class Assembly:
         if old is None or old.key != base:
             raise PatchLost(self._key)
         routes = tuple(self._routes)
-        held = [upstream for upstream in old.mesh.upstreams if upstream.iri in self._endpoints]
+        moving = self._endpoints
+        held = [upstream for upstream in old.mesh.upstreams if upstream.iri in moving] if moving else []
         moved = (replace(each, endpoints=_moved(each.endpoints, *self._endpoints[each.iri])) for each in held)
         upstreams = (*self._upstreams, *moved)
         mesh = replace(
@@ -249,7 +252,8 @@ class Assembly:
             upstreams=_replaced(old.mesh.upstreams, upstreams, upstreams_gone),
         )
         difference = MeshDifference(routes, tuple(routes_gone), upstreams, tuple(upstreams_gone))
-        return Patched(Snapshot(mesh, {**old.slots, **self._slots}, *self._key), base, difference)
+        slots = {**old.slots, **self._slots} if self._slots else old.slots
+        return Patched(Snapshot(mesh, slots, *self._key), base, difference)
 
     def _begin(self, key: Key, mesh: Mesh | None) -> None:
         self._key = key
@@ -274,10 +278,25 @@ def _replaced(items: tuple[Thing, ...], fresh: Sequence[Thing], gone: Sequence[s
     """`items`, sorted by IRI, with others in the place of some."""
     if not fresh and not gone:
         return items
+    if len(fresh) + len(gone) <= _FEW:
+        return _exchanged(items, fresh, gone)
     out = {*gone, *[thing.iri for thing in fresh]}
     kept = [thing for thing in items if thing.iri not in out]
     kept += fresh
     return tuple(sorted(kept, key=_iri))
+
+
+def _exchanged(items: tuple[Thing, ...], fresh: Sequence[Thing], gone: Sequence[str]) -> tuple[Thing, ...]:
+    """The same for few: nothing but them is looked at."""
+    made = list(items)
+    for iri in gone:
+        at = bisect_left(made, iri, key=_iri)
+        if at < len(made) and made[at].iri == iri:
+            del made[at]
+    for thing in fresh:
+        at = bisect_left(made, thing.iri, key=_iri)
+        made[at : at + (at < len(made) and made[at].iri == thing.iri)] = [thing]
+    return tuple(made)
 
 
 def _moved(before: Sequence[Endpoint], changed: Sequence[Endpoint], gone: Sequence[str]) -> tuple[Endpoint, ...]:

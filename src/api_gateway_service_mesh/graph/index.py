@@ -130,7 +130,8 @@ class TripleIndex:
                     self._drop((subject, predicate, value))
                     if found is None:
                         continue
-                    holders = [holder for holder in found[value] if holder != subject]
+                    holders = found[value].copy()
+                    holders.remove(subject)  # it stands there once, as the triple does
                     if holders:
                         found[value] = holders
                         self._own_values.add((predicate, value))

@@ -69,6 +69,7 @@ class SourceGraph:
         self._triples: tuple[Triple, ...] | None = tuple(triples)
         self._subjects: dict[Resource, tuple[Row, ...]] | None = None
         self._digest: TripleSetDigest | None = None
+        self._count: int | None = None
         self._written: SourceGraph | None = None
         """What this graph was made of by changes and stands in texts: where what it still says of that stands."""
 
@@ -86,7 +87,9 @@ class SourceGraph:
     @property
     def count(self) -> int:
         """How many triples there are; `rows` need not be put together for it."""
-        return len(self._rows) if self._rows is not None else sum(map(len, self._by_subject().values()))
+        if self._count is None:
+            self._count = sum(map(len, self._by_subject().values())) if self._rows is None else len(self._rows)
+        return self._count
 
     @property
     def triples(self) -> tuple[Triple, ...]:
@@ -151,8 +154,8 @@ class SourceGraph:
         stands = any(document.has_positions and document.text for document in self.documents)
         made._written = self if stands else self._written
         made._subjects = subjects
-        new = tuple(chain.from_iterable(come.values()))
-        made.step = Step(self.identity, tuple(gone), new)
+        made.step = Step(self.identity, tuple(gone), new := tuple(chain.from_iterable(come.values())))
+        made._count = self.count - len(gone) + len(new)
         names = self.__dict__.get("generated")
         if names is not None:
             names = Counter(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -39,8 +40,14 @@ class Question:
 
 def questions(folder: Path | None = None) -> Mapping[str, Question]:
     """The queries of a folder by stem (default: the ones shipped). A file is read again only when it changed."""
-    files = sorted((folder or resources.queries("project")).glob("*.rq"))
-    return {file.stem: Question(str(file), _text(file, file.stat().st_mtime_ns)) for file in files}
+    try:
+        with os.scandir(folder or resources.queries("project")) as found:
+            files = sorted(
+                (file.name, file.path, file.stat().st_mtime_ns) for file in found if file.name.endswith(".rq")
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return {name.removesuffix(".rq"): Question(path, _text(path, changed)) for name, path, changed in files}
 
 
 def project(graph: ValidatedGraph | InferredGraph, queries: Path | None = None) -> ProjectedRows:
@@ -219,8 +226,8 @@ def _order(text: str) -> tuple[str, ...]:
 
 
 @cache
-def _text(file: Path, _changed: int) -> str:
-    return file.read_text(encoding="utf-8")
+def _text(file: str, _changed: int) -> str:
+    return Path(file).read_text(encoding="utf-8")
 
 
 def _fault(place: str, what: str, remedy: str) -> Finding:

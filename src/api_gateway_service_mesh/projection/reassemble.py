@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -121,7 +122,7 @@ def spliced(
         parts += (items[at:start], come[name])
         at = end
     parts.append(items[at:])
-    return tuple(item for part in parts for item in part) if len(parts) > 1 else items
+    return tuple(chain.from_iterable(parts)) if len(parts) > 1 else items
 
 
 def touched_rows(old: ProjectedRows, new: ProjectedRows, again: Mapping[str, Iterable[str]]) -> Touched:

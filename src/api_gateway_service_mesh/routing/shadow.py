@@ -60,7 +60,8 @@ def table_findings(table: RoutingTable) -> tuple[Finding, ...]:
                 ties.setdefault(pair, (group.host, method))
             for entry, (winner, method) in seen.shadows.items():
                 shadows.setdefault(entry, (winner, group.host, method))
-    contradictions = {entry: names for entry in table.entries if (names := _contradiction(entry))}
+    judged = [entry for entry in table.entries if entry.conditions is not None]
+    contradictions = {entry: names for entry in judged if (names := _contradiction(entry))}
     tied = {loser for _, loser in ties}
     found: list[tuple[int, Finding]] = []
     for entry, name in contradictions.items():

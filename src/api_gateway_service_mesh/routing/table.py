@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from api_gateway_service_mesh.errors import ConfigError, Finding, Report, Severity
 from api_gateway_service_mesh.model import Mesh, Route
@@ -18,6 +18,7 @@ from .rewrite import rewrite_findings
 
 __all__ = ["RoutingTable", "compile_table", "recompile_table"]
 
+_FEW = 64
 _MANY = 4  # where more than one route in four is another one, everything is compiled
 _DEEPEST = 200  # segments; the tree of a table is changed by walking down recursively
 
@@ -234,11 +235,12 @@ def recompile_table(table: RoutingTable, mesh: Mesh) -> RoutingTable:
         ConfigError: as `compile_table`.
     """
     by_iri = table.by_iri
-    known = by_iri.copy()
+    left, come = _apart(table.mesh.routes, mesh.routes)
+    known = {route.iri: by_iri[route.iri] for route in left}
     fresh: list[Route] = []
-    for route in mesh.routes:
+    for route in come:
         entry = known.get(route.iri)
-        if entry is not None and (entry.route is route or entry.route == route):
+        if entry is not None and entry.route == route:
             del known[route.iri]
         else:
             fresh.append(route)
@@ -248,7 +250,7 @@ def recompile_table(table: RoutingTable, mesh: Mesh) -> RoutingTable:
         return RoutingTable(mesh, table.entries, table.warnings, table.host_groups, table.width, table.free)
     found = _judged(fresh)
     gone = {entry.index for entry in known.values()}
-    entries = [entry for entry in table.entries if entry.index not in gone]
+    entries = _without(table.entries, known.values())
     free, width = [*table.free, *gone], table.width
     touched: dict[HostKey, set[PathKey]] = {}
     made: list[RouteEntry] = []
@@ -289,7 +291,38 @@ def recompile_table(table: RoutingTable, mesh: Mesh) -> RoutingTable:
         del now[iri]
     now.update({entry.route.iri: entry for entry in made})
     after._by_iri = now
+    if table._needs_headers is not None and not (
+        table._needs_headers and any(_asks_headers(e) for e in known.values())
+    ):
+        after._needs_headers = table._needs_headers or any(_asks_headers(entry) for entry in made)
     return after
+
+
+def _asks_headers(entry: RouteEntry) -> bool:
+    return bool(entry.route.match.headers)
+
+
+def _apart(old: Sequence[Route], new: Sequence[Route]) -> tuple[Sequence[Route], Sequence[Route]]:
+    """Those of `old` that do not stand in `new` as the same object, and the other way round, each in its order."""
+    if len(old) == len(new):
+        pairs = [(one, other) for one, other in zip(old, new, strict=True) if one is not other]
+        old, new = [one for one, _ in pairs], [other for _, other in pairs]
+    here, there = set(map(id, old)), set(map(id, new))
+    return [one for one in old if id(one) not in there], [one for one in new if id(one) not in here]
+
+
+def _without(entries: tuple[RouteEntry, ...], gone: Collection[RouteEntry]) -> list[RouteEntry]:
+    """`entries`, which are sorted, without those of `gone`."""
+    if len(gone) > _FEW:
+        indices = {entry.index for entry in gone}
+        return [entry for entry in entries if entry.index not in indices]
+    kept = list(entries)
+    for entry in gone:
+        at = bisect_left(kept, entry.best(), key=RouteEntry.best)
+        while kept[at] is not entry:  # another one of the same rank
+            at += 1
+        del kept[at]
+    return kept
 
 
 def _tail(entry: RouteEntry) -> Tail:
