@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import os
 import pickle
-import signal
 from pathlib import Path
 
 import pytest
@@ -99,26 +97,6 @@ def test_what_routes_share_is_shared_again() -> None:
     one, two = (route for route in mesh.routes if route.match.path.text in ("/one", "/two"))
     assert one.rate_limits
     assert one.rate_limits[0] is two.rate_limits[0]
-
-
-async def test_a_worker_that_ends_at_a_warm_start_comes_back(tmp_path: Path, backend_port: int) -> None:
-    """It gets what was kept, as those before it did, and then the changes that came since."""
-    seed, store = tmp_path / "gateway.ttl", tmp_path / "store"
-    seed.write_text(shop(backend_port))
-    with serve_process("--store", store, seed, "--workers", "2") as gateway:
-        assert (await update(gateway, ADD.format(1)))[0] == 200
-    with serve_process("--store", store, "--workers", "2") as gateway:
-        assert any("last run" in line for line in gateway.lines)
-        os.kill(gateway.workers[0], signal.SIGKILL)
-        gateway.said("starting it again")
-        assert (await get(gateway.url + "/n1/x"))[0] == 200
-        for _ in range(600):
-            status = (await update(gateway, ADD.format(2)))[0]
-            if status == 200:
-                break
-            await asyncio.sleep(0.1)
-        for _ in range(20):
-            assert (await get(gateway.url + "/n2/x"))[0] == 200
 
 
 async def test_the_next_start_is_warm(tmp_path: Path, backend_port: int) -> None:
