@@ -7,16 +7,20 @@ from functools import cache
 from typing import get_args, get_type_hints
 
 import pytest
+from pyoxigraph import NamedNode
 
 from api_gateway_service_mesh import model
 from api_gateway_service_mesh.errors import ConfigError, Severity
 from api_gateway_service_mesh.graph.capability import Level, capabilities
+from api_gateway_service_mesh.graph.ontology import agw_ontology
+from api_gateway_service_mesh.graph.terms import lexical
 from api_gateway_service_mesh.manifests import TARGETS, NotExpressibleError, Rendering, render
 from api_gateway_service_mesh.manifests.feature import FEATURES, IDENTITY, STRUCTURE
 from api_gateway_service_mesh.manifests.gap import LOSS
-from api_gateway_service_mesh.manifests.stated import stated
+from api_gateway_service_mesh.manifests.rows import BESIDE, WITHIN, says, terms
+from api_gateway_service_mesh.manifests.stated import stated, text_of
 from api_gateway_service_mesh.model import Mesh
-from api_gateway_service_mesh.vocabulary import NAMESPACE, TERMS
+from api_gateway_service_mesh.vocabulary import AGW, NAMESPACE, TERMS
 from tests.support.mesh_model import published
 from tests.support.rich_mesh import mutants, rich
 from tests.support.routes import EX, mesh, route
@@ -56,6 +60,40 @@ def test_a_target_that_stands_in_the_graph_renders_and_one_that_renders_stands_t
     for table in capabilities().values():
         assert table.title
         assert {term.removeprefix(NAMESPACE) for term in table.levels} <= TERMS
+
+
+def test_every_property_that_can_be_stated_has_a_row() -> None:
+    index = agw_ontology().index
+    kinds = {NamedNode(f"http://www.w3.org/2002/07/owl#{name}Property") for name in ("Datatype", "Object")}
+    stateable = {
+        lexical(term)
+        for kind in kinds
+        for term in index.instances(kind)
+        if isinstance(term, NamedNode) and "configuration" in map(lexical, index.values(term, NamedNode(AGW.termRole)))
+    }
+    assert len(stateable) > 400
+    rows = set(terms(capabilities().values()))
+    assert sorted(stateable - rows) == []
+    assert sorted((WITHIN.keys() | BESIDE) & {*FEATURES.values()}) == []
+    for target in capabilities().values():
+        assert {says(target, term) for term in rows} <= {"yes", "part", "no", "-"}
+
+
+@pytest.mark.parametrize("target", [name for name, table in capabilities().items() if not table.whole])
+def test_every_cannot_is_refused(target: str) -> None:
+    """What the table says that a target cannot say, stated: the rendering is refused, and names it or what holds it."""
+    table = capabilities()[target]
+    missed: set[str] = set()
+    for name, each in rich().items():
+        with pytest.raises(NotExpressibleError) as caught:
+            render(each, target)
+        lost = {finding.predicate for finding in caught.value.report.violations}
+        told = lost | {finding.predicate for finding in caught.value.report.findings}
+        for one in stated(each):
+            level = table.level(one.term, text_of(one.value), one.kind)
+            if one.term is not None and level is Level.NONE and not {one.term, *one.above} & told:
+                missed.add(f"{name}: {one.term}")
+    assert missed == set()
 
 
 def test_the_fields_that_are_spoken_of_are_fields_of_the_model() -> None:

@@ -1,7 +1,7 @@
 """One suite, two data planes, one graph: what clients and backends see of agw's own and of an Envoy that agw configures.
 
-The cases are those of tests/peers, where Envoy's configuration is written by hand; here the graph alone speaks, and far
-fewer differences are left. ``pytest tests/parity -s`` prints the table of targets after it.
+The cases are those of tests/peers, where Envoy's configuration is written by hand, and those of `pages`; here the graph
+alone speaks, and far fewer differences are left. ``pytest tests/parity -s`` prints the table of targets after it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ import pytest_asyncio
 from api_gateway_service_mesh.control.build import build
 from api_gateway_service_mesh.graph import SourceGraph
 from tests.parity.differences import DIFFERENCES
+from tests.parity.pages import PAGES
 from tests.parity.running import ENVOY, envoy_of
 from tests.peers.backend import Backend, backend
 from tests.peers.case import Case, Facts
 from tests.peers.client import Client
-from tests.peers.test_peers import CASES, _agw
+from tests.peers.test_peers import CASES as PEERS
+from tests.peers.test_peers import _agw
 from tests.support.serving import turtle
+
+CASES = (*PEERS, *PAGES)
 
 Running = tuple[Client, Client, dict[str, list[Backend]]]
 

@@ -49,7 +49,9 @@ async def _answer(reader: asyncio.StreamReader) -> Answer:
     except (asyncio.IncompleteReadError, ConnectionError):
         return Answer(0, whole=False)
     line, *rest = head.strip().split("\r\n")
-    fields = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
+    fields: dict[str, str] = {}
+    for name, _, value in (each.partition(":") for each in rest):  # several lines of a name are one list
+        fields[name.lower()] = ", ".join(filter(None, (fields.get(name.lower()), value.strip())))
     status = int(line.split(" ")[1])
     body = b""
     try:

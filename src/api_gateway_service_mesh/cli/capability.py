@@ -10,14 +10,14 @@ from .output import print_table, terminal_width
 
 __all__ = ["print_capabilities"]
 
-_STRONGEST = ("no", "part", "yes")
+_STRONGEST = ("no", "part", "yes", "-")
 
 
 def print_capabilities(target: str | None, mesh: Mesh | None) -> None:
     """Without a target: a column for each. With one: its terms with what is to be known. Of `mesh`: what it states."""
     from ..graph.capability import capabilities
     from ..manifests import TARGETS, WATCHERS
-    from ..manifests.feature import FEATURES
+    from ..manifests.rows import BESIDE, WITHIN, says, terms
     from ..manifests.stated import stated
 
     if target in WATCHERS:
@@ -26,11 +26,9 @@ def print_capabilities(target: str | None, mesh: Mesh | None) -> None:
     known = capabilities()
     wanted = None if mesh is None else {one.term for one in stated(mesh) if one.term is not None}
     columns = [known[name] for name in TARGETS if name in known and (target is None or name == target)]
-    # What no target says stands under none of them, and belongs to the table all the same.
-    every = sorted({*FEATURES.values(), *(term for column in known.values() for term in column.levels)})
-    terms = [term for term in every if wanted is None or term in wanted]
+    listed = [term for term in terms(known.values()) if wanted is None or term in wanted]
     if target is None:
-        rows = [[_short(term), *(column.level(term).value for column in columns)] for term in terms]
+        rows = [[_short(term), *(says(column, term) for column in columns)] for term in listed]
         print_table(("term", *(column.name for column in columns)), rows)
         return
     (column,) = columns
@@ -39,10 +37,14 @@ def print_capabilities(target: str | None, mesh: Mesh | None) -> None:
         click.echo("It carries the configuration itself: nothing is lost.")
         return
     rows = []
-    for term in sorted(terms, key=lambda term: (_STRONGEST.index(column.level(term).value), term)):
+    for term in sorted(listed, key=lambda term: (_STRONGEST.index(says(column, term)), term)):
         note = column.note(term)
         said = "" if note is None else f"{note.text} ({note.remedy})" if note.remedy else note.text
-        rows.append([_short(term), column.level(term).value, said])
+        if term in WITHIN:
+            said = f"said with {_short(WITHIN[term])}"
+        elif term in BESIDE:
+            said = "nothing that a data plane is told"
+        rows.append([_short(term), says(column, term), said])
         for (about, value), special in column.notes.items():
             if about == term and value:
                 rows.append(
