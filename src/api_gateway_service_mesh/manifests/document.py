@@ -8,6 +8,7 @@ quoted.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
@@ -18,7 +19,7 @@ from api_gateway_service_mesh.errors import Finding, Report
 
 from .gap import LOSS
 
-__all__ = ["Document", "Manifest", "Rendering", "yaml_text"]
+__all__ = ["Document", "Manifest", "Rendering", "manifest_files", "yaml_text"]
 
 #: One Kubernetes object.
 Document: TypeAlias = dict[str, Any]
@@ -83,3 +84,18 @@ def yaml_text(document: Document) -> str:
     return str(
         yaml.dump(document, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=10_000)
     )
+
+
+def manifest_files(folder: str, documents: Sequence[Document]) -> list[Manifest]:
+    """`documents` as files of `folder`, in their order, called by kind and name.
+
+    Objects of one kind and name in several namespaces carry theirs behind a dot, which no name has.
+    """
+    stems = [f"{document['kind'].lower()}-{document['metadata']['name']}" for document in documents]
+    taken = Counter(stems)
+    made: list[Manifest] = []
+    for document, stem in zip(documents, stems, strict=True):
+        space = document["metadata"].get("namespace")
+        file = f"{stem}.{space}" if taken[stem] > 1 and space else stem
+        made.append(Manifest(f"{folder}/{file}.yaml", yaml_text(document)))
+    return made

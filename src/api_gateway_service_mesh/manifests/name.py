@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -38,13 +39,14 @@ def name_of(text: str, *, longest: int = _LONGEST) -> str:
 def names(iris: Iterable[tuple[str, str]]) -> dict[str, str]:
     """IRI → name for pairs of IRI and display name; those that would be called the same carry a mark of their IRI."""
     made = {iri: name_of(name) for iri, name in iris}
-    taken: dict[str, int] = {}
-    for name in made.values():
-        taken[name] = taken.get(name, 0) + 1
-    return {
-        iri: name if taken[name] == 1 else f"{name[: _LONGEST - 9].rstrip('-')}-{_mark(iri)}"
-        for iri, name in made.items()
-    }
+    marked: set[str] = set()
+    while True:  # a mark may make the name that another has by nature: then that one is marked, too
+        taken = Counter(made.values())
+        clashing = {iri for iri, name in made.items() if taken[name] > 1} - marked
+        if not clashing:
+            return made
+        marked |= clashing
+        made |= {iri: f"{made[iri][: _LONGEST - 9].rstrip('-')}-{_mark(iri)}" for iri in clashing}
 
 
 def _mark(text: str) -> str:

@@ -9,7 +9,7 @@ from api_gateway_service_mesh.errors import Finding, Report
 from api_gateway_service_mesh.model import Mesh, Route, Upstream
 from api_gateway_service_mesh.routing import RoutingTable, compile_table
 
-from .document import Document, Manifest, Rendering, yaml_text
+from .document import Document, Rendering, manifest_files
 from .name import name_of, names
 
 __all__ = ["Outline", "outline"]
@@ -51,8 +51,7 @@ class Outline:
 
     def rendering(self, folder: str, documents: list[Document]) -> Rendering:
         """`documents` as files of `folder`, in their order, with what was found."""
-        made = [Manifest(f"{folder}/{_file(document)}.yaml", yaml_text(document)) for document in documents]
-        return Rendering(made, Report().merged(self.findings))
+        return Rendering(manifest_files(folder, documents), Report().merged(self.findings))
 
 
 def outline(mesh: Mesh, namespace: str | None) -> Outline:
@@ -62,7 +61,3 @@ def outline(mesh: Mesh, namespace: str | None) -> Outline:
     """
     stated = mesh.service_mesh.namespace if mesh.service_mesh else None
     return Outline(mesh, compile_table(mesh), namespace or stated, name_of(mesh.name))
-
-
-def _file(document: Document) -> str:
-    return f"{document['kind'].lower()}-{document['metadata']['name']}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from api_gateway_service_mesh.errors import Report
-from api_gateway_service_mesh.manifests.document import Document, Manifest, Rendering, yaml_text
+from api_gateway_service_mesh.manifests.document import Document, Rendering, manifest_files
 from api_gateway_service_mesh.manifests.name import name_of
 from api_gateway_service_mesh.model import Mesh
 from api_gateway_service_mesh.routing import compile_table
@@ -65,9 +65,4 @@ def render_istio(
         *virtual_services(context),
         *rate_limit_filters(context),
     ]
-    manifests = [Manifest(_path(document), yaml_text(document)) for document in documents]
-    return Rendering(manifests, Report().merged(context.findings))
-
-
-def _path(document: Document) -> str:
-    return f"istio/{document['kind'].lower()}-{document['metadata']['name']}.yaml"
+    return Rendering(manifest_files("istio", documents), Report().merged(context.findings))
