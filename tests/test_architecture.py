@@ -66,6 +66,7 @@ def test_policies_decide_and_never_act() -> None:
 
 # Modules that only run as part of a process or of a connection, and the tests that hold them through it.
 HELD_BY = {
+    "security/intentions.py": "proxy/test_intentions.py",
     "telemetry/collector.py": "telemetry/test_otlp.py",
     "control/base.py": "control/test_journal.py",
     "proxy/gathering.py": "proxy/test_validation.py",

@@ -741,6 +741,11 @@ class AGW(metaclass=_Closed):
     clientCertificateMode: Final = f"{NAMESPACE}clientCertificateMode"
     forwardClientCertificate: Final = f"{NAMESPACE}forwardClientCertificate"
     clientCertificateDetail: Final = f"{NAMESPACE}clientCertificateDetail"
+    intentionRegistry: Final = f"{NAMESPACE}intentionRegistry"
+    intentionService: Final = f"{NAMESPACE}intentionService"
+    intentionFailureMode: Final = f"{NAMESPACE}intentionFailureMode"
+    intentionDeniedTotal: Final = f"{NAMESPACE}intentionDeniedTotal"
+    intentionUnavailableTotal: Final = f"{NAMESPACE}intentionUnavailableTotal"
     certificateAdmittedTotal: Final = f"{NAMESPACE}certificateAdmittedTotal"
     certificateRefusedTotal: Final = f"{NAMESPACE}certificateRefusedTotal"
     # authority

@@ -50,6 +50,8 @@ EXCEPTIONS = LOGINS | dict.fromkeys(
 ) | dict.fromkeys(
     ("RouteSource", "refusedObject", "routeSourceFault", "routeSourceState", "takenObjects"),
     "of clusters: tests/control/test_cluster_routes.py",
+) | dict.fromkeys(
+    ("intentionDeniedTotal", "intentionUnavailableTotal"), "of a Consul: tests/control/test_intentions.py"
 )  # fmt: skip
 """Runtime terms that nothing below provokes, and why not."""
 

@@ -30,6 +30,7 @@ from api_gateway_service_mesh.model import (
     FailureMode,
     Fault,
     Hedging,
+    Intentions,
     JwtAlgorithm,
     JwtAuthentication,
     Limits,
@@ -43,6 +44,8 @@ from api_gateway_service_mesh.model import (
     PeerNames,
     RateLimit,
     RedisStore,
+    Registry,
+    RegistryType,
     RequestValidation,
     ResponseTransformation,
     RouteMatch,
@@ -188,6 +191,18 @@ CASES: dict[str, Case] = {
         policy=POLICY,
         certified=True,
     ),
+    "intention-unavailable": Case(
+        503,
+        route={
+            "client_certificate": ClientCertificate(
+                POLICY,
+                "urn:test:route",
+                intentions=Intentions(Registry("urn:consul", RegistryType.CONSUL, "127.0.0.1:1"), "edge"),
+            )
+        },
+        policy=POLICY,
+        certified=True,
+    ),
     "invalid-credentials": Case(
         401, request(fields="X-Api-Key: wrong\r\n"), route={"authentication": KEYS}, policy=POLICY
     ),
@@ -299,6 +314,7 @@ CASES: dict[str, Case] = {
 }
 
 ELSEWHERE = {
+    "intention-denied": "test_intentions.py: it takes somebody who tells of intentions",
     "misdirected-request": "test_greeting.py: it takes a connection for another host",
     "backend-token-unavailable": "test_client_credentials.py: it takes somebody who tells of tokens",
     "too-many-connections": "test_connection_cap.py: it takes connections, and no request",
@@ -314,7 +330,7 @@ async def test_a_refusal_says_what_it_is_everywhere(kind: str, tmp_path: Path) -
     case = CASES[kind]
     if case.certified:
         authority = new_authority(tmp_path)
-        shown = authority.issue("shown")
+        shown = authority.issue("shown", uris=("spiffe://example.org/shown",))
         tls = ssl.create_default_context(cafile=str(authority.bundle))
         tls.load_cert_chain(shown.certificate_file, shown.key_file)
         case = replace(case, listener=Listener("urn:l", 0, "127.0.0.1", shown.model(), MtlsMode.STRICT), tls=tls)

@@ -64,7 +64,12 @@ _DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
         (AGW.introspectionFailedTotal, "introspection-failed"),
         (AGW.inactiveTotal, "inactive"),
     ),
-    ClientCertificate: ((AGW.certificateAdmittedTotal, "admitted"), (AGW.certificateRefusedTotal, "refused")),
+    ClientCertificate: (
+        (AGW.certificateAdmittedTotal, "admitted"),
+        (AGW.certificateRefusedTotal, "refused"),
+        (AGW.intentionDeniedTotal, "intention-denied"),
+        (AGW.intentionUnavailableTotal, "intention-unavailable"),
+    ),
     Cors: (
         (AGW.preflightAdmittedTotal, "preflight-admitted"),
         (AGW.preflightRefusedTotal, "preflight-refused"),

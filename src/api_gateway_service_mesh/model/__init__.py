@@ -19,7 +19,13 @@ from .canary import Canary, CanaryStep
 from .certificate import Certificate
 from .change_right import ChangeRight
 from .claim import claim_says, claim_text, claim_values
-from .client_certificate import CertificateDetail, CertificateForwarding, ClientCertificate
+from .client_certificate import (
+    CertificateDetail,
+    CertificateForwarding,
+    ClientCertificate,
+    IntentionFailureMode,
+    Intentions,
+)
 from .client_credentials import ClientCredentials
 from .compression import CODINGS, Compression, CompressionEffort
 from .concurrency import AdaptiveConcurrency, RequestPriority
@@ -120,6 +126,8 @@ __all__ = [
     "HealthCheck",
     "Hedging",
     "HttpProtocol",
+    "IntentionFailureMode",
+    "Intentions",
     "IssuerKind",
     "JwtAlgorithm",
     "JwtAuthentication",

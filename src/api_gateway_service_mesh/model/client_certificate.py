@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .discovery import Registry
 from .mtls import ANYBODY, MtlsMode, PeerNames
 
-__all__ = ["CertificateDetail", "CertificateForwarding", "ClientCertificate"]
+__all__ = ["CertificateDetail", "CertificateForwarding", "ClientCertificate", "IntentionFailureMode", "Intentions"]
 
 
 class CertificateForwarding(StrEnum):
@@ -34,6 +35,24 @@ class CertificateDetail(StrEnum):
     CERT = "CERT"
 
 
+class IntentionFailureMode(StrEnum):
+    """``agw:intentionFailureMode``."""
+
+    CLOSED = "CLOSED"
+    """Callers that Consul says nothing of are refused."""
+    OPEN = "OPEN"
+    """They are let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intentions:
+    """Who may call ``service`` is said by the intentions of the Consul that ``registry`` is."""
+
+    registry: Registry
+    service: str
+    failure_mode: IntentionFailureMode = IntentionFailureMode.CLOSED
+
+
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
     """``mode`` STRICT: a verified certificate must be shown, and be of ``peers``; PERMISSIVE: one that is shown
@@ -45,3 +64,4 @@ class ClientCertificate:
     peers: PeerNames = ANYBODY
     forwarding: CertificateForwarding = CertificateForwarding.SANITIZE
     details: tuple[CertificateDetail, ...] = (CertificateDetail.SUBJECT, CertificateDetail.URI, CertificateDetail.DNS)
+    intentions: Intentions | None = None

@@ -144,7 +144,7 @@ def assemble(
     )
     served = _authenticated(served, rows, chosen, reading)
     served = authorized(served, rows, chosen, reading)
-    served = with_traffic(served, rows, services, conditions, peers, reading)
+    served = with_traffic(served, rows, services, conditions, peers, directories, reading)
     served = with_versions(served, rows.version, rows.version_deprecation, rows.version_promise, reading)
     refuse_lost_callbacks(served, reading)
     served = with_lone_tracing(served, rows.tracing, traced)

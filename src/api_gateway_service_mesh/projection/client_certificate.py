@@ -9,9 +9,13 @@ from api_gateway_service_mesh.model import (
     CertificateDetail,
     CertificateForwarding,
     ClientCertificate,
+    IntentionFailureMode,
+    Intentions,
     Listener,
     MtlsMode,
     PeerNames,
+    Registry,
+    RegistryType,
     Route,
 )
 from api_gateway_service_mesh.vocabulary import AGW
@@ -30,10 +34,16 @@ class ClientCertificateRow:
     mode: str | None
     forwarding: str | None
     detail: str | None
+    registry: str | None
+    service: str | None
+    failure_mode: str | None
 
 
 def client_certificates(
-    rows: Iterable[ClientCertificateRow], peers: Mapping[str, PeerNames], reading: Reading
+    rows: Iterable[ClientCertificateRow],
+    peers: Mapping[str, PeerNames],
+    directories: Mapping[str, Registry],
+    reading: Reading,
 ) -> Mapping[str, ClientCertificate]:
     """The rule of each route, by route IRI."""
     found: dict[str, ClientCertificate] = {}
@@ -50,6 +60,7 @@ def client_certificates(
                 reading.choice(
                     iri, AGW.forwardClientCertificate, row.forwarding, CertificateForwarding, standard.forwarding
                 ),
+                intentions=_intentions(row, directories, reading),
             ),
         )
         if row.detail is not None and made.iri == iri:
@@ -61,6 +72,28 @@ def client_certificates(
         route: replace(policy, details=tuple(details[route])) if route in details else policy
         for route, policy in found.items()
     }
+
+
+def _intentions(row: ClientCertificateRow, directories: Mapping[str, Registry], reading: Reading) -> Intentions | None:
+    """Who says which services may call; None where only certificates count."""
+    iri = row.policy
+    if row.registry is None or row.service is None:
+        return None
+    registry = reading.known(iri, AGW.intentionRegistry, row.registry, directories, "agw:ServiceRegistry")
+    if registry is None:
+        return None
+    if registry.type is not RegistryType.CONSUL:
+        reading.note(
+            "intention-registry",
+            f"{name_of(iri)}: {name_of(registry.iri)} is no Consul, and has no intentions",
+            iri,
+            AGW.intentionRegistry,
+            remedy='name an agw:ServiceRegistry of agw:registryType "consul"',
+        )
+    mode = reading.choice(
+        iri, AGW.intentionFailureMode, row.failure_mode, IntentionFailureMode, IntentionFailureMode.CLOSED
+    )
+    return Intentions(registry, row.service, mode)
 
 
 def asking(listeners: tuple[Listener, ...], routes: tuple[Route, ...], reading: Reading) -> tuple[Listener, ...]:

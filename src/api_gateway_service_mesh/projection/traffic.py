@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from api_gateway_service_mesh.model import PeerNames, RequestCondition, Route, Upstream
+from api_gateway_service_mesh.model import PeerNames, Registry, RequestCondition, Route, Upstream
 
 from .cache import caches
 from .client_certificate import client_certificates
@@ -35,11 +35,12 @@ def with_traffic(
     upstreams: Mapping[str, Upstream],
     conditions: Mapping[str, tuple[RequestCondition, ...]],
     peers: Mapping[str, PeerNames],
+    directories: Mapping[str, Registry],
     reading: Reading,
 ) -> tuple[Route, ...]:
     """`served` with what happens to their requests and answers on the way."""
     closed = maintenances(rows.maintenance, conditions, reading)
-    shown = client_certificates(rows.client_certificate, peers, reading)
+    shown = client_certificates(rows.client_certificate, peers, directories, reading)
     harmed = faults(rows.fault, conditions, reading)
     paged = cors_policies(rows.cors, rows.cors_value, reading)
     careful = security_headers(rows.security_headers, rows.security_headers_field, reading)

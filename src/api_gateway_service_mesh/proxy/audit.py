@@ -28,6 +28,8 @@ _REFUSALS: Mapping[str, AuditedKind] = {
     "authentication-unavailable": AuditedKind.AUTHENTICATION,
     "client-certificate-required": AuditedKind.AUTHENTICATION,
     "client-certificate-refused": AuditedKind.AUTHENTICATION,
+    "intention-denied": AuditedKind.AUTHORIZATION,
+    "intention-unavailable": AuditedKind.AUTHORIZATION,
     "misdirected-request": AuditedKind.AUTHENTICATION,
     "login-failed": AuditedKind.AUTHENTICATION,
     "forbidden": AuditedKind.AUTHENTICATION,

@@ -19,6 +19,7 @@ from api_gateway_service_mesh.policies.redis import REDIS_CELLS
 from api_gateway_service_mesh.policies.refusal import RefusalCounters
 from api_gateway_service_mesh.routing import RouteEntry, RoutingTable
 from api_gateway_service_mesh.security.authentication import Authenticators
+from api_gateway_service_mesh.security.intentions import Advisers
 from api_gateway_service_mesh.telemetry.access_log import AccessLog
 from api_gateway_service_mesh.telemetry.audit import AuditBuffer
 
@@ -241,6 +242,7 @@ class Core:
         self.translations = Translations(self.answers)
         self.deadlines = Deadlines(loop)
         self.authenticators = Authenticators(loop)
+        self.advisers = Advisers(loop)
         self.backend_tokens = BackendTokens(loop)
         self.caches = MemoryCaches()
         self.stores = SharedStores(loop, self.random, self._store_state)
@@ -387,6 +389,7 @@ class Core:
             self._folding.cancel()
         self.deadlines.stop()
         self.authenticators.close()
+        self.advisers.close()
         for tracer in self.tracers.values():
             tracer.close()
         self.stores.close()

@@ -83,7 +83,10 @@ class Stale:
 
 
 def _shares(route: Route) -> bool:
-    return route.authentication is not None or any(limit.store is not None for limit in route.rate_limits)
+    policy = route.client_certificate
+    if route.authentication is not None or (policy is not None and policy.intentions is not None):
+        return True
+    return any(limit.store is not None for limit in route.rate_limits)
 
 
 def _settings(mesh: Mesh) -> Mesh:
@@ -184,6 +187,7 @@ class Engine:
         cookies = core.authenticators.session_cookies
         if stale is None or stale.shared:
             core.authenticators.adopt(mesh.routes)
+            core.advisers.adopt(mesh.routes)
             core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
         core.caches.adopt(route.cache.iri for route in mesh.routes if route.cache is not None)
         guard, wanted = core.guard, mesh.overload

@@ -11,10 +11,10 @@ The order, outermost first, and why it is so:
    *Versions*: what is said of one that is withdrawn, or that there is not, is true for everybody.
 3. *maintenance*: asks next to nothing of a request, and is not to cost anything.
 4. *limits by address*: cheap, and they bound how many tokens a stranger can have checked.
-5. *client certificate, authentication*: before every other limit, so that strangers use up no share of those who prove
-   who they are; before everything that has a state. *Session cookies* are taken out between them: whatever is told of a
-   request from here on is told of none. *Authorization* right behind it: who may not do it takes no share
-   of a limit either.
+5. *client certificate, intentions of a mesh, authentication*: before every other limit, so that strangers use up no
+   share of those who prove who they are; before everything that has a state. *Session cookies* are taken out between
+   them: whatever is told of a request from here on is told of none. *Authorization* right behind it: who may not do it
+   takes no share of a limit either.
 6. *all other limits*: before breakers and balancers, so that callers over their limit cannot move them.
 7. *adaptive concurrency*, *WebSockets*: behind all limits, so that what they refuse holds no place.
 8. *fault injection*: strikes what was admitted, before anything is chosen for it.
@@ -65,6 +65,7 @@ from .external_authorization import external_authorization_gates
 from .fault import fault_gates
 from .grpc_web import grpc_web_gates
 from .hedge import hedge_gates
+from .intentions import intention_gates
 from .login import login_gate
 from .maintenance import maintenance_gates
 from .mirror import mirror_gates
@@ -171,6 +172,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     maintenance_gates,
     address_limits,
     client_certificate_gates,
+    intention_gates,
     session_cookie_gates,
     _authentication,
     authorization_gates,

@@ -40,6 +40,8 @@ KINDS: Final[Mapping[str, RefusalKind]] = MappingProxyType(
         "invalid-credentials": RefusalKind("UAEX", "what the caller showed is not accepted"),
         "client-certificate-required": RefusalKind("UAEX", "the client showed no certificate"),
         "client-certificate-refused": RefusalKind("UAEX", "the client's certificate is of none that may call"),
+        "intention-denied": RefusalKind("UAEX", "the intentions of the mesh forbid that service to call"),
+        "intention-unavailable": RefusalKind("UAEX", "Consul does not say which services may call"),
         "misdirected-request": RefusalKind("UAEX", "the connection is for another host, that asks for no certificate"),
         "insufficient-scope": RefusalKind("UAEX", "the token lacks a scope"),
         "forbidden": RefusalKind("UAEX", "the caller lacks a claim"),

@@ -7,6 +7,7 @@ from api_gateway_service_mesh.model import (
     ClientCertificate,
     DirectResponse,
     Fault,
+    IntentionFailureMode,
     Maintenance,
     Mirror,
     MtlsMode,
@@ -53,6 +54,16 @@ def client_certificate_part(policy: ClientCertificate) -> Part:
     cited += [cite(iri, "peerAltName", each) for each in peers.names]
     if peers:
         text += f", of {' or '.join((*peers.spiffe_ids, *peers.trust_domains, *peers.names))}"
+    intentions = policy.intentions
+    if intentions is not None:
+        cited += [
+            cite(iri, "intentionRegistry", intentions.registry.iri),
+            cite(iri, "intentionService", intentions.service),
+        ]
+        text += f", of a service that the intentions of {intentions.registry.iri} let call {intentions.service}"
+        if intentions.failure_mode is IntentionFailureMode.OPEN:
+            cited.append(cite(iri, "intentionFailureMode", intentions.failure_mode.value))
+            text += ", or about which there is no telling"
     if policy.forwarding is not standard.forwarding:
         cited.append(cite(iri, "forwardClientCertificate", policy.forwarding.value))
         text += f"; X-Forwarded-Client-Cert: {policy.forwarding.value}"

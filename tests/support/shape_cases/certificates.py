@@ -7,6 +7,7 @@ from .subjects import CERTIFICATE, FILES, LISTENER, TRUSTING
 
 ASKING = "ex:route agw:hasClientCertificatePolicy ex:callers . ex:callers a agw:ClientCertificatePolicy"
 MUTUAL = 'ex:mutual a agw:MutualTLS ; agw:mtlsMode "STRICT"'
+CONSUL = 'ex:consul a agw:ServiceRegistry ; agw:registryType "consul" ; agw:registryAddress "http://127.0.0.1:8500" .'
 OTHER = 'ex:other a agw:Certificate ; agw:certificateFile "b.pem" ; agw:privateKeyRef "file:b.key"'
 
 CERTIFICATES = [
@@ -81,6 +82,40 @@ CERTIFICATES = [
         (f'{ASKING} ; agw:peerAltName "a b" .', "one name of a certificate"),
         (f'{ASKING} ; agw:peerAltName "a.*.b" .', "one name of a certificate"),
         ('ex:service agw:peerAltName "a" .', "nobody would be refused"),
+    ),
+    *right(
+        "intentionRegistry",
+        f'{ASKING} ; agw:intentionRegistry ex:consul ; agw:intentionService "edge" ; agw:intentionFailureMode "OPEN" . {CONSUL}',
+    ),
+    *wrong(
+        "intentionRegistry",
+        (f'{ASKING} ; agw:intentionRegistry ex:nobody ; agw:intentionService "edge" .', "one ServiceRegistry"),
+        (f"{ASKING} ; agw:intentionRegistry ex:consul . {CONSUL}", "say which is meant"),
+    ),
+    *right("intentionService", f'{ASKING} ; agw:intentionRegistry ex:consul ; agw:intentionService "a-b" . {CONSUL}'),
+    *wrong(
+        "intentionService",
+        (
+            f'{ASKING} ; agw:intentionRegistry ex:consul ; agw:intentionService "a/b" . {CONSUL}',
+            "one name of a service",
+        ),
+        (f'{ASKING} ; agw:intentionService "edge" .', "until it is said where"),
+        (f'ex:service agw:intentionRegistry ex:consul ; agw:intentionService "edge" . {CONSUL}', "would be ignored"),
+    ),
+    *right(
+        "intentionFailureMode",
+        f'{ASKING} ; agw:intentionRegistry ex:consul ; agw:intentionService "a" ; agw:intentionFailureMode "CLOSED" . {CONSUL}',
+    ),
+    *wrong(
+        "intentionFailureMode",
+        (
+            f'{ASKING} ; agw:intentionRegistry ex:consul ; agw:intentionService "a" ; agw:intentionFailureMode "open" . {CONSUL}',
+            '"CLOSED" or "OPEN"',
+        ),
+        (
+            f'{ASKING} ; agw:intentionService "a" ; agw:intentionFailureMode "OPEN" .',
+            "until it is said where",
+        ),
     ),
     *right("crlFile", f'{CERTIFICATE} ; {FILES} ; agw:crlFile "tls/list.crl" .'),
     *wrong(
