@@ -144,7 +144,8 @@ class Rig:
         assert target is not None and target.only is not None
         pool = target.only
         self.backend = UpstreamConnection(pool, core.answers)
-        self.backend.connection_made(cast(Any, Sink()))
+        self.backend_end = Sink()
+        self.backend.connection_made(cast(Any, self.backend_end))
         pool.parent.open += 1
         pool.put(self.backend, time.monotonic())  # else the housekeeping takes it for an old one and closes it
 

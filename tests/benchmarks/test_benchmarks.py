@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,7 +18,7 @@ from api_gateway_service_mesh.graph import SourceGraph
 from api_gateway_service_mesh.model import MtlsMode, TraceFormat
 from api_gateway_service_mesh.telemetry.span import Span, encoded, wrapped
 
-from . import live_graph, machine, report
+from . import live_graph, machine, report, unsampled
 from .arrangement import Arrangement, Layer, Tls, make_certificates
 from .backend import BODY_PATH
 from .bench import Bench, Contestant, enter_all, requests_sample
@@ -27,6 +29,7 @@ from .chart import draw
 from .client import WrongAnswer, expect, request
 from .figures import Bound, CaseResult, Goal, Series
 from .judging import Judge, cases, well_formed
+from .layers import Rig, answers, plain_route
 from .peers import PEERS
 from .peers.agw import turtle
 from .peers.envoy import configuration
@@ -60,6 +63,16 @@ def test_agw_arrangement_has_every_policy(tmp_path: Path) -> None:
     assert mesh.access_log
     assert mesh.listeners[0].mtls_mode is MtlsMode.STRICT
     assert mesh.upstreams[0].tls is not None and mesh.upstreams[0].tls.certificate is not None
+
+
+async def test_tracing_is_measured_of_requests_that_are_not_traced() -> None:
+    found = await unsampled.measure(40, 1)
+    assert [name for name, _ in found] == list(unsampled.NAMES)
+    for kind in unsampled.KINDS.values():
+        rig = Rig(replace(plain_route(), tracing=unsampled.UNSAMPLED))
+        rig.microseconds(unsampled.heads(kind, 20), answers("repeated"))
+        asked = rig.backend_end.taken.pop()
+        assert re.search(rb"\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n", asked), "it is told on, as not sampled"
 
 
 def test_agw_table_has_all_routes(tmp_path: Path) -> None:

@@ -61,13 +61,13 @@ def trace_fields(ways: tuple[Propagation, ...], sampled: bool) -> bytes:
 def read_parent(way: Propagation, fields: bytes, lower: bytes) -> Parent | None:
     """What the header lines `fields` say in this way; `lower`: the same in lower case."""
     if way is Propagation.TRACE_CONTEXT:
-        value = _value(lower, fields, b"traceparent")
+        value = _value(lower, fields, b"\ntraceparent:")
         found = _TRACEPARENT.fullmatch(value) if value is not None else None
         if found is None or found[1] == b"ff" or (found[1] == b"00" and found[5] is not None):
             return None
         return _parent(found[2], found[3], bool(int(found[4], 16) & 1))
     if way is Propagation.B3:
-        value = _value(lower, lower, b"b3")
+        value = _value(lower, lower, b"\nb3:")
         if value is None:
             return None
         if value in _SAMPLED:
@@ -75,7 +75,7 @@ def read_parent(way: Propagation, fields: bytes, lower: bytes) -> Parent | None:
         found = _B3.fullmatch(value)
         return None if found is None else _parent(found[1], found[2], _SAMPLED.get(found[3]))
     if way is Propagation.JAEGER:
-        value = _value(lower, lower, b"uber-trace-id")
+        value = _value(lower, lower, b"\nuber-trace-id:")
         found = _UBER.fullmatch(value) if value is not None else None
         return None if found is None else _parent(found[1], found[2], bool(int(found[3], 16) & 1))
     if way is Propagation.B3_MULTI and b"\nx-b3-" in lower:
@@ -84,9 +84,9 @@ def read_parent(way: Propagation, fields: bytes, lower: bytes) -> Parent | None:
 
 
 def _several(lower: bytes) -> Parent | None:
-    trace, span = _value(lower, lower, b"x-b3-traceid"), _value(lower, lower, b"x-b3-spanid")
-    sampled = _SAMPLED.get(_value(lower, lower, b"x-b3-sampled") or b"")
-    if _value(lower, lower, b"x-b3-flags") == b"1":
+    trace, span = _value(lower, lower, b"\nx-b3-traceid:"), _value(lower, lower, b"\nx-b3-spanid:")
+    sampled = _SAMPLED.get(_value(lower, lower, b"\nx-b3-sampled:") or b"")
+    if _value(lower, lower, b"\nx-b3-flags:") == b"1":
         sampled = True
     if trace is not None and span is not None and _B3_TRACE.fullmatch(trace) and _B3_SPAN.fullmatch(span):
         return _parent(trace, span, sampled)
@@ -98,9 +98,9 @@ def _parent(trace: bytes, span: bytes, sampled: bool | None) -> Parent | None:
     return None if trace == _NO_TRACE or span == _NO_SPAN else Parent(trace, span, sampled)
 
 
-def _value(lower: bytes, fields: bytes, name: bytes) -> bytes | None:
-    """The value of a field that stands there once. `fields`: where from; `name` in lower case."""
-    start = b"\n%b:" % name
+def _value(lower: bytes, fields: bytes, start: bytes) -> bytes | None:
+    """The value of a field that stands there once. `fields`: where from; `start`: its name in lower case between the
+    line feed before it and its colon."""
     at = lower.find(start)
     if at < 0 or lower.find(start, at + 1) >= 0:
         return None

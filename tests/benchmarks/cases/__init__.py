@@ -6,5 +6,5 @@ __all__ = ["NAMES"]
 
 NAMES = (
     "plain", "chain", "tls", "routes", "latency", "caching", "bodies", "stream", "idle", "http2", "websocket", "events",
-    "decisions", "workers", "hostile",
+    "decisions", "tracing", "workers", "hostile",
 )  # fmt: skip
