@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -200,3 +204,47 @@ def test_several_write_whole_lines_to_one_file(tmp_path: Path) -> None:
     for log in logs:
         log.close(10)
     assert sorted((tmp_path / "a.log").read_text().split()) == sorted(f"{n}" * 20 for n in range(1000) for _ in logs)
+
+
+_FILLED = """
+import json, resource, sys, time
+from pathlib import Path
+from api_gateway_service_mesh.telemetry import AccessLog
+
+file = Path(sys.argv[1])
+log = AccessLog(file)
+told = 0
+
+def tell(count):
+    global told
+    for told in range(told, told + count):
+        log(b'{"n":%d,"path":"/a/path/of/some/length"}' % told)
+    told += 1
+    end = time.monotonic() + 60
+    while log.written + log.dropped < told:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (5003, hard))  # the disk is full: it takes a part, and then nothing
+tell(200)
+tell(5)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))  # there is room again
+tell(100)
+log.close()
+print(json.dumps([log.written, log.dropped]))
+"""
+
+
+def test_a_full_disk_costs_the_lines_it_refuses_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    done = subprocess.run([sys.executable, "-c", _FILLED, str(file)], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    written, dropped = json.loads(done.stdout)
+    assert written + dropped == 305
+    whole = []
+    for line in file.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            whole.append(json.loads(line)["n"])
+    assert len(whole) == written, "what is counted as written is there, each line by itself"
+    assert whole == [*range(whole.index(205)), *range(205, 305)], "those of before, and all after it"

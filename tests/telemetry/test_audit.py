@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -174,3 +176,61 @@ def _until(holds: Any) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+_FILLED = """
+import resource, sys, time
+from pathlib import Path
+from api_gateway_service_mesh.telemetry.audit_writer import AuditWriter
+
+writer = AuditWriter(Path(sys.argv[1]), 1 << 20, print)
+told = 1  # it begins with a record of its own
+
+def tell(count):
+    global told
+    writer.put({"kind": "test", "value": "x" * 200} for _ in range(count))
+    told += count
+    end = time.monotonic() + 60
+    while writer.recorded + writer.dropped < told:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+tell(3)
+for _ in range(3):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5003, hard))  # the disk is full: it takes a part, and then nothing
+    tell(30)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))  # there is room again
+    told += 1  # what was lost is a record
+    tell(3)
+writer.close()
+"""
+
+
+def test_a_full_disk_leaves_the_chain_whole_and_what_it_cost_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    done = subprocess.run([sys.executable, "-c", _FILLED, str(file)], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("cannot be written") == done.stdout.count("is written again") == 3
+    assert verify([file]).faults == ()
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    assert sum(record["kind"] == "test" for record in records) == 12
+    assert sum(record.get("count", 0) for record in records) == 90
+
+
+def test_a_head_that_cannot_be_told_leaves_the_chain_whole(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    aside = head_file(file).with_name(f"{head_file(file).name}.new")
+    aside.mkdir()
+    writer = AuditWriter(file, 1 << 20)
+    for number in range(3):
+        writer.put([{"kind": "test"}])
+        end = time.monotonic() + 60
+        while writer.recorded < number + 2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    aside.rmdir()
+    writer.put([{"kind": "test"}])
+    writer.close()
+    found = verify([file])
+    assert (found.faults, found.records) == ((), 5)

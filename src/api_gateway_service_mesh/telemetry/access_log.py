@@ -10,6 +10,8 @@ Rules:
   lines of its last batch with it: at most `BATCH_SECONDS` of them.
 - A batch is one write of whole lines. To a file opened for appending (``>>``) that is one piece, whoever else appends;
   the file may be truncated under the writer (copytruncate), and to rename it is up to who opened it.
+- What a disk that is full refused is dropped and counted, line by line. Where it broke off within a line, the next
+  batch begins with a line end: no line that is written is joined to what is left of another.
 - A file that is named is opened by the writer, and looked at before each batch: where it was moved away or removed, a
   new one is begun. So nothing is written to a file after it was rotated, and nobody has to be told of that. It is
   closed when `IDLE_SECONDS` have passed without a line.
@@ -47,6 +49,8 @@ class AccessLog:
         """Lines that did not fit; counted by the caller's thread alone."""
         self._failed = 0
         """Lines that could not be written; counted by the writer's thread alone."""
+        self._torn = False
+        """Something was refused: what stands at the end may be a part of a line."""
         self._most_lines = lines
         self._most_bytes = bytes_
         self._batch_lines = min(BATCH_LINES, lines)
@@ -89,6 +93,19 @@ class AccessLog:
         if self._thread is not None:
             self._thread.join(timeout)
 
+    def _written_of(self, fd: int, file: _File | None, text: bytes) -> int:
+        """How many lines of `text` were written whole; where not all, serving goes on."""
+        ahead = b"\n" if self._torn else b""
+        try:
+            done = _write(fd if file is None else file.current(), ahead + text) - len(ahead)
+        except OSError:  # it cannot be opened
+            return 0
+        if done < 0:
+            return 0
+        # Another worker may have been cut off in the same file: after any refusal a line of one's own is begun.
+        self._torn = done < len(text)
+        return text.count(b"\n", 0, done)
+
     def _begin(self) -> None:
         # With the first line: a thread does not outlive a fork, and a gateway without a log needs none.
         self._thread = threading.Thread(target=self._run, name="agw-access-log", daemon=True)
@@ -109,11 +126,9 @@ class AccessLog:
             # Counted before it is taken: what is added meanwhile stands behind it, and is the next turn's.
             while number := len(queue):
                 text = b"\n".join((*queue[:number], b""))
-                try:
-                    _write(fd if file is None else file.current(), text)
-                    self.written += number
-                except OSError:  # the reader is gone; serving goes on
-                    self._failed += number
+                whole = self._written_of(fd, file, text)
+                self.written += whole
+                self._failed += number - whole
                 del queue[:number]
                 self._bytes_taken += len(text) - number
                 if number < self._batch_lines:
@@ -126,13 +141,17 @@ class AccessLog:
                 return
 
 
-def _write(fd: int, data: bytes) -> None:
+def _write(fd: int, data: bytes) -> int:
+    """How much of `data` was written: all of it, unless the reader is gone or the disk is full."""
     view = memoryview(data)
     while view:
         try:
             view = view[os.write(fd, view) :]
         except BlockingIOError:  # somebody who shares the descriptor has set O_NONBLOCK on it
             select.select((), (fd,), ())
+        except OSError:
+            break
+    return len(data) - len(view)
 
 
 class _File:

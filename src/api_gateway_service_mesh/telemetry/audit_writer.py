@@ -125,20 +125,8 @@ class AuditWriter:
                 self._rotate()
                 before = self._chain.number, self._chain.head
             lines = b"".join(map(self._chain.seal, batch))
-            with self.file.open("ab") as stream:
-                os.fchmod(stream.fileno(), 0o600)
-                start = stream.tell()
-                try:
-                    stream.write(lines)
-                    stream.flush()
-                    if sync:
-                        os.fsync(stream.fileno())
-                except OSError:
-                    os.ftruncate(stream.fileno(), start)
-                    raise
-                self._size = start + len(lines)
+            self._size = _append(self.file, lines, sync)
             self.recorded += len(batch)
-            self._tell_head(sync)
         except OSError as error:
             self._chain = AuditChain(*before)
             with self._room:
@@ -147,10 +135,13 @@ class AuditWriter:
             if not self._failing:
                 self._failing = True
                 self._say(f"the audit log {self.file} cannot be written: {error.strerror or error}; records are lost")
-        else:
-            if self._failing:
-                self._failing = False
-                self._say(f"the audit log {self.file} is written again")
+            return
+        if self._failing:
+            self._failing = False
+            self._say(f"the audit log {self.file} is written again")
+        # The records are written, whatever becomes of the head: it is told with the next ones, or at the end.
+        with contextlib.suppress(OSError):
+            self._tell_head(sync)
 
     def _tell_head(self, sync: bool) -> None:
         place = head_file(self.file)
@@ -165,16 +156,39 @@ class AuditWriter:
 
     def _rotate(self) -> None:
         """Put the file aside under the number of its last record, and go on in a new one."""
-        if not self.file.exists():  # put aside already, by us or by somebody else
+        if not self.file.exists() or not self.file.stat().st_size:  # put aside already, by us or by somebody else
             self._size = 0
             return
         aside = _free(self.file, f"{self._chain.number - 1:010d}")
         self.file.rename(aside)
         line = self._chain.seal(_stamped({"kind": "continued", "from": aside.name}))
-        with self.file.open("ab") as stream:
-            stream.write(line)
-        self._size = len(line)
+        self._size = _append(self.file, line, sync=False)
         self.recorded += 1
+
+
+def _append(file: Path, lines: bytes, sync: bool) -> int:
+    """Write `lines` to the end of `file`, all or nothing; how long it is then. Unbuffered: a buffer would write what a
+    full disk has refused once more when it is closed, behind what was cut off again.
+
+    Raises:
+        OSError: nothing was written.
+    """
+    fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, 0o600)
+        start = os.fstat(fd).st_size
+        try:
+            view = memoryview(lines)
+            while view:
+                view = view[os.write(fd, view) :]
+            if sync:
+                os.fsync(fd)
+        except OSError:
+            os.ftruncate(fd, start)
+            raise
+        return start + len(lines)
+    finally:
+        os.close(fd)
 
 
 def _stamped(record: dict[str, Any]) -> dict[str, Any]:
