@@ -303,6 +303,7 @@ class AGW(metaclass=_Closed):
     timeoutSeconds: Final = f"{NAMESPACE}timeoutSeconds"
     timeoutDuration: Final = f"{NAMESPACE}timeoutDuration"
     perAttemptTimeout: Final = f"{NAMESPACE}perAttemptTimeout"
+    streamIdleTimeout: Final = f"{NAMESPACE}streamIdleTimeout"
     deadlineHeader: Final = f"{NAMESPACE}deadlineHeader"
     deadlineTrust: Final = f"{NAMESPACE}deadlineTrust"
     # split

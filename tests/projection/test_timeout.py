@@ -18,6 +18,7 @@ ROUTE = 'ex:r a agw:Route ; agw:routePath "/" ; agw:hasTimeout ex:t . '
             '; agw:deadlineHeader "Grpc-Timeout" ; agw:deadlineTrust "anyone"',
             Timeout(EX + "t", None, None, "grpc-timeout", DeadlineTrust.ANYONE),
         ),
+        ('; agw:streamIdleTimeout "PT1H"^^xsd:dayTimeDuration', Timeout(EX + "t", idle_seconds=3600.0)),
         ('; agw:perAttemptTimeout "PT1S"^^xsd:dayTimeDuration', Timeout(EX + "t", None, 1.0)),
     ],
 )

@@ -112,12 +112,13 @@ def test_everything_that_can_open_a_breaker_is_said() -> None:
 
 
 def test_a_deadline_that_callers_state_is_said() -> None:
-    timeout = Timeout(EX + "o", 5.0, deadline_header="grpc-timeout", deadline_trust=DeadlineTrust.ANYONE)
+    timeout = Timeout(EX + "o", 5.0, None, "grpc-timeout", DeadlineTrust.ANYONE, 60.0)
     r = route("r", "/", timeout=timeout)
     said = effects(mesh(r), r)[0]
-    assert said.text == "5 s in all, what grpc-timeout of anyone says"
+    assert said.text == "5 s in all, 60 s without a byte, what grpc-timeout of anyone says"
     assert ("deadlineHeader", "grpc-timeout") in cited(said)
     assert ("deadlineTrust", "anyone") in cited(said)
+    assert ("streamIdleTimeout", "60") in cited(said)
 
 
 def test_the_bounds_of_a_connection_pool_are_said() -> None:

@@ -273,6 +273,7 @@ FEATURES: Final[dict[str, str]] = {
     "Retry.max_replay_bytes": AGW.maximumReplayBytes,
     "Timeout.total_seconds": AGW.timeoutDuration,
     "Timeout.per_attempt_seconds": AGW.perAttemptTimeout,
+    "Timeout.idle_seconds": AGW.streamIdleTimeout,
     "Timeout.deadline_header": AGW.deadlineHeader,
     "Timeout.deadline_trust": AGW.deadlineTrust,
     "Balancer.algorithm": AGW.balancingAlgorithm,

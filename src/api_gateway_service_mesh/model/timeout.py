@@ -19,6 +19,7 @@ class DeadlineTrust(StrEnum):
 class Timeout:
     """``total_seconds`` from the request's head to the response's head, retries included; ``per_attempt_seconds`` for
     each try. None: no such bound. An upgraded connection (WebSocket) is bound only until it is upgraded.
+    ``idle_seconds``: how long nothing may move, before the answer and within it; None: five minutes.
 
     ``deadline_header`` (lower case) is the field in which callers whom ``deadline_trust`` names say how long they wait,
     and in which backends are told what is left."""
@@ -28,3 +29,4 @@ class Timeout:
     per_attempt_seconds: float | None = None
     deadline_header: str | None = None
     deadline_trust: DeadlineTrust = DeadlineTrust.TRUSTED_PROXIES
+    idle_seconds: float | None = None

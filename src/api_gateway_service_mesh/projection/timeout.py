@@ -23,6 +23,7 @@ class TimeoutRow:
     per_attempt: str | None
     deadline_header: str | None
     deadline_trust: str | None
+    idle: str | None
 
 
 def timeouts(rows: Iterable[TimeoutRow], reading: Reading) -> dict[str, Timeout]:
@@ -41,5 +42,6 @@ def timeouts(rows: Iterable[TimeoutRow], reading: Reading) -> dict[str, Timeout]
                 reading.choice(
                     iri, AGW.deadlineTrust, row.deadline_trust, DeadlineTrust, DeadlineTrust.TRUSTED_PROXIES
                 ),
+                reading.seconds(iri, AGW.streamIdleTimeout, row.idle, None),
             )
     return found

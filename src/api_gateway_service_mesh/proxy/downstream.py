@@ -379,7 +379,7 @@ class ClientConnection(AnswerWriter):
         if exchange is not None:
             if self._tunnel is None:
                 exchange.idle_ticks += 1
-                if exchange.idle_ticks * HOUSEKEEPING_SECONDS > STALL_SECONDS:
+                if exchange.idle_ticks * HOUSEKEEPING_SECONDS > (exchange.idle_seconds or STALL_SECONDS):
                     exchange.stalled()
             return
         seconds = self._ticks * HOUSEKEEPING_SECONDS

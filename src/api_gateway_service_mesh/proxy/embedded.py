@@ -283,7 +283,8 @@ class _AppRequest:
             self._news.set()
             return
         exchange.idle_ticks += 1
-        if self._tunnel is None and exchange.idle_ticks * HOUSEKEEPING_SECONDS > STALL_SECONDS:
+        most = exchange.idle_seconds or STALL_SECONDS
+        if self._tunnel is None and exchange.idle_ticks * HOUSEKEEPING_SECONDS > most:
             exchange.stalled()
 
 

@@ -184,6 +184,12 @@ class ExchangeState(Asker):
         """What of the body has not been given to a connection yet."""
 
     @property
+    def idle_seconds(self) -> float | None:
+        """How long nothing may move, where the route says so."""
+        timeout = None if self.handler is None else self.handler.route.timeout
+        return None if timeout is None else timeout.idle_seconds
+
+    @property
     def wants_trailers(self) -> bool:
         """The client takes trailers (RFC 9110 §6.5.1)."""
         return self.takes_trailers or self.block.marks.trailers

@@ -23,7 +23,12 @@ __all__ = ["grpc_answer", "grpc_code", "grpc_status", "speaks_grpc"]
 
 _BY_HTTP: Final = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 _BY_KIND: Final = {
-    "timeout": 4, "rate-limited": 8, "quota-exceeded": 8, "header-fields-too-large": 8, "method-not-allowed": 12,
+    # DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INVALID_ARGUMENT, UNAVAILABLE
+    "timeout": 4, "upstream-queue-timeout": 14,
+    "rate-limited": 8, "quota-exceeded": 8, "header-fields-too-large": 8, "body-too-large": 8,
+    "method-not-allowed": 12, "not-implemented": 12, "version-withdrawn": 12, "unknown-version": 12,
+    "invalid-parameter": 3, "malformed-body": 3, "invalid-body": 3, "unsupported-media-type": 3,
+    "misdirected-request": 14, "not-cached": 14,
 }  # fmt: skip
 _MARKS: Final = AnswerMarks()
 

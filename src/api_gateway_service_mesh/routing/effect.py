@@ -256,11 +256,19 @@ def _timeout(route: Route, timeout: Timeout) -> Part:
     cited = [_cite(route.iri, "hasTimeout", timeout.iri)]
     cited += _unless_default(
         timeout.iri,
-        [("timeoutSeconds", timeout.total_seconds, None), ("perAttemptTimeout", timeout.per_attempt_seconds, None)],
+        [
+            ("timeoutSeconds", timeout.total_seconds, None),
+            ("perAttemptTimeout", timeout.per_attempt_seconds, None),
+            ("streamIdleTimeout", timeout.idle_seconds, None),
+        ],
     )
     bounds = [
         f"{number(seconds)} s {what}"
-        for seconds, what in ((timeout.total_seconds, "in all"), (timeout.per_attempt_seconds, "each attempt"))
+        for seconds, what in (
+            (timeout.total_seconds, "in all"),
+            (timeout.per_attempt_seconds, "each attempt"),
+            (timeout.idle_seconds, "without a byte"),
+        )
         if seconds is not None
     ]
     if timeout.deadline_header is not None:

@@ -10,8 +10,22 @@ from typing import Any
 import grpc
 import pytest
 from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from api_gateway_service_mesh.model import HttpProtocol, RateLimit, Retry, RetryCondition, Timeout
+from api_gateway_service_mesh.model import (
+    ApiKey,
+    Authentication,
+    Fault,
+    HttpProtocol,
+    Maintenance,
+    RateLimit,
+    Retry,
+    RetryCondition,
+    Timeout,
+)
+from api_gateway_service_mesh.proxy.grpc import grpc_status
+from api_gateway_service_mesh.proxy.problem import Refusal
+from api_gateway_service_mesh.proxy.refusals import KINDS
 from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
 
 
@@ -134,6 +148,12 @@ REFUSED: dict[str, tuple[dict[str, Any], grpc.StatusCode, str]] = {
     "no backend": ({"to": None}, grpc.StatusCode.UNAVAILABLE, "no backend"),
     "timeout": ({"timeout": Timeout("urn:test:timeout", 0.3)}, grpc.StatusCode.DEADLINE_EXCEEDED, "time"),
     "no route": ({"path": "/other"}, grpc.StatusCode.UNIMPLEMENTED, "no route"),
+    "maintenance": ({"maintenance": Maintenance("urn:test:m", "urn:test:route")}, grpc.StatusCode.UNAVAILABLE, ""),
+    "no key": (
+        {"authentication": Authentication("urn:test:a", api_keys=(ApiKey("urn:test:k", ("0" * 64,)),))},
+        grpc.StatusCode.UNAUTHENTICATED, "key",
+    ),
+    "fault": ({"faults": (Fault("urn:test:f", abort_status=503),)}, grpc.StatusCode.UNAVAILABLE, ""),
 }  # fmt: skip
 
 
@@ -189,3 +209,64 @@ async def test_a_call_that_is_given_up_ends_at_the_backend() -> None:
         await asyncio.wait_for(begun.wait(), 20)
         call.cancel()
         await asyncio.wait_for(ended.wait(), 20)
+
+
+#: What callers act on: whether to try again, and whose fault it was.
+STATUSES = {
+    grpc.StatusCode.INVALID_ARGUMENT: [(400, "invalid-parameter"), (400, "malformed-body"), (422, "invalid-body")],
+    grpc.StatusCode.DEADLINE_EXCEEDED: [(504, "timeout")],
+    grpc.StatusCode.PERMISSION_DENIED: [(403, "access-denied"), (403, "forbidden"), (403, "external-denied")],
+    grpc.StatusCode.RESOURCE_EXHAUSTED: [(429, "rate-limited"), (429, "quota-exceeded"), (413, "body-too-large")],
+    grpc.StatusCode.UNAUTHENTICATED: [(401, "authentication-required"), (401, "invalid-credentials")],
+    grpc.StatusCode.UNAVAILABLE: [
+        (503, "circuit-open"), (503, "no-endpoint"), (502, "upstream-connect-failure"), (502, "upstream-reset"),
+        (503, "maintenance"), (503, "overloaded"), (504, "upstream-queue-timeout"), (503, "upstream-overloaded"),
+        (503, "rate-limit-unavailable"), (503, "backend-token-unavailable"), (421, "misdirected-request"),
+    ],
+    grpc.StatusCode.UNIMPLEMENTED: [
+        (404, "no-route"), (405, "method-not-allowed"), (501, "not-implemented"), (410, "version-withdrawn"),
+        (404, "undescribed-request"),
+    ],
+    grpc.StatusCode.INTERNAL: [(400, "malformed-framing")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", STATUSES)
+def test_each_kind_of_refusal_has_its_status(code: grpc.StatusCode) -> None:
+    for status, kind in STATUSES[code]:
+        assert kind in KINDS
+        assert grpc_status(Refusal(status, kind, "")) == code.value[0], kind
+
+
+async def test_health_is_asked_and_watched_through_the_gateway() -> None:
+    servicer = health.aio.HealthServicer()
+    server = aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await servicer.set("shop", health_pb2.HealthCheckResponse.NOT_SERVING)
+    await server.start()
+    try:
+        service = upstream(endpoint(port), protocol=HttpProtocol.HTTP2)
+        taken = route("/grpc.health.v1.Health")
+        async with running(mesh_of(taken, service)) as gateway:
+            options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
+            async with aio.insecure_channel(f"127.0.0.1:{gateway.port}", options) as channel:
+                stub = health_pb2_grpc.HealthStub(channel)
+                asked = health_pb2.HealthCheckRequest(service="shop")
+                assert (await stub.Check(asked, timeout=20)).status == health_pb2.HealthCheckResponse.NOT_SERVING
+                watch = stub.Watch(asked, timeout=60)
+                assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+                await servicer.set("shop", health_pb2.HealthCheckResponse.SERVING)
+                assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+                watch.cancel()
+    finally:
+        await server.stop(0)
+
+
+async def test_messages_are_as_large_as_client_and_server_agree_on() -> None:
+    """The gateway bounds none: it forwards them piece by piece, and both sides' own bounds hold."""
+    async with serving() as (_, _echo, channel):
+        with pytest.raises(aio.AioRpcError) as failed:
+            await channel.unary_unary("/shop.Echo/Say")(b"x" * 5_000_000, timeout=60)
+        assert failed.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED  # grpcio's own four mebibytes
+        assert await channel.unary_unary("/shop.Echo/Say")(b"x" * 4_000_000, timeout=60) == b"x" * 4_000_000

@@ -115,11 +115,13 @@ POLICIES = [
     *integer("timeoutSeconds", TIMEOUT, 1, 86400),
     *duration("timeoutDuration", TIMEOUT),
     *duration("perAttemptTimeout", TIMEOUT),
+    *duration("streamIdleTimeout", TIMEOUT),
     *wrong(
         "timeout",
         (f'{TIMED} ; agw:timeoutDuration "PT5S"^^xsd:dayTimeDuration .', "Keep one of them"),
         ("ex:route agw:timeoutSeconds 5 .", "how long a request may take"),
         ('ex:route agw:perAttemptTimeout "PT5S"^^xsd:dayTimeDuration .', "belong to an agw:Timeout"),
+        ('ex:route agw:streamIdleTimeout "PT5S"^^xsd:dayTimeDuration .', "belong to an agw:Timeout"),
     ),
     *warned("timeout", (f"{TIMEOUT} .", "bounds nothing")),
     *right(

@@ -159,6 +159,8 @@ class Routes:
     def _action(self, entry: RouteEntry, *, retried: bool) -> Json:
         context, route = self._context, entry.route
         made: Json = {"timeout": seconds(_bound(route, retried=retried))}
+        if route.timeout is not None and route.timeout.idle_seconds is not None:
+            made["idle_timeout"] = seconds(route.timeout.idle_seconds)
         made |= rewrite(context, entry)
         hashed = hash_policy(context, route)
         if hashed:

@@ -307,6 +307,7 @@ class Http2Client(Http2Connection):
         self._resets = min(self._resets + RESETS_A_SWEEP, RESETS)
         self._ticks += 1
         self._still += 1
+        waited = self._h2.queued_body_size()  # before what is given up now is told so
         for stream in list(self.streams.values()):
             stream.sweep()
         if self._goes == 1:
@@ -317,7 +318,7 @@ class Http2Client(Http2Connection):
         if self.streams:
             self._ticks = 0
         elif self._h2.queued_body_size():
-            if self._still * HOUSEKEEPING_SECONDS > STALL_SECONDS:
+            if waited and self._still * HOUSEKEEPING_SECONDS > STALL_SECONDS:
                 self.abort()
         elif self._goes or seconds >= self._patience():
             self.goodbye()

@@ -121,7 +121,7 @@ class ClientStream:
         exchange = self.exchange
         if exchange is not None and self._tunnel is None:
             exchange.idle_ticks += 1
-            if exchange.idle_ticks * HOUSEKEEPING_SECONDS > STALL_SECONDS:
+            if exchange.idle_ticks * HOUSEKEEPING_SECONDS > (exchange.idle_seconds or STALL_SECONDS):
                 exchange.stalled()
 
     # -- client_side.Downstream
