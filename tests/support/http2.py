@@ -54,9 +54,15 @@ def frames_in(data: bytes) -> list[tuple[int, int, int, bytes]]:
     return found
 
 
-async def speak(port: int, data: bytes | Iterable[bytes], *, seconds: float = 5.0) -> list[tuple[int, int, int, bytes]]:
-    """Send `data` (after the preface, piece by piece where there are several); the frames that come back until the other
-    side closes, or `seconds` are over."""
+async def speak(
+    port: int,
+    data: bytes | Iterable[bytes],
+    *,
+    seconds: float = 20.0,
+    until: Callable[[list[tuple[int, int, int, bytes]]], bool] = lambda frames: False,
+) -> list[tuple[int, int, int, bytes]]:
+    """Send `data` (after the preface, piece by piece where there are several); the frames that come back `until` they
+    are all that is waited for, the other side closes, or `seconds` are over."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     got = b""
     try:
@@ -67,6 +73,8 @@ async def speak(port: int, data: bytes | Iterable[bytes], *, seconds: float = 5.
                     await writer.drain()
                 while more := await reader.read(65536):
                     got += more
+                    if until(frames_in(got)):
+                        break
             except ConnectionError:
                 pass
     except TimeoutError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import ssl
 from pathlib import Path
@@ -17,7 +18,19 @@ from api_gateway_service_mesh.proxy.http2.client import RESETS
 from tests.support.backend import Conversation, Received, answer, backend, says
 from tests.support.certs import new_authority
 from tests.support.gateway import Running, endpoint, mesh_of, route, running, upstream
-from tests.support.http2 import GOAWAY, HEADERS, PING, PREFACE, RST, SETTINGS, Client, fields_for, frame, speak
+from tests.support.http2 import (
+    GOAWAY,
+    HEADERS,
+    PING,
+    PREFACE,
+    RST,
+    SETTINGS,
+    Client,
+    fields_for,
+    frame,
+    frames_in,
+    speak,
+)
 
 CALM = 11
 
@@ -188,10 +201,19 @@ async def test_malformed_requests_reset_their_stream(name: str) -> None:
         async with running(mesh(behind.port)) as gateway:  # type: ignore[arg-type]
             bad = frame(HEADERS, 5, 1, encoder.encode(MALFORMED[name]))
             good = frame(HEADERS, 5, 3, encoder.encode(fields_for()))
-            got = await speak(gateway.port, PREFACE + SETTINGS + bad + good, seconds=0.4)
+            got = await speak(
+                gateway.port,
+                PREFACE + SETTINGS + bad + good,
+                until=lambda got: {HEADERS, RST} <= {kind for kind, *_ in got},
+            )
     assert [stream for kind, _, stream, _ in got if kind == RST] == [1]
     assert [stream for kind, _, stream, _ in got if kind == HEADERS] == [3]
     assert len(behind.requests) == 1
+
+
+def _ended(got: list[tuple[int, int, int, bytes]]) -> bool:
+    """A stream has ended."""
+    return any(kind == 0 and flags & 1 for kind, flags, *_ in got)
 
 
 def block(path: str = "/") -> bytes:
@@ -237,7 +259,7 @@ async def test_floods_are_told_to_calm_down(name: str) -> None:
                 (route(), quick), upstream(endpoint(behind.port)), upstream(endpoint(other.port, "two"), name="quick")
             )
             async with running(table) as gateway:
-                got = await speak(gateway.port, floods()[name], seconds=3.0)
+                got = await speak(gateway.port, floods()[name])
                 codes = [int.from_bytes(payload[4:8], "big") for kind, _, _, payload in got if kind == GOAWAY]
                 assert codes == [CALM], got[:5]
                 client = await Client.connect(gateway.port)
@@ -265,7 +287,11 @@ async def test_more_streams_than_allowed_are_refused_and_may_be_asked_again() ->
     async with backend(slow) as behind:
         async with running(mesh(behind.port), limits=Limits(max_concurrent_streams=2)) as gateway:  # type: ignore[arg-type]
             asked = b"".join(frame(HEADERS, 5, stream, block()) for stream in (1, 3, 5))
-            got = await speak(gateway.port, PREFACE + SETTINGS + asked, seconds=0.6)
+            got = await speak(
+                gateway.port,
+                PREFACE + SETTINGS + asked,
+                until=lambda got: sum(kind in (HEADERS, RST) for kind, *_ in got) == 3,
+            )
     assert [(stream, payload) for kind, _, stream, payload in got if kind == RST] == [
         (5, b"\0\0\0\7")
     ]  # REFUSED_STREAM
@@ -340,11 +366,57 @@ async def test_drain_says_goodbye_after_what_is_under_way() -> None:
     assert [payload[4:] for kind, _, _, payload in silent if kind == GOAWAY] == [bytes(4)]
 
 
+async def test_a_drain_under_load_loses_no_request() -> None:
+    """Who goes on asking learns which of its requests were not looked at: all others are answered (RFC 9113 §6.8)."""
+
+    async def slow(request: Received, talk: Conversation) -> None:
+        await asyncio.sleep(0.02)
+        await talk.send(answer(b"late"))
+
+    async with backend(slow) as behind:
+        async with running(mesh(behind.port)) as gateway:  # type: ignore[arg-type]
+            reader, writer = await gateway.connect()
+            writer.write(PREFACE + SETTINGS)
+            got = b""
+
+            async def listen() -> None:
+                nonlocal got
+                with contextlib.suppress(ConnectionError):
+                    while data := await reader.read(65536):
+                        got += data
+
+            listening = asyncio.create_task(listen())
+            draining: asyncio.Task[None] | None = None
+            asked: list[int] = []
+            encoder = hpack.Encoder()
+            async with asyncio.timeout(60):
+                while not listening.done():
+                    frames = frames_in(got)
+                    ended = {stream for kind, flags, stream, _ in frames if kind == 0 and flags & 1}
+                    if len(asked) - len(ended) < 50 and not writer.is_closing():
+                        asked.append(2 * len(asked) + 1)
+                        writer.write(frame(HEADERS, 5, asked[-1], encoder.encode(fields_for())))
+                    if draining is None and len(ended) > 20:
+                        draining = asyncio.create_task(gateway.engine.drain(30))
+                    await asyncio.sleep(0.002)
+                assert draining is not None
+                await draining
+            writer.close()
+    frames = frames_in(got)
+    told = [(int.from_bytes(payload[:4], "big"), payload[4:8]) for kind, _, _, payload in frames if kind == GOAWAY]
+    last = told[-1][0]
+    assert told[0] == (2**31 - 1, bytes(4)) and {code for _, code in told} == {bytes(4)}
+    assert 40 < last <= asked[-1]
+    answered = {stream for kind, flags, stream, _ in frames if kind == 0 and flags & 1}
+    assert answered == {stream for stream in asked if stream <= last}
+    assert not any(stream > last for kind, _, stream, _ in frames if kind == HEADERS)
+
+
 async def test_idle_and_silent_connections_are_closed() -> None:
     limits = Limits(idle_timeout_seconds=0.5, header_timeout_seconds=0.5)
     async with backend(says(answer(b"x"))) as behind:
         async with running(mesh(behind.port), limits=limits) as gateway:  # type: ignore[arg-type]
-            silent = await speak(gateway.port, PREFACE, seconds=5)
+            silent = await speak(gateway.port, PREFACE)
             assert [kind for kind, *_ in silent][-1] == GOAWAY
             client = await Client.connect(gateway.port)
             await client.fetch(fields_for())
@@ -358,7 +430,7 @@ async def test_each_byte_by_itself() -> None:
         async with running(mesh(behind.port)) as gateway:  # type: ignore[arg-type]
             whole = PREFACE + SETTINGS + frame(HEADERS, 4, 1, hpack.Encoder().encode(fields_for("/", "POST")))
             whole += frame(0, 9, 1, b"\x03body" + bytes(3))
-            got = await speak(gateway.port, [whole[at : at + 1] for at in range(len(whole))], seconds=0.5)
+            got = await speak(gateway.port, [whole[at : at + 1] for at in range(len(whole))], until=_ended)
     assert b"".join(payload for kind, _, _, payload in got if kind == 0) == b"x"
     assert behind.requests[0].body == b"body"
 
