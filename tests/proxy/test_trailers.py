@@ -260,3 +260,19 @@ def test_what_follows_a_body_is_bounded() -> None:
 def test_forbidden(line: str) -> None:
     name, _, value = line.partition(": ")
     assert permitted([(name.lower().encode(), value.encode())]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"x", b"a\r\nHost: evil"),
+        (b"x", b"a\nb"),
+        (b"x", b"\0"),
+        (b"x: y\r\nz", b"a"),
+        (b"", b"a"),
+        (b"x y", b"a"),
+        (b"X", b"a"),
+    ],
+)
+def test_what_is_no_field_goes_nowhere(name: bytes, value: bytes) -> None:
+    assert permitted([(name, value), (b"x-sum", b"1")]) == [(b"x-sum", b"1")]

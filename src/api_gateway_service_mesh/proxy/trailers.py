@@ -10,10 +10,11 @@ HTTP/2's last HEADERS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from .lines import ASSERTED, ASSERTED_STARTS, HOP_BY_HOP
+from .lines import ASSERTED, ASSERTED_STARTS, HOP_BY_HOP, VALUE_BYTES
 
 if TYPE_CHECKING:
     from .chunked import ChunkDecoder
@@ -48,15 +49,22 @@ _FORBIDDEN: Final = (
         b"alt-svc",
     }
 )  # fmt: skip
+_NAME: Final = re.compile(rb"[!#$%&'*+\-.^`|~0-9a-z]+")
 _FORBIDDEN_STARTS: Final = (b":", b"access-control-", b"sec-", b"proxy-", *ASSERTED_STARTS)
 
 
 def permitted(fields: Trailers) -> list[tuple[bytes, bytes]]:
-    """Those trailers that may go on at all. A name with an underscore may not: some take it for a hyphen."""
+    """Those trailers that may go on at all. A name with an underscore may not: some take it for a hyphen. One that is
+    no ``name: value`` on one line never was read as such; over HTTP/2 libnghttp2 refuses it before, and a line that is
+    smuggled is worth two looks."""
     return [
         (name, value)
         for name, value in fields
-        if name not in _FORBIDDEN and not name.startswith(_FORBIDDEN_STARTS) and b"_" not in name
+        if name not in _FORBIDDEN
+        and not name.startswith(_FORBIDDEN_STARTS)
+        and b"_" not in name
+        and _NAME.fullmatch(name)
+        and value.translate(VALUE_BYTES) == value
     ]
 
 
