@@ -16,6 +16,7 @@ from api_gateway_service_mesh.manifests import render
 from api_gateway_service_mesh.vocabulary import NAMESPACE, RDF_TYPE
 from tests.support.rich_mesh import rich
 
+from .test_envoy import text as envoy
 from .test_kong import HEAD, SHOP
 from .test_openapi import PETS
 
@@ -55,6 +56,8 @@ AT_ONCE = {"gateway-api": 9, "istio": 9}
 def files(source: str) -> Iterator[list[Any]]:
     if source == "openapi":
         yield [yaml.safe_load(PETS)]
+    elif source == "envoy":
+        yield [yaml.safe_load(envoy())]
     elif source == "kong":
         yield [yaml.safe_load(HEAD + SHOP.format(one=8001, two=8002))]
     elif source == "ingress":

@@ -12,7 +12,7 @@ from .writing import write_new
 
 __all__ = ["command"]
 
-_SOURCES = ("gateway-api", "ingress", "istio", "kong", "openapi")
+_SOURCES = ("envoy", "gateway-api", "ingress", "istio", "kong", "openapi")
 
 
 @click.command("import")
@@ -44,9 +44,10 @@ def command(
 
     SOURCE is gateway-api (Gateway, HTTPRoute, ReferenceGrant), ingress (with annotations of ingress-nginx) or istio
     (VirtualService, DestinationRule, Gateway, ServiceEntry), and the Services beside them; kong (a declarative
-    configuration of Kong 3); or openapi (a description of an API, of which each operation becomes a route): as YAML or
-    JSON. What agw has no counterpart for is listed on standard error with its line and what to do; nothing is dropped
-    in silence. What was written is checked as agw validate does; exit status 1 when agw refuses a value of it.
+    configuration of Kong 3); envoy (a static bootstrap); or openapi (a description of an API, of which each operation
+    becomes a route): as YAML or JSON. What agw has no counterpart for is listed on standard error with its line and
+    what to do; nothing is dropped in silence. What was written is checked as agw validate does; exit status 1 when agw
+    refuses a value of it.
     """
     from ..importers import BASE, import_texts
 

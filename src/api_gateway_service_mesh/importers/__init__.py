@@ -15,6 +15,7 @@ from api_gateway_service_mesh.errors import AgwError, Origin, Report, Severity
 from api_gateway_service_mesh.graph.plain import Map, documents
 
 from .draft import Draft, Joined
+from .envoy import import_envoy
 from .gateway_api import import_gateway_api
 from .ingress import import_ingress
 from .istio import import_istio
@@ -29,6 +30,7 @@ __all__ = ["BASE", "NOT_IMPORTED", "SOURCES", "Imported", "Joined", "UnknownSour
 BASE: Final = "https://example.org/imported#"
 
 SOURCES: Final[Mapping[str, Callable[..., None]]] = {
+    "envoy": import_envoy,
     "gateway-api": import_gateway_api,
     "ingress": import_ingress,
     "istio": import_istio,
