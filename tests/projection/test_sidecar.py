@@ -83,6 +83,22 @@ def test_what_could_not_hold_is_refused(sidecar: str, code: str, tmp_path: Path)
     assert finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("more", "term"),
+    [
+        ("agw:callsService ex:s", "callsService"),
+        ('agw:spiffeId "spiffe://a.example/s"', "spiffeId"),
+        ("agw:hasAuthorization ex:p . ex:p a agw:AuthorizationPolicy ; agw:hasRule [ a agw:AuthorizationRule ; "
+         'agw:callerSpiffeId "spiffe://a.example/x" ]', "hasAuthorization"),
+    ],
+)  # fmt: skip
+def test_what_a_mesh_s_own_sidecar_does_not_hear_is_told(more: str, term: str, tmp_path: Path) -> None:
+    finding = only_finding(assembled(text("", f"ex:side a agw:Sidecar ; {more}"), base_dir=tmp_path))
+    assert (finding.code, finding.severity) == ("sidecar-of-a-mesh", Severity.WARNING)
+    assert str(finding.predicate).endswith(term)
+    assert finding.remedy and finding.location is not None
+
+
 def test_without_mutual_tls_it_needs_no_certificate(tmp_path: Path) -> None:
     bare = "ex:side a agw:Sidecar ; agw:applicationPort 8080"
     found = upstream('; agw:hasMutualTLS [ a agw:MutualTLS ; agw:mtlsMode "DISABLE" ]', bare, folder=tmp_path)

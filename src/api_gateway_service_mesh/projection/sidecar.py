@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from api_gateway_service_mesh.errors import Severity
 from api_gateway_service_mesh.model import (
     Authorization,
     AuthorizationPolicy,
@@ -69,8 +70,12 @@ def sidecars(
         called[call.sidecar].append(call.service)
     found: dict[str, Sidecar] = {}
     standard = mesh.sidecar_port if mesh is not None else None
+    foreign: dict[str, SidecarRow] = {}
     for row in rows:
-        if row.upstream in found or row.application_port is None:
+        if row.application_port is None:
+            foreign.setdefault(row.sidecar, row)
+            continue
+        if row.upstream in found:
             continue
         iri, defaults = row.sidecar, Sidecar(row.sidecar, 0)
         certificate = reading.known(iri, AGW.hasCertificate, row.certificate, certificates, "agw:Certificate")
@@ -86,7 +91,33 @@ def sidecars(
             calls=tuple(sorted(called.get(iri, ()))),
         )
         _refuse_unproved(found[row.upstream], reading)
+    for row in foreign.values():
+        _tell_unheard(row, called.get(row.sidecar, ()), policies.get(row.sidecar, ()), reading)
     return found
+
+
+def _tell_unheard(
+    row: SidecarRow, calls: Sequence[str], policies: Sequence[AuthorizationPolicy], reading: Reading
+) -> None:
+    """What is stated of a sidecar that a mesh runs: nobody hears of it, and who may call is not asked."""
+    stated = {
+        AGW.hasAuthorization: bool(policies),
+        AGW.callsService: bool(calls),
+        AGW.hasCertificate: row.certificate is not None,
+        AGW.spiffeId: row.spiffe_id is not None,
+    }
+    for term, there in stated.items():
+        if there:
+            reading.note(
+                "sidecar-of-a-mesh",
+                f"{name_of(row.sidecar)} states no agw:applicationPort, so a mesh runs it, and agw:{name_of(term)} has "
+                "no effect: nobody tells the mesh",
+                row.sidecar,
+                term,
+                severity=Severity.WARNING,
+                remedy="state agw:applicationPort, for an Envoy of agw's own; or say it in the mesh's own policies, "
+                "and leave it out here",
+            )
 
 
 def _named(certificate: Certificate | None) -> str | None:
