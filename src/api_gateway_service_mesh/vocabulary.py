@@ -733,6 +733,7 @@ class AGW(metaclass=_Closed):
     hasDirectResponse: Final = f"{NAMESPACE}hasDirectResponse"
     responseStatus: Final = f"{NAMESPACE}responseStatus"
     responseBody: Final = f"{NAMESPACE}responseBody"
+    responseTemplate: Final = f"{NAMESPACE}responseTemplate"
     responseContentType: Final = f"{NAMESPACE}responseContentType"
     responseField: Final = f"{NAMESPACE}responseField"
     answeredTotal: Final = f"{NAMESPACE}answeredTotal"
@@ -833,6 +834,7 @@ class AGW(metaclass=_Closed):
     renamesMember: Final = f"{NAMESPACE}renamesMember"
     setsMember: Final = f"{NAMESPACE}setsMember"
     bodyExpression: Final = f"{NAMESPACE}bodyExpression"
+    bodyTemplate: Final = f"{NAMESPACE}bodyTemplate"
     passesUnchangeable: Final = f"{NAMESPACE}passesUnchangeable"
     transformedTotal: Final = f"{NAMESPACE}transformedTotal"
     # expectation

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from api_gateway_service_mesh.errors import ConfigError
 from api_gateway_service_mesh.model import (
     ConditionSource,
     DirectResponse,
@@ -56,3 +59,26 @@ ex:d a agw:DirectResponse ; agw:responseStatus 410 ; agw:responseBody "gone" ; a
     ).routes
     assert route.maintenance == Maintenance(EX + "own", EX + "r")
     assert route.direct == DirectResponse(EX + "d", 410, "gone", "text/html", ("A: b", "C: d"))
+
+
+WRITTEN = 'ex:g a agw:ApiGateway ; agw:hasRoute ex:r . ex:r a agw:Route ; agw:routePath "/" ; agw:hasDirectResponse ex:d . ex:d a agw:DirectResponse ; '
+
+
+def test_an_answer_from_a_template() -> None:
+    (route,) = mesh_of(
+        WRITTEN + """agw:responseTemplate '["${query.a}"]' ; agw:responseContentType "application/json" ."""
+    ).routes
+    assert route.direct == DirectResponse(EX + "d", 200, '["${query.a}"]', "application/json", is_template=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ('agw:responseTemplate "${query.a}" ; agw:responseContentType "text/html"', "break out"),
+        ('agw:responseTemplate "${query.a}" ; agw:responseContentType "application/json"', "not JSON"),
+        ('agw:responseTemplate "${body/a}"', "not to be had here"),
+    ],
+)
+def test_a_template_that_cannot_be_used(said: str, error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        mesh_of(WRITTEN + said + " .")

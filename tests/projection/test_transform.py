@@ -20,7 +20,7 @@ def test_all_that_they_say() -> None:
         agw:copiesHeader "From: To" ; agw:setsParameter "a=b=c" ; agw:addsParameter "d=" ; agw:removesParameter "e" ;
         agw:removesMember "/a" , "/b/c" ; agw:renamesMember "/a/b=c" ; agw:setsMember "/d=\\"e=f\\"" .
         ex:in agw:maximumBodyBytes 10 . ex:out agw:maximumBodyBytes 20 ; agw:passesUnchangeable true ; agw:removesMember "/a" ;
-        agw:renamesMember "/a=b" ; agw:setsMember "/c=1" ; agw:bodyExpression "{a: b}" .
+        agw:renamesMember "/a=b" ; agw:setsMember "/c=1" ; agw:bodyExpression "{a: b}" ; agw:bodyTemplate "[\\"${body/a}\\"]" .
         ex:out a agw:ResponseTransformation ; agw:setsHeader "A: b" ; agw:addsHeader "C: d" ; agw:removesHeader "Server" ."""
     ).routes
     assert route.request_transformation == RequestTransformation(
@@ -48,6 +48,7 @@ def test_all_that_they_say() -> None:
         20,
         True,
         "{a: b}",
+        '["${body/a}"]',
     )
 
 
@@ -76,3 +77,22 @@ def test_an_expression_is_read_when_it_is_loaded(text: str, said: str) -> None:
             + f'ex:in a agw:RequestTransformation ; agw:bodyExpression "{text}" . ex:out a agw:ResponseTransformation .'
         )
     assert "write JMESPath" in str(raised.value.report.violations[0].remedy)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": ${body/a}}', "it is not JSON"),
+        ('["${body.a}"]', "nothing of the name"),
+        ('["${claim.sub}"]', "is not to be had here"),
+        ('["${header.a}"]', "is not to be had here"),
+        ('["${request.id}"]', "may be kept for others"),
+    ],
+)
+def test_a_template_is_read_when_it_is_loaded(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as raised:
+        mesh_of(
+            TEXT
+            + f"ex:out a agw:ResponseTransformation ; agw:bodyTemplate '''{text}''' . ex:in a agw:RequestTransformation ."
+        )
+    assert "places in its texts" in str(raised.value.report.violations[0].remedy)

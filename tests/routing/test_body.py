@@ -16,7 +16,7 @@ from api_gateway_service_mesh.routing.strict_json import StrictJsonError
 def changed(body: str, **more: tuple[object, ...]) -> str | None:
     change = body_change(RequestTransformation("urn:t", **more))  # type: ignore[arg-type]
     assert change is not None
-    made = change(body.encode())
+    made = change(body.encode(), lambda place: place.name)
     return None if made is None else made.decode()
 
 

@@ -60,6 +60,8 @@ _VALUES: dict[str, Any] = {
     "ResponseTransformation.removes": ("x-made",),
     "ResponseTransformation.removes_members": ("/some-inner",),
     "ResponseTransformation.renames_members": (("/some-was", "some-is"),),
+    "RequestTransformation.template": '["${body/some}"]',
+    "ResponseTransformation.template": '["${body/other}"]',
     "RequestTransformation.expression": "{some: inner}",
     "ResponseTransformation.expression": "{other: inner}",
     "ResponseTransformation.sets_members": (("/some-back", "1"),),

@@ -16,3 +16,5 @@ class DirectResponse:
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
     fields: tuple[str, ...] = ()
+    is_template: bool = False
+    """``body`` has places."""

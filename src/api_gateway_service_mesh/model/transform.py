@@ -29,6 +29,8 @@ class RequestTransformation:
     """Up to which size a body is changed; larger ones are refused."""
     expression: str | None = None
     """JMESPath: what it makes of a JSON body takes its place, once its members are changed."""
+    template: str | None = None
+    """JSON with places: what it comes to takes the body's place, last of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,5 @@ class ResponseTransformation:
     """What cannot be changed goes on as it is; otherwise it is refused."""
     expression: str | None = None
     """As of a request, for successes (2xx) alone."""
+    template: str | None = None
+    """Likewise."""

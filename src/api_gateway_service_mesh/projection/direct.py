@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from api_gateway_service_mesh.model import DirectResponse
+from api_gateway_service_mesh.routing.body import is_json
+from api_gateway_service_mesh.routing.template import OWN_PLACES, template_error
 from api_gateway_service_mesh.vocabulary import AGW
 
-from .reading import Reading
+from .reading import Reading, name_of
 
 __all__ = ["DirectRow", "direct_responses"]
 
@@ -21,6 +23,7 @@ class DirectRow:
     direct: str
     status: str | None
     body: str | None
+    template: str | None
     content_type: str | None
     field: str | None
 
@@ -38,6 +41,25 @@ def direct_responses(rows: Iterable[DirectRow], reading: Reading) -> Mapping[str
                 row.body or standard.body,
                 row.content_type or standard.content_type,
             )
+            if row.template is not None:
+                made = found[row.route] = _templated(made, row.template, reading)
         if row.field is not None and made.iri == iri and row.field not in made.fields:
             found[row.route] = replace(made, fields=(*made.fields, row.field))
     return found
+
+
+def _templated(made: DirectResponse, text: str, reading: Reading) -> DirectResponse:
+    iri, kind = made.iri, made.content_type
+    plain = kind.partition(";")[0].strip().lower() == "text/plain"
+    if not (plain or is_json(kind)):
+        message = f"{name_of(iri)}: agw:responseTemplate cannot write {kind}: values could break out of it"
+        remedy = 'state agw:responseContentType "application/json" , or "text/plain; charset=utf-8" .'
+        reading.note("invalid-value", message, iri, AGW.responseTemplate, text, remedy=remedy)
+        return made
+    error = template_error(text, OWN_PLACES, is_json=not plain)
+    if error is not None:
+        message = f"{name_of(iri)}: agw:responseTemplate cannot be read: {error}"
+        remedy = 'write JSON with places in its texts: agw:responseTemplate """{"id": "${path.id}"}""" .'
+        reading.note("invalid-value", message, iri, AGW.responseTemplate, text, remedy=remedy)
+        return made
+    return replace(made, body=text, is_template=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from api_gateway_service_mesh.model import RequestTransformation, ResponseTransformation
 from api_gateway_service_mesh.routing.body import member_error
 from api_gateway_service_mesh.routing.expression import expression_error, installed
+from api_gateway_service_mesh.routing.template import ANSWER_PLACES, REQUEST_PLACES, template_error
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading, name_of
@@ -62,6 +63,7 @@ def request_transformations(
                 _members(said, iri, reading),
                 _bytes(said, iri, reading, STANDARD_BYTES),
                 _expression(said, iri, reading),
+                _template(said, iri, reading, REQUEST_PLACES),
             )
     return found
 
@@ -86,6 +88,7 @@ def response_transformations(
                 _bytes(said, iri, reading, STANDARD_BYTES),
                 reading.boolean(iri, AGW.passesUnchangeable, _one(said, iri, AGW.passesUnchangeable)),
                 _expression(said, iri, reading),
+                _template(said, iri, reading, ANSWER_PLACES),
             )
     return found
 
@@ -129,6 +132,17 @@ def _expression(said: Said, iri: str, reading: Reading) -> str | None:
         message = f"{name_of(iri)}: agw:bodyExpression is {text!r}: {error}"
         remedy = 'write JMESPath: agw:bodyExpression "{id: order.id, total: sum(order.items[*].price)}" .'
         reading.note("invalid-value", message, iri, AGW.bodyExpression, text, remedy=remedy)
+        return None
+    return text
+
+
+def _template(said: Said, iri: str, reading: Reading, kinds: frozenset[str]) -> str | None:
+    text = _one(said, iri, AGW.bodyTemplate)
+    error = None if text is None else template_error(text, kinds)
+    if error is not None:
+        message = f"{name_of(iri)}: agw:bodyTemplate cannot be read: {error}"
+        remedy = 'write JSON with places in its texts: agw:bodyTemplate """{"id": "${body/order/id}"}""" .'
+        reading.note("invalid-value", message, iri, AGW.bodyTemplate, text, remedy=remedy)
         return None
     return text
 

@@ -21,6 +21,7 @@ from .answer import AnswerHead, AnswerMarks
 from .answer_tags import TagMark
 from .client_front import ClientFront
 from .problem import Refusal
+from .template_values import path_places, values_of
 
 if TYPE_CHECKING:
     from .answering import Answering
@@ -46,11 +47,12 @@ def answer_body_gates(handler: RouteHandler, generation: Generation, core: Core)
     if told is None or change is None:
         return []
     rules = _Rules(told.iri, change, told.body_bytes, told.passes_unchangeable)
+    places = path_places(handler.route)
 
     def arrange(exchange: Exchange) -> Refusal | None:
         if not exchange.wants_upgrade:
             exchange.fields = rules.tags.asked(exchange.fields)
-            exchange.down = _Changing(exchange.down, rules)
+            exchange.down = _Changing(exchange.down, rules, exchange.target_bytes, places)
         return None
 
     return [arrange]
@@ -81,11 +83,13 @@ class _Rules:
 class _Changing(ClientFront):
     """The client's side of an exchange, in front of what keeps and compresses answers."""
 
-    __slots__ = ("_coded", "_exchange", "_head", "_kept", "_refused", "_rules", "_size")
+    __slots__ = ("_coded", "_exchange", "_head", "_kept", "_places", "_refused", "_rules", "_size", "_target")
 
-    def __init__(self, inner: Downstream, rules: _Rules) -> None:
+    def __init__(self, inner: Downstream, rules: _Rules, target: bytes, places: dict[str, int]) -> None:
         super().__init__(inner)
         self._rules = rules
+        self._target = target
+        self._places = places
         self._exchange: Answering | None = None
         self._head: AnswerHead | None = None
         """Of an answer that is held back."""
@@ -181,9 +185,10 @@ class _Changing(ClientFront):
         """What becomes of a body that is there."""
         rules = self._rules
         change = rules.of(head.status)
+        values = values_of(exchange, self._target, self._places, head.status)
         try:
             body = unzipped(payload, rules.most) if self._coded and payload else payload
-            made = None if change is None or not body else change(body)
+            made = None if change is None or not body else change(body, values)
         except ValueError as error:
             detail = f"the body is not JSON: {error}" if isinstance(error, StrictJsonError) else str(error)
             if rules.passes:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from api_gateway_service_mesh.policies import EventCounters
+from api_gateway_service_mesh.routing.expression import ExpressionError
+from api_gateway_service_mesh.routing.template import OWN_PLACES, Template
 
 from .problem import Direct, Refusal
+from .template_values import path_places, values_of
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -14,6 +18,8 @@ if TYPE_CHECKING:
     from .pipeline import Gate, RouteHandler
 
 __all__ = ["direct_gates"]
+
+_MOST_BYTES: Final = 1 << 20
 
 
 def direct_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
@@ -35,6 +41,22 @@ def direct_gates(handler: RouteHandler, generation: Generation, core: Core) -> l
         body=direct.body.encode("utf-8"),
         content_type=direct.content_type.encode("ascii"),
     )
+
+    if direct.is_template:
+        plain = direct.content_type.lower().startswith("text/plain")
+        template = Template(direct.body, OWN_PLACES, is_json=not plain)
+        places = path_places(handler.route)
+
+        def write(exchange: Exchange) -> Refusal | None:
+            counters.count(0)
+            try:
+                body = template.fill(values_of(exchange, exchange.target_bytes, places), _MOST_BYTES)
+            except ExpressionError:
+                said = "the request holds more than an answer may repeat"
+                return Refusal(431, "header-fields-too-large", said, b"", direct.iri)
+            return replace(answer, body=body)
+
+        return [write]
 
     def give(exchange: Exchange) -> Refusal | None:
         counters.count(0)

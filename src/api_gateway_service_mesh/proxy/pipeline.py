@@ -80,7 +80,7 @@ from .session_cookie import session_cookie_gates
 from .split import upstream_gates
 from .target import Target
 from .tracing import tracing_ends, tracing_gates
-from .transform import answer_gates, transform_gates
+from .transform import answer_gates, request_body_gates, transform_gates
 from .validation import validation_gates
 from .version import version_gates
 from .websocket import websocket_gates
@@ -190,6 +190,7 @@ ORDER: tuple[Callable[[RouteHandler, Generation, Core], list[Gate]], ...] = (
     cache_gates,
     answer_body_gates,
     upstream_gates,
+    request_body_gates,
     rewrite_gates,
     transform_gates,
     grpc_web_gates,

@@ -16,13 +16,14 @@ from api_gateway_service_mesh.routing.transform import field_change, query_chang
 from .exchange_state import REPLAY_BYTES
 from .gathering import expects_body, gather, gathered
 from .problem import WAIT, Refusal
+from .template_values import path_places, values_of
 
 if TYPE_CHECKING:
     from .core import Core, Generation
     from .exchange import Exchange
     from .pipeline import Gate, RouteHandler
 
-__all__ = ["answer_gates", "transform_gates"]
+__all__ = ["answer_gates", "request_body_gates", "transform_gates"]
 
 _LENGTH: Final = re.compile(rb"(?im)^content-length:[^\r\n]*\r\n")
 #: What was said of the body as it came: it is not that body any more.
@@ -34,11 +35,16 @@ def transform_gates(handler: RouteHandler, generation: Generation, core: Core) -
     asked = handler.route.request_transformation
     if asked is None:
         return []
-    gates = [_requests(asked, EventCounters(core.cells.view, generation.slots["event", asked.iri], core.worker))]
-    bodies = body_change(asked)
-    if bodies is not None:
-        gates.append(_Bodies(asked.iri, bodies, asked.body_bytes).gate)
-    return gates
+    return [_requests(asked, EventCounters(core.cells.view, generation.slots["event", asked.iri], core.worker))]
+
+
+def request_body_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
+    """The gate of a route where bodies of requests are changed."""
+    asked = handler.route.request_transformation
+    bodies = None if asked is None else body_change(asked)
+    if asked is None or bodies is None:
+        return []
+    return [_Bodies(asked.iri, bodies, asked.body_bytes, path_places(handler.route)).gate]
 
 
 def answer_gates(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
@@ -69,10 +75,11 @@ def _requests(transformation: RequestTransformation, counters: EventCounters) ->
 class _Bodies:
     """The changes to the bodies of one route's requests."""
 
-    def __init__(self, iri: str, change: BodyChange, most: int) -> None:
+    def __init__(self, iri: str, change: BodyChange, most: int, places: dict[str, int]) -> None:
         self._iri = iri
         self._change = change
         self._most = most
+        self._places = places
         self.gate: Gate = self.ask
 
     def ask(self, exchange: Exchange) -> Refusal | None:
@@ -92,7 +99,7 @@ class _Bodies:
         if not body:
             return None
         try:
-            made = self._change(body)
+            made = self._change(body, values_of(exchange, exchange.target_bytes, self._places))
         except StrictJsonError as error:
             return Refusal(400, "malformed-body", f"the body must be JSON: {error}", b"", self._iri)
         except ExpressionError as error:

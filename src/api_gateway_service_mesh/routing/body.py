@@ -16,12 +16,13 @@ from api_gateway_service_mesh.model import RequestTransformation, ResponseTransf
 
 from .expression import Expression, written
 from .strict_json import StrictJsonError, read_json
+from .template import ANSWER_PLACES, REQUEST_PLACES, Template, Values, member
 
 __all__ = ["AnswerChange", "BodyChange", "answer_change", "body_change", "body_mark", "is_json", "member_error"]
 
 #: From a JSON body to the new one; None: it stays. A StrictJsonError, where it cannot be told what the body says; an
 #: ExpressionError, where nothing can be made of that.
-BodyChange = Callable[[bytes], "bytes | None"]
+BodyChange = Callable[[bytes, Values], "bytes | None"]
 
 _DEEPEST: Final = 64
 
@@ -48,7 +49,7 @@ def body_mark(transformation: ResponseTransformation | None) -> str:
         return ""
     deciding = (
         transformation.removes_members, transformation.renames_members, transformation.sets_members,
-        transformation.expression,
+        transformation.expression, transformation.template,
     )  # fmt: skip
     return blake2b(repr(deciding).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
@@ -80,18 +81,32 @@ def body_change(
     members = _member_change(transformation)
     text = None if members_alone else transformation.expression
     expression = None if text is None else Expression(text)
-    if members is None and expression is None:
+    if members_alone or transformation.template is None:
+        template = None
+    else:
+        template = Template(transformation.template, _places(transformation))
+    if members is None and expression is None and template is None:
         return None
     most = transformation.body_bytes
 
-    def change(body: bytes) -> bytes | None:
+    def change(body: bytes, values: Values) -> bytes | None:
         document = read_json(body, _DEEPEST)
         changed = members is not None and members(document)
         if expression is not None:
             document, changed = expression.apply(document, most), True
+        if template is not None:
+            return template.fill(_with_body(document, values), most)
         return written(document) if changed else None
 
     return change
+
+
+def _with_body(document: Any, values: Values) -> Values:
+    return lambda place: member(document, place.tokens) if place.kind == "body" else values(place)
+
+
+def _places(transformation: RequestTransformation | ResponseTransformation) -> frozenset[str]:
+    return REQUEST_PLACES if isinstance(transformation, RequestTransformation) else ANSWER_PLACES
 
 
 def _member_change(transformation: RequestTransformation | ResponseTransformation) -> Callable[[Any], bool] | None:

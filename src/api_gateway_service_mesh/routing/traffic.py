@@ -95,12 +95,18 @@ def direct_part(route: Route, direct: DirectResponse) -> Part:
     if direct.status != standard.status:
         cited.append(cite(direct.iri, "responseStatus", str(direct.status)))
     if direct.body:
-        cited.append(cite(direct.iri, "responseBody", direct.body))
+        cited.append(cite(direct.iri, "responseTemplate" if direct.is_template else "responseBody", direct.body))
     if direct.content_type != standard.content_type:
         cited.append(cite(direct.iri, "responseContentType", direct.content_type))
     cited += [cite(direct.iri, "responseField", field) for field in direct.fields]
     size = len(direct.body.encode("utf-8"))
-    return Part("direct response", direct.iri, f"answers {direct.status} with {size} bytes", tuple(cited))
+    kind = " of template" if direct.is_template else ""
+    return Part(
+        "direct response",
+        direct.iri,
+        f"answers {direct.status} with {size} bytes{kind}",
+        tuple(cited),
+    )
 
 
 def mirror_part(route: Route, mirror: Mirror, name: str) -> Part:

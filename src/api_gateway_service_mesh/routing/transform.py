@@ -111,6 +111,8 @@ def _members_said(transformation: RequestTransformation | ResponseTransformation
     said += [f"sets {pointer} to {value} in JSON bodies" for pointer, value in transformation.sets_members]
     if transformation.expression is not None:
         said.append(f"makes of JSON bodies {transformation.expression}")
+    if transformation.template is not None:
+        said.append(f"writes JSON bodies from a template of {len(transformation.template)} characters")
     return said
 
 
@@ -121,6 +123,8 @@ def _members_cited(transformation: RequestTransformation | ResponseTransformatio
     cited += [cite(iri, "setsMember", f"{pointer}={value}") for pointer, value in transformation.sets_members]
     if transformation.expression is not None:
         cited.append(cite(iri, "bodyExpression", transformation.expression))
+    if transformation.template is not None:
+        cited.append(cite(iri, "bodyTemplate", transformation.template))
     return cited
 
 

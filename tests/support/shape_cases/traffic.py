@@ -153,6 +153,7 @@ TRAFFIC = [
         "hasDirectResponse",
         ("ex:route agw:hasDirectResponse ex:service .", "must point to a DirectResponse"),
         (f"{ANSWERED} ; agw:responseBody 1 .", "one text of at most"),
+        (f"{ANSWERED} ; agw:responseTemplate 1 .", "agw:responseTemplate must be one text"),
         (f'{ANSWERED} ; agw:responseContentType "html" .', "one media type"),
         (f'{ANSWERED} ; agw:responseField "a" .', "one field in plain ASCII"),
         (f'{ANSWERED} ; agw:responseField "content-LENGTH: 5" .', "one field in plain ASCII"),

@@ -53,6 +53,8 @@ TRANSFORM: list[Case] = [
         (f'{TOLD} ; agw:bodyExpression "" .', "agw:bodyExpression must be"),
         (f'{TOLD} ; agw:bodyExpression "a" , "b" .', "agw:bodyExpression must be"),
         ('ex:service agw:bodyExpression "a" .', "Changes to header fields and bodies belong to"),
+        (f'{TOLD} ; agw:bodyTemplate "" .', "agw:bodyTemplate must be"),
+        ('ex:service agw:bodyTemplate "1" .', "Changes to header fields and bodies belong to"),
         (f'{TOLD} ; agw:maximumBodyBytes 16777217 .', "agw:maximumBodyBytes must be"),
         (f'{TOLD} ; agw:passesUnchangeable "yes" .', "agw:passesUnchangeable must be"),
         (f'{ASKED} ; agw:maximumBodyBytes 0 .', "agw:maximumBodyBytes must be"),
