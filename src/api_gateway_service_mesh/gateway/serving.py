@@ -15,6 +15,8 @@ from api_gateway_service_mesh.control.audit import Audit
 from api_gateway_service_mesh.control.build import Build
 from api_gateway_service_mesh.control.client_credentials import stated_credentials
 from api_gateway_service_mesh.control.live import Live
+from api_gateway_service_mesh.control.live_rate import Rates
+from api_gateway_service_mesh.control.objective import Objectives
 from api_gateway_service_mesh.control.rollout import Decisions, Rollouts
 from api_gateway_service_mesh.control.runtime import runtime_ntriples
 from api_gateway_service_mesh.errors import ConfigError, Finding
@@ -55,6 +57,8 @@ class State:
         self._loaded_at = datetime.now(UTC)
         self.decisions: Decisions = {}
         self.tokens: Callable[[], Mapping[str, TokenStanding]] = dict
+        self.watching: list[tuple[Rates, Objectives]] = []
+        """What reckons rates and objectives, one for each engine at work: all see the same cells."""
 
     def slots_for(self, mesh: Mesh) -> Mapping[tuple[str, str], int]:
         """The cells of everything in `mesh`: those it had already keep their state."""
@@ -67,6 +71,10 @@ class State:
         """The live state of now as N-Triples."""
         live = Live(mesh, slots, self.cells, 1, revision, self._loaded_at, self.decisions)
         live.tokens = self.tokens
+        watching = self.watching[:]  # asked from any thread
+        if watching:
+            rates, objectives = watching[0]
+            live.rates, live.objectives = rates.read, objectives.read
         return runtime_ntriples(live)
 
 
@@ -84,6 +92,9 @@ class Serving:
         state.tokens = lambda: self._tokens.standings
         self._prober = HealthProber(state.cells)
         self._rollouts = Rollouts(state.cells, 1, state.decisions)
+        self._rates = Rates(state.cells, 1)
+        self._objectives = Objectives(self._rates)
+        self._state = state
 
     def begin(self) -> None:
         """Bind to the running loop."""
@@ -108,6 +119,10 @@ class Serving:
         self._prober.update(build.mesh, slots)
         self._tokens.update(stated_credentials(build.mesh))
         self._rollouts.update(build.mesh, slots)
+        self._rates.update(build.mesh, slots)
+        self._objectives.update(build.mesh)
+        if (self._rates, self._objectives) not in self._state.watching:
+            self._state.watching.append((self._rates, self._objectives))
 
     def _tell(self) -> None:
         """Give what was noted to the audit log's writer and the keepers of tokens, now and every tenth of a second."""
@@ -143,7 +158,11 @@ class Serving:
 
     async def stop(self, drain_seconds: float) -> None:
         """Take no more connections, let requests end for at most `drain_seconds`, close."""
+        if (self._rates, self._objectives) in self._state.watching:
+            self._state.watching.remove((self._rates, self._objectives))
         await self._prober.stop()
+        await self._rates.stop()
+        await self._objectives.stop()
         await self._rollouts.stop()
         await self._tokens.stop()
         await self._engine.drain(drain_seconds)
