@@ -142,8 +142,8 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:paged , ex:packed , ex:described , ex:kept , ex:crammed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
-    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain , ex:rooms .
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:cut , ex:paged , ex:packed , ex:described , ex:kept , ex:crammed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain , ex:rooms , ex:costly .
 ex:rooms a agw:Route ; agw:routePath "/rooms" ; agw:hasBackendService ex:roomsService ; agw:hasWebSocketPolicy ex:chat .
 ex:chat a agw:WebSocketPolicy ; agw:maximumWebSockets 1 ; agw:webSocketIdleTimeout "PT0.8S"^^xsd:dayTimeDuration .
 ex:carried a agw:Route ; agw:routePath "/carried" ; agw:hasBackendService ex:wellService ; agw:hasClientCredentials ex:asShop .
@@ -164,6 +164,9 @@ ex:limited a agw:Route ; agw:routePath "/limited" ; agw:hasBackendService ex:wel
 ex:limit a agw:RateLimiter ; agw:quota 1 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration .
 ex:shadowed a agw:Route ; agw:routePath "/shadowed" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:shadow .
 ex:shadow a agw:RateLimiter ; agw:quota 1 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:shadowMode true .
+ex:costly a agw:Route ; agw:routePath "/costly" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:tokens .
+ex:tokens a agw:RateLimiter ; agw:quota 9000000 ; agw:quotaCalendar "MONTH" ; agw:requestCostHeader "x-batch" ;
+    agw:responseCostHeader "content-type" .
 ex:keyed a agw:Route ; agw:routePath "/keyed" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:keys .
 ex:keys a agw:RateLimiter ; agw:quota 9 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:limitKey "header:x-who" ;
     agw:keyCapacity 64 .
@@ -209,6 +212,8 @@ ex:works a agw:MaintenanceMode ;
     agw:bypassedBy [ a agw:HeaderMatch ; agw:headerName "X-Tester" ; agw:headerValue "yes" ] .
 ex:slowed a agw:Route ; agw:routePath "/slowed" ; agw:hasBackendService ex:wellService ; agw:hasFaultInjection ex:delay .
 ex:delay a agw:FaultInjection ; agw:delayDuration "PT0.01S"^^xsd:dayTimeDuration .
+ex:cut a agw:Route ; agw:routePath "/cut" ; agw:hasBackendService ex:wellService ; agw:hasFaultInjection ex:cutting .
+ex:cutting a agw:FaultInjection ; agw:truncatePercent 100 ; agw:resetPercent 0 .
 ex:aborted a agw:Route ; agw:routePath "/aborted" ; agw:hasBackendService ex:wellService ; agw:hasFaultInjection ex:abort .
 ex:abort a agw:FaultInjection ; agw:abortStatus 503 ; agw:abortPercent 100 .
 ex:ruled a agw:Route ; agw:routePath "/ruled" ; agw:hasBackendService ex:wellService ; agw:hasAuthorization ex:rules .
@@ -362,6 +367,11 @@ def _asks(*paths: str, fields: str = "") -> Callable[[Gateway], Awaitable[None]]
             await gateway.get(path, fields)
 
     return act
+
+
+async def _cut(gateway: Gateway) -> None:
+    with contextlib.suppress(ConnectionError, EOFError):
+        await gateway.get("/cut")
 
 
 async def _kept(gateway: Gateway) -> None:
@@ -601,6 +611,11 @@ EVENTS = (
         ),
     ),
     Event("a limit is tried out", _asks("/shadowed", "/shadowed"), (("shadow", "shadowedTotal", is_("1")),)),
+    Event(
+        "a cost is no number",
+        _asks("/costly"),
+        (("tokens", "unreadableCostsTotal", is_("1")), ("tokens", "chargedTotal", is_("0"))),
+    ),
     Event("there are more keys than room", _keys, (("keys", "evictedKeysTotal", least(1)),)),
     Event(
         "a shared store is away",
@@ -676,6 +691,11 @@ EVENTS = (
     Event("it is closed", _asks("/closed"), (("works", "turnedAwayTotal", is_("1")),)),
     Event("somebody gets by", _asks("/closed", fields="X-Tester: yes\r\n"), (("works", "bypassedTotal", is_("1")),)),
     Event("a request is delayed", _asks("/slowed"), (("delay", "delayedTotal", is_("1")),)),
+    Event(
+        "an answer breaks off",
+        _cut,
+        (("cutting", "truncatedTotal", is_("1")), ("cutting", "resetTotal", is_("0"))),
+    ),
     Event("a request is aborted", _asks("/aborted"), (("abort", "abortedTotal", is_("1")),)),
     Event(
         "pages call",

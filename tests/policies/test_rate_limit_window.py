@@ -183,3 +183,28 @@ def test_status_lines() -> None:
     assert repr(window(SLIDING, 5, 10.0)) == "<SlidingWindow ex:l 5 in 10 s>"
     assert isinstance(window(FIXED, 5, 10.0), FixedWindow)
     assert isinstance(window(SLIDING, 5, 10.0), SlidingWindow)
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+@pytest.mark.parametrize("algorithm", list(LimitAlgorithm))
+@settings(max_examples=60, deadline=None)
+@given(costs=st.lists(st.integers(1, 40), max_size=12), maximum=st.integers(1, 60))
+def test_what_is_charged_is_taken_and_owed_up_to_a_bound(
+    algorithm: LimitAlgorithm, keyed: bool, costs: list[int], maximum: int
+) -> None:
+    limit = RateLimit(
+        "ex:l", 10 / 100.0, 10, ADDRESS if keyed else (), algorithm, 100.0, quota=True, key_capacity=64,
+        answer_cost_field="x-cost", maximum_cost=maximum,
+    )  # fmt: skip
+    machine, now = limiter(limit, CellStore.local(rate_limit_cells(limit)).view, 0), 1000.0
+    assert machine.take(now, 7) == 0.0
+    for cost in costs:
+        machine.charge(now, 7, cost)
+    used = min(1 + sum(costs), 10 + maximum)
+    assert machine.remaining(now, 7) == max(0, 10 - used)
+    wait = machine.take(now, 7)
+    assert (wait > 0.0) == (used >= 10)
+    if algorithm is LimitAlgorithm.TOKEN_BUCKET and wait:
+        assert wait == pytest.approx((used + 1 - 10) * 10.0), "each token that is owed comes back at the rate"
+        assert machine.take(now + wait, 7) == 0.0
+    assert machine.take(now, 8) == 0.0 if keyed else True, "another key owes nothing"

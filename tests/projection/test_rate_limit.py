@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from api_gateway_service_mesh.model import KeyKind, LimitAlgorithm, RateLimit, RequestKey
+from api_gateway_service_mesh.model import CalendarUnit, KeyKind, LimitAlgorithm, RateLimit, RequestKey
 from tests.support.configuration import EX, assembled, mesh_of, only_finding
 
 
@@ -48,6 +48,23 @@ def limit(rate: float, burst: int, **more: object) -> RateLimit:
                 fields=True,
             ),
         ),
+        (
+            'agw:quota 9 ; agw:quotaCalendar "WEEK" ; agw:quotaZone "Europe/Berlin"',
+            limit(
+                9 / 604800,
+                9,
+                algorithm=LimitAlgorithm.FIXED_WINDOW,
+                period_seconds=604800.0,
+                quota=True,
+                key_capacity=65536,
+                calendar=CalendarUnit.WEEK,
+                zone="Europe/Berlin",
+            ),
+        ),
+        (
+            'agw:requestsPerSecond 9 ; agw:requestCostHeader "X-Batch" ; agw:responseCostHeader "X-Cost" ; agw:maximumCost 4',
+            limit(9.0, 9, cost_field="x-batch", answer_cost_field="x-cost", maximum_cost=4),
+        ),
     ],
 )
 def test_limits(stated: str, wanted: RateLimit) -> None:
@@ -85,3 +102,13 @@ def test_a_request_that_costs_more_than_there_ever_is_is_refused() -> None:
     )
     assert finding.code == "cost-above-limit"
     assert finding.allowed == "at most 5"
+
+
+def test_a_time_zone_that_there_is_not() -> None:
+    finding = only_finding(
+        assembled("""ex:r a agw:Route ; agw:routePath "/" ; agw:hasBackendService ex:b ; agw:hasRateLimiter ex:l .
+            ex:b a agw:BackendService ; agw:address "b:1" .
+            ex:l a agw:RateLimiter ; agw:quota 9 ; agw:quotaCalendar "DAY" ; agw:quotaZone "Europe/Atlantis" .""")
+    )
+    assert finding.code == "unknown-time-zone"
+    assert "agw:quotaZone" in finding.message

@@ -15,10 +15,10 @@ from tests.support.gateway import Running, running
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Running]:
+async def served(fields: str = "") -> AsyncIterator[Running]:
     """The example in front of a backend of ours."""
     made = build(SourceGraph.load([resources.examples() / "limits" / "gateway.ttl"])).mesh
-    async with backend(says(answer(b"x"))) as behind:
+    async with backend(says(answer(b"x", fields=fields))) as behind:
         (service,) = made.upstreams
         here = tuple(replace(one, port=behind.port) for one in service.endpoints)
         mesh = replace(made, upstreams=(replace(service, endpoints=here),), access_log=True, listeners=())
@@ -74,3 +74,12 @@ async def test_a_host_has_its_burst() -> None:
         got = statuses(await ask(gateway, 60, "GET /search"))
         assert got[:40] == ["200"] * 40
         assert "429" in got[40:]
+
+
+async def test_a_question_costs_what_its_answer_says() -> None:
+    async with served("X-Tokens-Used: 31000\r\n") as gateway:
+        got = await ask(gateway, 8, "POST /ask")
+        assert statuses(got) == ["200"] * 7 + ["429"]
+        left = [str(one.get("ratelimit")).split(";t=")[0] for one in got]
+        assert left == [f'"tokens";r={200000 - 31000 * asked - 1}' for asked in range(7)] + ['"tokens";r=0']
+        assert got[0].get("x-tokens-used") is None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from api_gateway_service_mesh.model import KeyKind, LimitAlgorithm, RateLimit, RequestKey
+from api_gateway_service_mesh.model import CalendarUnit, KeyKind, LimitAlgorithm, RateLimit, RequestKey
 from api_gateway_service_mesh.policies import read_rate_limit
 from tests.support.backend import Received, answer, backend, read_answer, says
 from tests.support.gateway import endpoint, mesh_of, route, running, upstream
@@ -112,3 +114,24 @@ async def test_two_routes_by_route() -> None:
                 got.append(await read_answer(reader))
             writer.close()
     assert statuses(got) == ["200", "429", "200", "429"]
+
+
+async def test_a_quota_of_the_calendar_tells_when_it_ends() -> None:
+    limit = RateLimit(
+        "urn:plan", 3 / 2592000, 3, (), LimitAlgorithm.FIXED_WINDOW, 2592000.0, "plan", True, fields=True,
+        calendar=CalendarUnit.MONTH, zone="Asia/Kolkata",
+    )  # fmt: skip
+    zone = ZoneInfo("Asia/Kolkata")
+    before = datetime.now(zone)
+    got, _ = await asked((limit,), [""] * 4)
+    if datetime.now(zone).month != before.month:
+        pytest.skip("the month ended meanwhile")
+    following = (before.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    left = following.timestamp() - before.timestamp()
+    assert statuses(got) == ["200"] * 3 + ["429"]
+    name, remaining, reset = str(got[0].get("ratelimit")).split(";")
+    assert (name, remaining) == ('"plan"', "r=2")
+    assert left - 60 <= int(reset.removeprefix("t=")) <= left + 1
+    assert got[0].get("ratelimit-policy") == '"plan";q=3', "no month is as long as the next"
+    assert left - 60 <= int(str(got[3].get("retry-after"))) <= left + 1
+    assert json.loads(got[3].body)["detail"] == "over the quota of 3 in a month of the calendar (Asia/Kolkata)"

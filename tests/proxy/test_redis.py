@@ -8,12 +8,22 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from api_gateway_service_mesh.model import FailureMode, KeyKind, LimitAlgorithm, RateLimit, RedisStore, RequestKey
+from api_gateway_service_mesh.model import (
+    CalendarUnit,
+    FailureMode,
+    KeyKind,
+    LimitAlgorithm,
+    RateLimit,
+    RedisStore,
+    RequestKey,
+)
 from api_gateway_service_mesh.policies import read_rate_limit
+from api_gateway_service_mesh.policies.calendar_window import window_at
 from api_gateway_service_mesh.policies.redis import read_store_state
 from api_gateway_service_mesh.proxy.redis import SharedStore, Verdict
 from api_gateway_service_mesh.proxy.redis_script import script_arguments, script_key
@@ -160,3 +170,48 @@ async def test_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
             async with two_gateways(RateLimit("urn:limit", 1.0, 5, store=store)) as (one, _):
                 assert await ask(one, 1) == ["200"]
                 assert read_store_state(one.store.view, one.layout.slots["redis", "urn:redis"], 1) == state
+
+
+async def verdict_of(
+    store: SharedStore, limit: RateLimit, cost: int, *, charge: bool = False, wall: float = 0.0
+) -> Verdict:
+    done: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+    assert store.ask(script_key(limit, 5), script_arguments(limit, cost, wall, charge=charge), done.set_result)
+    verdict = await asyncio.wait_for(done, 20)
+    assert verdict is not None
+    return verdict
+
+
+@pytest.mark.parametrize("algorithm", list(LimitAlgorithm))
+async def test_what_an_answer_cost_is_owed_in_the_store(redis: RedisServer, algorithm: LimitAlgorithm) -> None:
+    limit = limit_in(redis, algorithm, 10, 1000.0, quota=True, answer_cost_field="x-cost", maximum_cost=20)
+    assert limit.store is not None
+    store = SharedStore(limit.store, asyncio.get_running_loop(), lambda state: None, lambda: 0.5)
+    assert (await verdict_of(store, limit, 1)).remaining == 9
+    for _ in range(9):
+        charged = await verdict_of(store, limit, 15, charge=True)
+        assert (charged.wait, charged.remaining) == (0.0, 0)
+    refused = await verdict_of(store, limit, 1)
+    assert (refused.wait > 0, refused.remaining) == (True, 0)
+    if algorithm is LimitAlgorithm.TOKEN_BUCKET:
+        assert 1990 <= refused.wait <= 2100.1, "twenty are owed at the most, at one in a hundred seconds"
+    store.close()
+    await asyncio.sleep(0.05)
+
+
+async def test_gateways_whose_clocks_differ_count_in_the_same_month(redis: RedisServer) -> None:
+    """The store's clock says which month it is; a gateway only says when months begin."""
+    limit = limit_in(redis, LimitAlgorithm.FIXED_WINDOW, 5, 2592000.0, quota=True, calendar=CalendarUnit.MONTH)
+    assert limit.store is not None
+    store = SharedStore(limit.store, asyncio.get_running_loop(), lambda state: None, lambda: 0.5)
+    now = time()
+    right = window_at(CalendarUnit.MONTH, ZoneInfo("UTC"), now)[1] - now
+    day = 86400
+    for ahead, left in ((0.0, 4), (31 * day, 3), (-20 * day, 2), (-3650 * day, None)):
+        verdict = await verdict_of(store, limit, 1, wall=now + ahead)
+        if left is not None and right > 60:
+            assert verdict.remaining == left
+            assert right - 60 <= verdict.reset <= right + 1
+        assert 0 < verdict.reset <= 31 * day
+    store.close()
+    await asyncio.sleep(0.05)

@@ -68,6 +68,7 @@ _VALUES: dict[str, Any] = {
     "RequestValidation.description": '{"openapi":"3.1.0","paths":{"/things":{"get":{}}}}',
     "SecurityHeaders.sets": ("Cache-Control: no-store",),
     "Compression.codings": ("br", "gzip"),
+    "RateLimit.zone": "Asia/Tokyo",
     "Fault.abort_status": 503,
     "Breaker.failure_statuses": (500, 503),
     "Retry.statuses": (429,),

@@ -105,6 +105,26 @@ def _routes(live: Live, series: Series, exemplars: bool) -> Iterator[Family]:
     yield sizes
 
 
+def _limiter_counts(live: Live) -> Iterator[Family]:
+    """What only some limiters have to count."""
+    fallbacks: list[Sample] = []
+    charged: list[Sample] = []
+    unreadable: list[Sample] = []
+    for limit, base in live.inventory.rate_limits:
+        if limit.store is None and limit.cost_field is None and limit.answer_cost_field is None:
+            continue
+        totals, label = read_rate_limit(live.cells.view, base, live.workers), (("limiter", limit.iri),)
+        if limit.store is not None:
+            fallbacks.append(Sample(totals.fallbacks, label))
+        if limit.answer_cost_field is not None:
+            charged.append(Sample(totals.charged, label))
+        if limit.cost_field is not None or limit.answer_cost_field is not None:
+            unreadable.append(Sample(totals.unreadable, label))
+    yield Family("agw_rate_limit_fallbacks", "Decisions made without the shared store.", Kind.COUNTER, fallbacks)
+    yield Family("agw_rate_limit_charged", "Tokens that answers said their requests cost.", Kind.COUNTER, charged)
+    yield Family("agw_rate_limit_unreadable_costs", "Stated costs that are no whole number.", Kind.COUNTER, unreadable)
+
+
 def _policies(live: Live, series: Series) -> Iterator[Family]:
     yield from series.rate_limits(live)
     concurrency = [(limit, (("limit", limit.config.iri),)) for limit in live.concurrency_limits()]
@@ -125,12 +145,7 @@ def _policies(live: Live, series: Series) -> Iterator[Family]:
     yield Family("agw_rate_limit_evicted_keys", "Keys in use that a limiter had no room for.", Kind.COUNTER, evicted)
     stores = [Sample(float(state != "AWAY"), (("store", store.iri),)) for store, state in live.redis_stores()]
     yield Family("agw_redis_up", "0 while a worker has given up on a Redis server.", Kind.GAUGE, stores)
-    fallbacks = [
-        Sample(read_rate_limit(live.cells.view, base, live.workers).fallbacks, (("limiter", limit.iri),))
-        for limit, base in live.inventory.rate_limits
-        if limit.store
-    ]
-    yield Family("agw_rate_limit_fallbacks", "Decisions made without the shared store.", Kind.COUNTER, fallbacks)
+    yield from _limiter_counts(live)
     yield from series.breakers(live)
     hedges = [
         Sample(count, (("hedging", hedging.iri), ("result", result)))

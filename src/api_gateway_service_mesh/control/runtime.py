@@ -88,6 +88,10 @@ def _limits(live: Live) -> Iterator[tuple[str, str, str]]:
             yield limit.iri, AGW.evictedKeysTotal, _integer(live.evicted_keys(limit))
         if limit.store is not None:
             yield limit.iri, AGW.fallbackTotal, _integer(decisions.fallbacks)
+        if limit.answer_cost_field is not None:
+            yield limit.iri, AGW.chargedTotal, _integer(decisions.charged)
+        if limit.cost_field is not None or limit.answer_cost_field is not None:
+            yield limit.iri, AGW.unreadableCostsTotal, _integer(decisions.unreadable)
     for store, state in live.redis_stores():
         yield store.iri, AGW.storeState, f'"{state}"'
     for limit_of in live.concurrency_limits():

@@ -92,7 +92,12 @@ _DEEDS: dict[type, tuple[tuple[str, str], ...]] = {
     ),
     RequestValidation: ((AGW.validTotal, "valid"), (AGW.invalidTotal, "invalid"), (AGW.auditedTotal, "audited")),
     Deprecation: ((AGW.deprecatedUseTotal, "deprecated-use"), (AGW.sunsetRefusedTotal, "sunset-refused")),
-    Fault: ((AGW.delayedTotal, "delayed"), (AGW.abortedTotal, "aborted")),
+    Fault: (
+        (AGW.delayedTotal, "delayed"),
+        (AGW.abortedTotal, "aborted"),
+        (AGW.resetTotal, "reset"),
+        (AGW.truncatedTotal, "truncated"),
+    ),
     Redirect: ((AGW.redirectedTotal, "redirected"),),
     DirectResponse: ((AGW.answeredTotal, "answered"),),
     Rewrite: ((AGW.rewrittenTotal, "rewritten"),),

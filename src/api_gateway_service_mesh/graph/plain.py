@@ -47,6 +47,9 @@ class List:
     places: list[Location] = field(default_factory=list)
 
 
+_MEND = "mend the indentation, the colon, the bracket or the quotes at that place"
+
+
 def documents(name: str, text: str) -> list[Map]:
     """The documents of a file called `name` that are mappings; those that are empty are left out, and a Kubernetes
     ``List`` is not opened.
@@ -64,9 +67,9 @@ def documents(name: str, text: str) -> list[Map]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Location(name, mark.line + 1, mark.column + 1) if mark else Location(name, 1)
-        raise _wrong("syntax", f"this is no YAML: {error.problem or error.context}", place, "correct it") from None
+        raise _wrong("syntax", f"this is no YAML: {error.problem or error.context}", place, _MEND) from None
     except yaml.YAMLError as error:
-        raise _wrong("syntax", f"this is no YAML: {error}", Location(name, 1), "correct it") from None
+        raise _wrong("syntax", f"this is no YAML: {error}", Location(name, 1), _MEND) from None
     found: list[Map] = []
     for value in read:
         if not isinstance(value, Map):

@@ -55,7 +55,7 @@ from .oauth2 import ClientAuthentication, OAuthClient, TokenIntrospection
 from .objective import Objective
 from .outlier import OutlierDetection
 from .overload import OverloadGuard
-from .rate_limit import FailureMode, LimitAlgorithm, RateLimit, RedisStore
+from .rate_limit import CalendarUnit, FailureMode, LimitAlgorithm, RateLimit, RedisStore
 from .redirect import Redirect
 from .registration import Registration
 from .retry import Retry, RetryCondition
@@ -91,6 +91,7 @@ __all__ = [
     "BreakerScope",
     "Cache",
     "CachePurge",
+    "CalendarUnit",
     "Caller",
     "Canary",
     "CanaryStep",

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from .key import KeyKind, RequestKey
 
-__all__ = ["FailureMode", "LimitAlgorithm", "RateLimit", "RedisStore"]
+__all__ = ["CalendarUnit", "FailureMode", "LimitAlgorithm", "RateLimit", "RedisStore"]
 
 
 class LimitAlgorithm(StrEnum):
@@ -16,6 +16,15 @@ class LimitAlgorithm(StrEnum):
     TOKEN_BUCKET = "TOKEN_BUCKET"  # noqa: S105 - no password
     SLIDING_WINDOW = "SLIDING_WINDOW"
     FIXED_WINDOW = "FIXED_WINDOW"
+
+
+class CalendarUnit(StrEnum):
+    """``agw:quotaCalendar``: what of the calendar a quota is for. Weeks begin on Monday (ISO 8601)."""
+
+    HOUR = "HOUR"
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
 
 
 class FailureMode(StrEnum):
@@ -49,6 +58,11 @@ class RateLimit:
     ``period_seconds``, and ``requests_per_second`` is what that comes to. ``keys`` empty: one bucket for all callers;
     several: one for each combination. ``shadow``: counted and logged, never refused. ``fields``: admitted requests are
     told as well what is left. ``store`` None: counted by this gateway alone.
+
+    ``calendar``: its window is the hour, day, week or month that the clock on the wall shows in ``zone`` (IANA), and
+    ``period_seconds`` is how long such a one is as a rule. ``cost_field`` and ``answer_cost_field`` (in lower case)
+    say what a request costs, before it is admitted and after it was answered; ``maximum_cost`` is the most that is
+    believed, None the ``burst``.
     """
 
     iri: str
@@ -65,6 +79,21 @@ class RateLimit:
     fields: bool = False
     store: RedisStore | None = None
     failure_mode: FailureMode = FailureMode.LOCAL
+    calendar: CalendarUnit | None = None
+    zone: str = "UTC"
+    cost_field: str | None = None
+    answer_cost_field: str | None = None
+    maximum_cost: int | None = None
+
+    @property
+    def highest_cost(self) -> int:
+        """The most that one request can cost."""
+        return self.burst if self.maximum_cost is None else self.maximum_cost
+
+    @property
+    def debt(self) -> int:
+        """How many tokens a caller can owe: what answers cost is known when nothing can be refused any more."""
+        return self.highest_cost if self.answer_cost_field is not None else 0
 
     @property
     def windowed(self) -> bool:

@@ -46,7 +46,7 @@ from .counters import (
     read_route,
 )
 from .event import EventCounters, read_events
-from .fault import FAULT_ABORTED, FAULT_DELAYED, FaultPolicy
+from .fault import FAULT_ABORTED, FAULT_DELAYED, FAULT_RESET, FAULT_TRUNCATED, FaultPolicy
 from .health import EndpointHealth, HealthState, read_ejection, read_ever_healthy, read_failing, read_health
 from .hedge import HedgeCounters, HedgeTotals, may_hedge, read_hedge
 from .key import key_hash
@@ -54,7 +54,7 @@ from .latency import PeakLatency
 from .lock import NO_LOCK, Lock, NoLock, SharedLock
 from .outlier import OutlierDetector, detector
 from .rate_limit import KeyedTokenBucket, Limiter, TokenBucket, limiter
-from .rate_limit_window import FixedWindow, SlidingWindow
+from .rate_limit_window import CalendarWindow, FixedWindow, SlidingWindow
 from .retry import IDEMPOTENT_METHODS, Failure, RetryPolicy
 from .roster import EPOCH_SLOT
 from .share import SHARE_BOUNDS, ShareCounters, ShareTotals, read_share
@@ -67,6 +67,8 @@ __all__ = [
     "EPOCH_SLOT",
     "FAULT_ABORTED",
     "FAULT_DELAYED",
+    "FAULT_RESET",
+    "FAULT_TRUNCATED",
     "IDEMPOTENT_METHODS",
     "NO_LOCK",
     "SHARE_BOUNDS",
@@ -75,6 +77,7 @@ __all__ = [
     "BudgetTotals",
     "Bulkhead",
     "BulkheadTotals",
+    "CalendarWindow",
     "CanaryDecision",
     "CanaryMachine",
     "CanaryOutcome",

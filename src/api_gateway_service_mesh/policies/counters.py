@@ -60,6 +60,8 @@ RATE_LIMIT_ADMITTED = 0
 RATE_LIMIT_REJECTED = 1
 RATE_LIMIT_SHADOWED = 2
 RATE_LIMIT_FALLBACKS = 3
+RATE_LIMIT_CHARGED = 4
+RATE_LIMIT_UNREADABLE = 5
 RATE_LIMIT_COUNT_CELLS = 8
 
 LOG_WRITTEN = 0
@@ -225,6 +227,14 @@ class RateLimitCounters:
         """Count a request that was decided without the shared store; comes beside the decision."""
         self._view[self._fallbacks] += 1.0
 
+    def charged(self, cost: int) -> None:
+        """Count what an answer cost beyond what its request had taken."""
+        self._view[self._admitted + RATE_LIMIT_CHARGED] += cost
+
+    def unreadable(self) -> None:
+        """Count a cost that was stated and is no whole number."""
+        self._view[self._admitted + RATE_LIMIT_UNREADABLE] += 1.0
+
     def __repr__(self) -> str:
         return f"<RateLimitCounters {read_rate_limit(self._view, self._admitted, 1)!s}>"
 
@@ -237,6 +247,8 @@ class RateLimitTotals:
     rejected: int
     shadowed: int = 0
     fallbacks: int = 0
+    charged: int = 0
+    unreadable: int = 0
 
     def __str__(self) -> str:
         return f"admitted={self.admitted} rejected={self.rejected}"
@@ -245,8 +257,7 @@ class RateLimitTotals:
 def read_rate_limit(view: memoryview[float], base: int, workers: int) -> RateLimitTotals:
     """Sum a rate limit's columns."""
     cells = _summed(view, base, workers, RATE_LIMIT_COUNT_CELLS)
-    kinds = (RATE_LIMIT_ADMITTED, RATE_LIMIT_REJECTED, RATE_LIMIT_SHADOWED, RATE_LIMIT_FALLBACKS)
-    return RateLimitTotals(*(int(cells[kind]) for kind in kinds))
+    return RateLimitTotals(*(int(cells[kind]) for kind in range(RATE_LIMIT_UNREADABLE + 1)))
 
 
 class LogCounters:

@@ -14,6 +14,8 @@ Rules:
   all are taken the one that is nearest to full is given up, and counted. That errs for the caller who is pushed out:
   they come back to a full bucket. So a key that uses its limit up stays, whatever flood of keys comes that use less; no
   key whose bucket stands gets more than rate and burst.
+- What an answer costs (``agw:responseCostHeader``) is charged when nothing can be refused any more. The bucket is then
+  in debt, ``RateLimit.debt`` tokens at the most, and admits nothing until that is paid.
 
 The windows (``agw:limitAlgorithm``, ``agw:quota``) stand in `policies.rate_limit_window`.
 """
@@ -24,8 +26,9 @@ from typing import Protocol
 
 from api_gateway_service_mesh.model import LimitAlgorithm, RateLimit
 
+from .calendar_window import Wall
 from .lock import NO_LOCK, Lock, NoLock
-from .rate_limit_window import NEIGHBOURHOOD, FixedWindow, SlidingWindow, window_cells
+from .rate_limit_window import NEIGHBOURHOOD, CalendarWindow, FixedWindow, SlidingWindow, window_cells
 from .row import row
 
 __all__ = ["KeyedTokenBucket", "Limiter", "TokenBucket", "limiter", "rate_limit_cells"]
@@ -39,6 +42,9 @@ class Limiter(Protocol):
 
     def take(self, now: float, key_hash: int = 0, cost: int = 1) -> float:
         """Ask for `cost` tokens of the key: 0.0 when admitted, else the seconds until they will be there."""
+
+    def charge(self, now: float, key_hash: int, cost: int) -> None:
+        """Take `cost` tokens of the key, whether they are there or not."""
 
     def remaining(self, now: float, key_hash: int = 0) -> int:
         """Whole tokens that the key has left."""
@@ -58,10 +64,13 @@ def rate_limit_cells(limit: RateLimit) -> int:
     return 2 * (limit.key_capacity + NEIGHBOURHOOD) + 1 if limit.keys else 1
 
 
-def limiter(limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK) -> Limiter:
-    """The machine for `limit`: by its algorithm, keyed when it has a key."""
+def limiter(limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK, wall: Wall = float) -> Limiter:
+    """The machine for `limit`: by its algorithm, keyed when it has a key. `wall` tells windows of the calendar what
+    they cannot know from `now`; by default the two clocks are one."""
     if limit.algorithm is LimitAlgorithm.TOKEN_BUCKET:
         return (KeyedTokenBucket if limit.keys else TokenBucket)(limit, view, base, lock)
+    if limit.calendar is not None:
+        return CalendarWindow(limit, view, base, lock, wall)
     window = FixedWindow if limit.algorithm is LimitAlgorithm.FIXED_WINDOW else SlidingWindow
     return window(limit, view, base, lock)
 
@@ -69,7 +78,7 @@ def limiter(limit: RateLimit, view: memoryview[float], base: int, lock: Lock = N
 class _Bucket:
     """The arithmetic of one TAT."""
 
-    __slots__ = ("_interval", "_lock", "_tolerance", "_view", "burst", "iri", "rate")
+    __slots__ = ("_deepest", "_interval", "_lock", "_tolerance", "_view", "burst", "iri", "rate")
 
     def __init__(self, limit: RateLimit, view: memoryview[float], lock: Lock) -> None:
         if limit.requests_per_second <= 0 or limit.burst < 1:
@@ -79,6 +88,7 @@ class _Bucket:
         self.burst = limit.burst
         self._interval = 1.0 / limit.requests_per_second
         self._tolerance = limit.burst * self._interval
+        self._deepest = self._tolerance + limit.debt * self._interval
         self._view = view
         self._lock: Lock | None = None if isinstance(lock, NoLock) else lock
 
@@ -86,7 +96,11 @@ class _Bucket:
         return max(0, min(self.burst, int((now - tat + self._tolerance) / self._interval + ROUNDING)))
 
     def _reset(self, tat: float, now: float) -> float:
-        return max(0.0, min(tat - now, self._tolerance))
+        return max(0.0, min(tat - now, self._deepest))
+
+    def _charged(self, tat: float, now: float, cost: int) -> float:
+        """The TAT after `cost` tokens that were not asked for."""
+        return now + min(max(0.0, tat - now) + self._interval * cost, self._deepest)
 
 
 class TokenBucket(_Bucket):
@@ -108,9 +122,9 @@ class TokenBucket(_Bucket):
             ahead = view[base] - now
             if ahead < 0.0:
                 ahead = 0.0
-            elif ahead > self._tolerance:
+            elif ahead > self._deepest:
                 # The clock was set back, or a reload made the limit tighter: the bucket is empty, not in debt.
-                ahead = self._tolerance
+                ahead = self._deepest
                 view[base] = now + ahead
             step = interval if cost == 1 else interval * cost
             wait = ahead + step - self._tolerance
@@ -118,6 +132,17 @@ class TokenBucket(_Bucket):
                 return wait
             view[base] = now + (ahead + step)
             return 0.0
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def charge(self, now: float, key_hash: int, cost: int) -> None:
+        """Take `cost` tokens, whether they are there or not; no more than it may owe. No `key_hash` is used."""
+        lock = self._lock
+        if lock is not None:
+            lock.acquire()
+        try:
+            self._view[self._base] = self._charged(self._view[self._base], now, cost)
         finally:
             if lock is not None:
                 lock.release()
@@ -167,21 +192,33 @@ class KeyedTokenBucket(_Bucket):
         try:
             stored = key_hash or 1  # 0 marks a place that was never used
             place = key_hash % self._homes
-            tats, interval, tolerance = self._tats, self._interval, self._tolerance
+            tats, interval, deepest = self._tats, self._interval, self._deepest
             if self._hashes[place] != stored:
                 place = self._place(place, stored, now)
             ahead = tats[place] - now
             if ahead < 0.0:
                 ahead = 0.0
-            elif ahead > tolerance:
-                ahead = tolerance
+            elif ahead > deepest:
+                ahead = deepest
                 tats[place] = now + ahead
             step = interval if cost == 1 else interval * cost
-            wait = ahead + step - tolerance
+            wait = ahead + step - self._tolerance
             if wait > interval * ROUNDING:
                 return wait
             tats[place] = now + (ahead + step)
             return 0.0
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def charge(self, now: float, key_hash: int, cost: int) -> None:
+        """Take `cost` tokens of the key, whether they are there or not; no more than it may owe."""
+        lock = self._lock
+        if lock is not None:
+            lock.acquire()
+        try:
+            place = self._place(key_hash % self._homes, key_hash or 1, now)
+            self._tats[place] = self._charged(self._tats[place], now, cost)
         finally:
             if lock is not None:
                 lock.release()

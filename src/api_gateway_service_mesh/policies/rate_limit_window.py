@@ -5,8 +5,11 @@
   twice the limit is admitted, in each window exactly the limit.
 - `SlidingWindow`: in *any* span of one period at most the limit is admitted. The period is counted in `PARTS` parts;
   the part that a span cuts through counts whole, so a request is remembered for up to a tenth of the period longer.
+- `CalendarWindow`: the hour, day, week or month of the calendar (`policies.calendar_window`). What it admits, it admits
+  in each of them, whenever a key's first request came.
 
-Both take the monotonic clock: a wall clock that is set grants nothing. A clock that goes backwards all the same never
+The first two take the monotonic clock: a wall clock that is set grants nothing. The third must ask the wall: set ahead,
+it begins a new window; set back, the count stays. A clock that goes backwards all the same never
 shrinks a count. All cells at 0.0 is a key without a request.
 
 Keyed windows stand in a table of fixed size, as keyed buckets do: a key has `NEIGHBOURHOOD` places; when none is free
@@ -16,13 +19,15 @@ the key that has used least is given up, and counted.
 from __future__ import annotations
 
 from math import inf
+from zoneinfo import ZoneInfo
 
 from api_gateway_service_mesh.model import LimitAlgorithm, RateLimit
 
+from .calendar_window import Wall, window_at
 from .lock import NO_LOCK, Lock, NoLock
 from .row import row
 
-__all__ = ["NEIGHBOURHOOD", "PARTS", "FixedWindow", "SlidingWindow", "window_cells"]
+__all__ = ["NEIGHBOURHOOD", "PARTS", "CalendarWindow", "FixedWindow", "SlidingWindow", "window_cells"]
 
 NEIGHBOURHOOD = 8
 """How many places a key may stand in."""
@@ -44,13 +49,18 @@ def window_cells(limit: RateLimit) -> int:
 class _Window:
     """The table of keys; what a key's cells mean is for the kinds to say."""
 
-    __slots__ = ("_base", "_hashes", "_homes", "_lock", "_states", "_view", "_width", "_zero", "burst", "iri", "period")
+    __slots__ = (
+        "_base", "_hashes", "_homes", "_lock", "_states", "_view", "_width", "_zero", "burst", "deepest", "iri",
+        "period",
+    )  # fmt: skip
 
     def __init__(self, limit: RateLimit, view: memoryview[float], base: int, lock: Lock, width: int) -> None:
         if limit.period_seconds <= 0 or limit.burst < 1:
             raise ValueError(f"a window needs a positive period and a limit of 1 or more: {limit}")
         self.iri = limit.iri
         self.burst = limit.burst
+        self.deepest = limit.burst + limit.debt
+        """The most that a window counts, what is owed with it."""
         self.period = limit.period_seconds
         self._view = view
         self._base = base
@@ -70,7 +80,21 @@ class _Window:
         if lock is not None:
             lock.acquire()
         try:
-            return self._take(self._cells(key_hash, now), now, cost)
+            return self._take(self._cells(key_hash, now), now, cost, self.burst)
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def charge(self, now: float, key_hash: int, cost: int) -> None:
+        """Take `cost` of the key's window, whether it is there or not; not more than it may owe."""
+        lock = self._lock
+        if lock is not None:
+            lock.acquire()
+        try:
+            at = self._cells(key_hash, now)
+            taken = min(cost, self.deepest - int(self._used(at, now)))
+            if taken > 0:
+                self._take(at, now, taken, self.deepest)
         finally:
             if lock is not None:
                 lock.release()
@@ -90,7 +114,7 @@ class _Window:
         """How often a key that had used some of its window was given up for another."""
         return int(self._view[self._base])
 
-    def _take(self, at: int, now: float, cost: int) -> float:
+    def _take(self, at: int, now: float, cost: int, most: int) -> float:
         raise NotImplementedError
 
     def _used(self, at: int, now: float) -> float:
@@ -134,7 +158,7 @@ class FixedWindow(_Window):
     def __init__(self, limit: RateLimit, view: memoryview[float], base: int, lock: Lock = NO_LOCK) -> None:
         super().__init__(limit, view, base, lock, _FIXED_CELLS)
 
-    def _take(self, at: int, now: float, cost: int) -> float:
+    def _take(self, at: int, now: float, cost: int, most: int) -> float:
         view = self._view
         left = view[at] - now
         if left <= 0.0:
@@ -145,7 +169,7 @@ class FixedWindow(_Window):
             left = self.period
             view[at] = now + left
         used = view[at + 1] + cost
-        if used > self.burst:
+        if used > most:
             return left
         view[at + 1] = used
         return 0.0
@@ -166,7 +190,7 @@ class SlidingWindow(_Window):
         super().__init__(limit, view, base, lock, _SLIDING_CELLS)
         self._part = limit.period_seconds / PARTS
 
-    def _take(self, at: int, now: float, cost: int) -> float:
+    def _take(self, at: int, now: float, cost: int, most: int) -> float:
         view, kept = self._view, PARTS + 1
         number, latest = int(now / self._part), int(view[at] / self._part + 0.5)
         if latest < number:
@@ -179,7 +203,7 @@ class SlidingWindow(_Window):
             view[at] = number * self._part
             view[at + 1 + number % kept] = counted
         counts = row(view[at + 1 : at + 1 + kept])
-        over = sum(counts) + cost - self.burst
+        over = sum(counts) + cost - most
         if over <= 0:
             view[at + 1 + number % kept] += cost
             return 0.0
@@ -202,3 +226,54 @@ class SlidingWindow(_Window):
             if self._view[at + 1 + part % kept]:
                 return max(0.0, min((part + kept) * self._part - now, self.period + self._part))
         return 0.0
+
+
+class CalendarWindow(_Window):
+    """See the module. A key's cells are when the window began that its count is of, and the count."""
+
+    __slots__ = ("_begins", "_ends", "_unit", "_wall", "_zone")
+
+    def __init__(
+        self,
+        limit: RateLimit,
+        view: memoryview[float],
+        base: int,
+        lock: Lock = NO_LOCK,
+        wall: Wall = float,
+    ) -> None:
+        if limit.calendar is None:
+            raise ValueError(f"a window of the calendar needs to know which: {limit}")
+        super().__init__(limit, view, base, lock, _FIXED_CELLS)
+        self._unit = limit.calendar
+        self._zone = ZoneInfo(limit.zone)
+        self._wall = wall
+        self._begins = self._ends = 0.0
+
+    def _turn(self, now: float) -> float:
+        """What the clock on the wall shows; the window is then the one of that moment."""
+        wall = self._wall(now)
+        if not self._begins <= wall < self._ends:
+            self._begins, self._ends = window_at(self._unit, self._zone, wall)
+        return wall
+
+    def _take(self, at: int, now: float, cost: int, most: int) -> float:
+        wall, view = self._turn(now), self._view
+        began = view[at]
+        if began < self._begins:
+            view[at] = self._begins
+            view[at + 1] = 0.0
+        elif began > self._ends:  # the clock was set back, or a reload made the windows longer: the count stays
+            view[at] = self._begins
+        # Where it is the very next one, another worker has begun it, while this request was on its way.
+        used = view[at + 1] + cost
+        if used > most:
+            return self._ends - wall
+        view[at + 1] = used
+        return 0.0
+
+    def _used(self, at: int, now: float) -> float:
+        self._turn(now)
+        return self._view[at + 1] if self._view[at] >= self._begins else 0.0
+
+    def _reset(self, at: int, now: float) -> float:
+        return self._ends - self._turn(now) if self._used(at, now) else 0.0

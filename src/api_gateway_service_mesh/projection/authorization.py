@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from api_gateway_service_mesh.model import (
     Authorization,
@@ -193,7 +192,7 @@ def _windows(rows: Iterable[AuthorizationWindowRow], reading: Reading) -> dict[s
                 (),
                 _second(iri, AGW.windowBegins, row.begins, 0, reading),
                 _second(iri, AGW.windowEnds, row.ends, 86400, reading),
-                _zone(iri, row.zone, reading),
+                reading.time_zone(iri, AGW.windowZone, row.zone),
             )
         if row.day is not None and row.day in _DAYS:  # which the shapes see to
             day = _DAYS.index(row.day)
@@ -219,31 +218,6 @@ def _second(iri: str, term: str, text: str | None, default: int, reading: Readin
         allowed='a time such as "08:30"; agw:windowZone says in which zone',
     )
     return default
-
-
-def _zone(iri: str, text: str | None, reading: Reading) -> str:
-    if text is None or text == "UTC":
-        return "UTC"
-    try:
-        ZoneInfo(text)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        known = False
-    except KeyError:
-        known = False
-    else:
-        known = True
-    if not known:
-        reading.note(
-            "unknown-time-zone",
-            f"{name_of(iri)}: agw:windowZone is {text!r}, which is no time zone that this machine knows",
-            iri,
-            AGW.windowZone,
-            text,
-            allowed='"UTC", or a name of the IANA time zone database such as "Europe/Berlin"',
-            remedy="correct the name; or install the system's time zones (tzdata), where it has none",
-        )
-        return "UTC"
-    return text
 
 
 def _refuse_unproved(route: Route, reading: Reading) -> None:

@@ -26,6 +26,9 @@ class FaultRow:
     delay_percent: str | None
     abort_status: str | None
     abort_percent: str | None
+    reset_percent: str | None
+    truncate_percent: str | None
+    truncate_bytes: str | None
 
 
 def faults(
@@ -59,4 +62,7 @@ def _fault(row: FaultRow, triggers: tuple[RequestCondition, ...], reading: Readi
         status,
         reading.number(iri, AGW.abortPercent, row.abort_percent, standard.abort_percent),
         triggers,
+        reading.number(iri, AGW.resetPercent, row.reset_percent, standard.reset_percent),
+        reading.number(iri, AGW.truncatePercent, row.truncate_percent, standard.truncate_percent),
+        reading.integer(iri, AGW.truncateAfterBytes, row.truncate_bytes, standard.truncate_bytes),
     )

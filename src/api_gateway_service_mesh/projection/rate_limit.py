@@ -8,7 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from api_gateway_service_mesh.model import FailureMode, LimitAlgorithm, RateLimit, RedisStore, RequestKey, Route
+from api_gateway_service_mesh.model import (
+    CalendarUnit,
+    FailureMode,
+    LimitAlgorithm,
+    RateLimit,
+    RedisStore,
+    RequestKey,
+    Route,
+)
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading, name_of
@@ -24,6 +32,12 @@ __all__ = [
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 _RATE_CAPACITY = 8192
 _QUOTA_CAPACITY = 65536
+_USUAL_SECONDS = {
+    CalendarUnit.HOUR: 3600.0,
+    CalendarUnit.DAY: 86400.0,
+    CalendarUnit.WEEK: 604800.0,
+    CalendarUnit.MONTH: 2592000.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,11 @@ class RateLimitRow:
     fields: str | None
     store: str | None
     failure_mode: str | None
+    calendar: str | None
+    zone: str | None
+    cost_field: str | None
+    answer_cost_field: str | None
+    maximum_cost: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +110,19 @@ def _rate_limit(
     row: RateLimitRow, keys: tuple[RequestKey, ...], stores: Mapping[str, RedisStore], reading: Reading
 ) -> RateLimit | None:
     iri = row.rate_limit
-    quota = row.quota is not None or row.quota_period is not None
+    quota = any(stated is not None for stated in (row.quota, row.quota_period, row.calendar))
     if not quota and row.requests_per_second is None:
         return None
     standard = LimitAlgorithm.FIXED_WINDOW if quota else LimitAlgorithm.TOKEN_BUCKET
     algorithm = reading.choice(iri, AGW.limitAlgorithm, row.algorithm, LimitAlgorithm, standard)
+    calendar = None
+    if row.calendar is not None:
+        calendar = reading.choice(iri, AGW.quotaCalendar, row.calendar, CalendarUnit, CalendarUnit.DAY)
     if quota:
         burst = max(1, reading.integer(iri, AGW.quota, row.quota, 1))
         period = reading.seconds(iri, AGW.quotaPeriod, row.quota_period, 1.0) or 1.0
+        if calendar is not None:
+            period = _USUAL_SECONDS[calendar]
         rate = burst / period
     else:
         rate, period = reading.number(iri, AGW.requestsPerSecond, row.requests_per_second, 1.0), 1.0
@@ -119,6 +143,11 @@ def _rate_limit(
         reading.boolean(iri, AGW.rateLimitFields, row.fields),
         reading.known(iri, AGW.sharedThrough, row.store, stores, "agw:RedisStore"),
         reading.choice(iri, AGW.failureMode, row.failure_mode, FailureMode, FailureMode.LOCAL),
+        calendar,
+        reading.time_zone(iri, AGW.quotaZone, row.zone),
+        row.cost_field.lower() if row.cost_field is not None else None,
+        row.answer_cost_field.lower() if row.answer_cost_field is not None else None,
+        reading.integer(iri, AGW.maximumCost, row.maximum_cost, 1) if row.maximum_cost is not None else None,
     )
 
 

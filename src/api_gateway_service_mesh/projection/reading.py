@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
 
 from api_gateway_service_mesh.errors import Finding, Location, Severity
 from api_gateway_service_mesh.model import KeyKind, RequestKey
@@ -180,6 +181,26 @@ class Reading:
         allowed = '"client-address", "api-key", "claim:NAME", "header:NAME" or "cookie:NAME"'
         self._wrong(subject, predicate, value, allowed)
         return None
+
+    def time_zone(self, subject: str, predicate: str, value: str | None) -> str:
+        """The name of a time zone that this machine knows; UTC where none is stated, or one that it does not."""
+        if value is None or value == "UTC":
+            return "UTC"
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+            self.note(
+                "unknown-time-zone",
+                f"{name_of(subject)}: agw:{name_of(predicate)} is {value!r}, which is no time zone that this machine "
+                "knows",
+                subject,
+                predicate,
+                value,
+                allowed='"UTC", or a name of the IANA time zone database such as "Europe/Berlin"',
+                remedy="correct the name; or install the system's time zones (tzdata), where it has none",
+            )
+            return "UTC"
+        return value
 
     def known(
         self, subject: str, predicate: str, value: str | None, things: Mapping[str, Value], kind: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable
+from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING
 
 from .answer import AnswerHead
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from .exchange import Exchange
 
 __all__ = ["AnswerWriter"]
+
+_NO_LINGERING = struct.pack("ii", 1, 0)
 
 
 class AnswerWriter:
@@ -92,6 +96,14 @@ class AnswerWriter:
             self._transport.close()
         else:
             self._transport.abort()
+
+    def reset(self) -> None:
+        """No answer at all: what was said is thrown away, and the client's system hears RST."""
+        self._keep_alive = False
+        socket = self._transport.get_extra_info("socket")
+        if socket is not None:
+            socket.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGERING)
+        self._transport.abort()
 
     def interim(self, head: AnswerHead) -> None:
         """1xx, which HTTP/1.0 does not know."""

@@ -17,6 +17,7 @@ from .exchange_state import ExchangeState
 from .grpc import grpc_answer, speaks_grpc
 from .problem import Refusal, problem_answer
 from .refusals import flags_with
+from .request_cost import settle
 from .tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Answering(ExchangeState):
         if self.attempt_started:
             self._tell_attempt(status, None)
         if self.answer_fields or self.answer_drops:
-            self.down.respond(self, head.with_fields(self.answer_fields, self.answer_drops), payload, None)
+            self.down.respond(self, self._for_client(head), payload, None)
         else:
             self.down.respond(self, head, payload, raw if head.unchanged else None)
         self._answer_over(connection)
@@ -72,9 +73,15 @@ class Answering(ExchangeState):
         if self.attempt_started or self.ticket:
             self.head_at = monotonic()
         if self.answer_fields or self.answer_drops:
-            head = head.with_fields(self.answer_fields, self.answer_drops)
+            head = self._for_client(head)
         self.down.begin(self, head)
         return True
+
+    def _for_client(self, head: AnswerHead) -> AnswerHead:
+        """A backend's head, changed as policies want it; what it says for the gateway alone is read before."""
+        if self.costs:
+            settle(self.costs, head)
+        return head.with_fields(self.answer_fields, self.answer_drops)
 
     def _retry_status(self, connection: BackendSide, head: AnswerHead, *, whole: bool) -> bool:
         status = head.status
@@ -139,7 +146,7 @@ class Answering(ExchangeState):
         connection.resume()
         tunnel = Tunnel(self, connection)
         if self.answer_fields or self.answer_drops:
-            head = head.with_fields(self.answer_fields, self.answer_drops)
+            head = self._for_client(head)
         self.down.tunnel(head, tunnel)
         if self.websocket is not None:
             self.websocket.opened(tunnel, self.core.loop)

@@ -35,6 +35,10 @@ class ClientFront:
         """End without an end."""
         self._inner.cut()
 
+    def reset(self) -> None:
+        """No answer at all."""
+        self._inner.reset()
+
     def interim(self, head: AnswerHead) -> None:
         """1xx."""
         self._inner.interim(head)

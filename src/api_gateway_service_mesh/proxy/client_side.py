@@ -33,6 +33,9 @@ class Downstream(Protocol):
     def cut(self) -> None:
         """The body will never end: let the client see that."""
 
+    def reset(self) -> None:
+        """There will be no answer at all: the connection breaks, as it does when whoever answers dies."""
+
     def interim(self, head: AnswerHead) -> None:
         """A 1xx answer."""
 

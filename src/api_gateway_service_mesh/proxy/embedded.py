@@ -246,6 +246,10 @@ class _AppRequest:
         self._cut = True
         self._news.set()
 
+    def reset(self) -> None:
+        """No answer at all."""
+        self.cut()
+
     def interim(self, head: AnswerHead) -> None:
         """A 1xx answer."""
         self._interims.append(head)

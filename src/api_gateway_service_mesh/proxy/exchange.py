@@ -128,6 +128,15 @@ class Exchange(Answering):
         self._drop_connection(ok=True)
         self._end(gone=True)
 
+    def break_off(self, refused_by: str, reason: str) -> None:
+        """The client loses its connection, over HTTP/2 its stream, and gets no answer."""
+        if self.over:
+            return
+        self.refused_by = refused_by
+        self.reason = reason
+        self.down.reset()
+        self._end(gone=True)
+
     def body_broken(self, detail: str) -> None:
         """The client's framing of its body is broken: both sides are closed."""
         if self.over:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .pipeline import Gate, RouteHandler
     from .pool import EndpointPool
     from .redis import Verdict
+    from .request_cost import AnswerCost
     from .target import Target
     from .tracing import Trace
     from .websocket import TunnelWatch
@@ -99,6 +100,8 @@ class ExchangeState(Asker):
     """The connection is TLS, and was not asked for the client's certificate, though the listener may."""
     limits_told: tuple[tuple[float, int, float, bytes], ...] = ()
     """What limiters have left for this caller: the share, tokens, seconds until all are back, the limiter's name."""
+    costs: tuple[tuple[AnswerCost, int, int], ...] = ()
+    """Limiters that the answer says a cost for: which, of which key, and what was paid before."""
     holds_place = False
     """Whether this is counted by a concurrency limit, which has to be told of its end."""
     websocket: TunnelWatch | None = None

@@ -231,6 +231,10 @@ class _Asker:
         """The answer broke off."""
         self._tell(Verdict(0))
 
+    def reset(self) -> None:
+        """Nothing that could be asked for here: no fault strikes what the gateway asks."""
+        self.cut()
+
     def interim(self, head: AnswerHead) -> None:
         """Says nothing."""
 

@@ -33,6 +33,9 @@ class Nobody:
     def cut(self) -> None:
         """Nothing to cut."""
 
+    def reset(self) -> None:
+        """Nothing to reset."""
+
     def interim(self, head: AnswerHead) -> None:
         """Dropped."""
 

@@ -8,7 +8,7 @@ admitted where the limiter says so; then of the one limiter that has the smalles
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,9 @@ from api_gateway_service_mesh.policies import KeyedTokenBucket, Limiter, RateLim
 
 from .key import address_block, request_key
 from .problem import Refusal
-from .shared_limit import shared_gate
+from .request_cost import Charge, CostOf, cost_gate, cost_of
+from .shared_limit import shared_charge, shared_gate
+from .wall import wall_clock
 
 if TYPE_CHECKING:
     from .core import Core, Generation
@@ -36,13 +38,13 @@ KeyOf = Callable[["Exchange"], int]
 
 def address_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """The stage before authentication."""
-    return [_gate(limit, handler.route, generation, core) for limit in handler.route.rate_limits if limit.by_address]
+    return _gates([limit for limit in handler.route.rate_limits if limit.by_address], handler.route, generation, core)
 
 
 def rate_limits(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
     """The stage behind authentication."""
     limits = [limit for limit in handler.route.rate_limits if not limit.by_address]
-    return [_gate(limit, handler.route, generation, core) for limit in limits]
+    return _gates(limits, handler.route, generation, core)
 
 
 def rate_limit_fields(handler: RouteHandler, generation: Generation, core: Core) -> list[Gate]:
@@ -109,7 +111,7 @@ class Asked:
         self._policy = _policy(limit)
         self._problem = "quota-exceeded" if limit.quota else "rate-limited"
         self._detail = (
-            f"over the quota of {limit.burst} in {_length(limit.period_seconds)}"
+            f"over the quota of {limit.burst} in {_period(limit)}"
             if limit.quota
             else f"over the limit of {limit.requests_per_second:g} requests per second"
         )
@@ -148,13 +150,41 @@ class Asked:
         )
 
 
-def _gate(limit: RateLimit, route: Route, generation: Generation, core: Core) -> Gate:
-    machine = limiter(limit, core.cells.view, generation.slots["rate_limit", limit.iri], core.lock)
+def _gates(limits: Sequence[RateLimit], route: Route, generation: Generation, core: Core) -> list[Gate]:
+    gates: list[Gate] = []
+    for limit in limits:
+        gates += _gate(limit, route, generation, core)
+    return gates
+
+
+def _gate(limit: RateLimit, route: Route, generation: Generation, core: Core) -> list[Gate]:
+    machine = limiter(limit, core.cells.view, generation.slots["rate_limit", limit.iri], core.lock, wall_clock)
     counters = RateLimitCounters(core.cells.view, generation.slots["rate_limit_count", limit.iri], core.worker)
     asked = Asked(limit, machine, counters)
     hashed, cost = key_of(limit, route), route.request_cost
+    stated = cost_of(limit, cost)
+    charge: Charge = machine.charge
     if limit.store is not None:
-        return shared_gate(asked, hashed, cost, core.stores.of(limit.store))
+        store = core.stores.of(limit.store)
+        asks = shared_gate(asked, hashed, stated or (lambda exchange: cost), store)
+        charge = shared_charge(limit, machine.charge, store)
+    elif stated is not None:
+        asks = _as_stated(asked, hashed, stated)
+    else:
+        asks = _at_one_cost(asked, hashed, cost)
+    note = cost_gate(limit, hashed, cost, counters, charge)
+    return [asks] if note is None else [asks, note]
+
+
+def _as_stated(asked: Asked, hashed: KeyOf | None, stated: CostOf) -> Gate:
+    def ask(exchange: Exchange) -> Refusal | None:
+        return asked.locally(exchange, hashed(exchange) if hashed is not None else 0, stated(exchange))
+
+    return ask
+
+
+def _at_one_cost(asked: Asked, hashed: KeyOf | None, cost: int) -> Gate:
+    limit, machine, counters = asked.limit, asked.machine, asked.counters
     if limit.fields:
         return lambda exchange: asked.locally(exchange, hashed(exchange) if hashed is not None else 0, cost)
     if isinstance(machine, KeyedTokenBucket) and [key.kind for key in limit.keys] == [KeyKind.CLIENT_ADDRESS]:
@@ -201,8 +231,16 @@ def _by_address(asked: Asked, bucket: KeyedTokenBucket, counters: RateLimitCount
 
 def _policy(limit: RateLimit) -> bytes:
     """An item of RateLimit-Policy: quota q, window w in seconds."""
+    if limit.calendar is not None:  # no window is as long as the next, and the draft does without (§4.1.3)
+        return b'"%b";q=%d' % (limit.name.encode("ascii"), limit.burst)
     window = limit.period_seconds if limit.windowed else limit.burst / limit.requests_per_second
     return b'"%b";q=%d;w=%d' % (limit.name.encode("ascii"), limit.burst, max(1, math.ceil(window)))
+
+
+def _period(limit: RateLimit) -> str:
+    if limit.calendar is not None:
+        return f"a {limit.calendar.value.lower()} of the calendar ({limit.zone})"
+    return _length(limit.period_seconds)
 
 
 def _length(seconds: float) -> str:

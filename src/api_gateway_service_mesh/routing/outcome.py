@@ -30,8 +30,9 @@ Admits = Callable[[Route, ExplainRequest], tuple[int, str] | None]
 class Outcome:
     """The route that takes a request (IRI), and what it does with it.
 
-    ``status`` is what the gateway answers by itself, and ``refusal`` the kind where that is a refusal; else the request
-    goes to one of ``services`` with ``path`` (and query). ``location``: of a redirect.
+    ``status`` is what the gateway answers by itself (0: nothing, the connection is reset), and ``refusal`` the kind
+    where that is a refusal; else the request goes to one of ``services`` with ``path`` (and query). ``location``: of a
+    redirect.
     """
 
     route: str | None
@@ -64,6 +65,8 @@ def outcome(
     if denied is not None:
         return Outcome(iri, *denied)
     for fault in route.faults:
+        if fault.reset_percent >= 100 and _hold(fault.triggered_by, fields, empty=True):
+            return Outcome(iri, 0, "fault-injected")
         if fault.abort_status and fault.abort_percent >= 100 and _hold(fault.triggered_by, fields, empty=True):
             return Outcome(iri, fault.abort_status, "fault-injected")
     if route.validation is not None and (wrong := objection(route.validation, request)) is not None:

@@ -22,7 +22,12 @@ def rate_limit_part(route: Route, limit: RateLimit) -> Part:
     cited = [cite(route.iri, "hasRateLimiter", iri)]
     if limit.quota:
         cited.append(cite(iri, "quota", str(limit.burst)))
-        cited.append(cite(iri, "quotaPeriod", _duration(limit.period_seconds)))
+        if limit.calendar is not None:
+            cited.append(cite(iri, "quotaCalendar", limit.calendar.value))
+            if limit.zone != "UTC":
+                cited.append(cite(iri, "quotaZone", limit.zone))
+        else:
+            cited.append(cite(iri, "quotaPeriod", _duration(limit.period_seconds)))
         standard = LimitAlgorithm.FIXED_WINDOW
     else:
         cited.append(cite(iri, "requestsPerSecond", number(limit.requests_per_second)))
@@ -45,9 +50,11 @@ def rate_limit_part(route: Route, limit: RateLimit) -> Part:
         if stated
     ]
     cited += unless_default(route.iri, [("requestCost", route.request_cost, 1)])
-    text = limit_text(limit)
-    if route.request_cost != 1:
-        text += f", each request costs {route.request_cost}"
+    for term, field in (("requestCostHeader", limit.cost_field), ("responseCostHeader", limit.answer_cost_field)):
+        if field is not None:
+            cited.append(cite(iri, term, field))
+    cited += unless_default(iri, [("maximumCost", limit.maximum_cost, None)])
+    text = limit_text(limit) + _cost_text(route, limit)
     if limit.store is not None:
         cited.append(cite(iri, "sharedThrough", limit.store.iri))
         if limit.failure_mode is not FailureMode.LOCAL:
@@ -56,10 +63,25 @@ def rate_limit_part(route: Route, limit: RateLimit) -> Part:
     return Part("quota" if limit.quota else "rate limit", iri, text, tuple(cited))
 
 
+def _cost_text(route: Route, limit: RateLimit) -> str:
+    text = f", each request costs {route.request_cost}" if route.request_cost != 1 else ""
+    told = [
+        f"{field} of the {whose} says"
+        for field, whose in ((limit.cost_field, "request"), (limit.answer_cost_field, "answer"))
+        if field is not None
+    ]
+    if told:
+        text += f", or the more that {' or '.join(told)}, at most {limit.highest_cost}"
+    return text
+
+
 def limit_text(limit: RateLimit) -> str:
     """The limit as people say it."""
     if limit.quota:
-        text = f"{limit.burst} requests in {number(limit.period_seconds)} s"
+        if limit.calendar is not None:
+            text = f"{limit.burst} requests in each {limit.calendar.value.lower()} of the calendar ({limit.zone})"
+        else:
+            text = f"{limit.burst} requests in {number(limit.period_seconds)} s"
     else:
         text = f"{number(limit.requests_per_second)} requests/s"
         text += "" if limit.windowed else f", burst {limit.burst}"

@@ -14,7 +14,7 @@ from api_gateway_service_mesh.model import (
     Route,
 )
 
-from .part import Part, cite, number
+from .part import Part, cite, number, unless_default
 from .split import condition_text
 
 __all__ = ["client_certificate_part", "direct_part", "fault_part", "maintenance_part", "mirror_part"]
@@ -81,6 +81,14 @@ def fault_part(route: Route, fault: Fault) -> Part:
     if fault.abort_status is not None:
         words.append(f"{number(fault.abort_percent)} % answered {fault.abort_status}")
         cited.append(cite(iri, "abortStatus", str(fault.abort_status)))
+    if fault.reset_percent:
+        words.append(f"{number(fault.reset_percent)} % lose their connection")
+        cited.append(cite(iri, "resetPercent", number(fault.reset_percent)))
+    if fault.truncate_percent:
+        share = number(fault.truncate_percent)
+        words.append(f"{share} % of the answers break off after {fault.truncate_bytes} bytes of the body")
+        cited.append(cite(iri, "truncatePercent", number(fault.truncate_percent)))
+        cited += unless_default(iri, [("truncateAfterBytes", fault.truncate_bytes, 0)])
     text = ", ".join(words) or "nothing"
     if fault.triggered_by:
         text += " of those with " + " and ".join(condition_text(condition) for condition in fault.triggered_by)

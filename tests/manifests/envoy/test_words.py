@@ -128,7 +128,8 @@ def test_faults_of_one_route_have_a_filter_each() -> None:
     asked = RequestCondition(EX + "c", ConditionSource.COOKIE, "chaos", ValueKind.PRESENT)
     faults = (Fault(EX + "f", 0.2), Fault(EX + "g", None, abort_status=503, triggered_by=(asked,)))
     struck = route("r", "/x", upstream=SERVICE.iri, faults=faults)
-    assert [each["name"] for each in fault_filters(context(struck))] == list(route_faults(struck))
+    made = context(struck)
+    assert [each["name"] for each in fault_filters(made)] == list(route_faults(made, struck))
     assert header_matcher(asked)["name"] == "cookie"
 
 

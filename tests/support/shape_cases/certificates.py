@@ -138,20 +138,23 @@ CERTIFICATES = [
             "here are several",
         ),
         (f"{LISTENER} ; agw:defaultCertificate ex:nothing .", "agw:defaultCertificate must point"),
-        (f"ex:service agw:defaultCertificate ex:certificate . {CERTIFICATE} ; {FILES} .", "Only an agw:Listener"),
+        (
+            f"ex:service agw:defaultCertificate ex:certificate . {CERTIFICATE} ; {FILES} .",
+            "say how an agw:Listener speaks TLS",
+        ),
     ),
     *right("minimumTlsVersion", *(f'{LISTENER} ; agw:minimumTlsVersion "{each}" .' for each in ("1.2", "1.3"))),
     *wrong(
         "minimumTlsVersion",
         (f'{LISTENER} ; agw:minimumTlsVersion "1.1" .', 'must be "1.2" or "1.3"'),
         (f"{LISTENER} ; agw:minimumTlsVersion 1.3 .", 'must be "1.2" or "1.3"'),
-        ('ex:service agw:minimumTlsVersion "1.3" .', "Only an agw:Listener"),
+        ('ex:service agw:minimumTlsVersion "1.3" .', "say how an agw:Listener speaks TLS"),
     ),
     *right("unknownServerName", *(f'{LISTENER} ; agw:unknownServerName "{each}" .' for each in ("DEFAULT", "REFUSE"))),
     *wrong(
         "unknownServerName",
         (f'{LISTENER} ; agw:unknownServerName "refuse" .', 'must be "DEFAULT" or "REFUSE"'),
         (f'{LISTENER} ; agw:unknownServerName "DEFAULT" , "REFUSE" .', 'must be "DEFAULT" or "REFUSE"'),
-        ('ex:service agw:unknownServerName "REFUSE" .', "Only an agw:Listener"),
+        ('ex:service agw:unknownServerName "REFUSE" .', "say how an agw:Listener speaks TLS"),
     ),
 ]

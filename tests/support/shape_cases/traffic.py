@@ -182,6 +182,10 @@ TRAFFIC = [
     *integer("abortStatus", STRUCK, 400, 599),
     *number("abortPercent", f"{STRUCK} ; agw:abortStatus 503", 0, 100),
     *number("delayPercent", f"{STRUCK} ; agw:abortStatus 503", 0, 100),
+    *number("resetPercent", STRUCK, 0, 100),
+    *number("truncatePercent", STRUCK, 0, 100),
+    *integer("truncateAfterBytes", f"{STRUCK} ; agw:truncatePercent 5", 0, 1_000_000_000),
+    *warned("truncateAfterBytes", (f"{STRUCK} ; agw:resetPercent 5 ; agw:truncateAfterBytes 5 .", "breaks off none")),
     *right("triggeredBy", f"{STRUCK} ; agw:abortStatus 503 ; agw:triggeredBy {HEADER} ."),
     *warned("hasFaultInjection", (f"{STRUCK} .", "does nothing")),
     *wrong(

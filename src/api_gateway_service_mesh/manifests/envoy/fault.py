@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from api_gateway_service_mesh.manifests.gap import lost
 from api_gateway_service_mesh.model import Fault, Route
+from api_gateway_service_mesh.vocabulary import AGW
 
 from .condition import header_matcher
 from .context import Context
@@ -25,8 +27,13 @@ def fault_filters(context: Context) -> list[Json]:
     return [extension(_name(number), f"{FILTER}.fault.v3.HTTPFault") for number in range(most)]
 
 
-def route_faults(route: Route) -> dict[str, Any]:
+def route_faults(context: Context, route: Route) -> dict[str, Any]:
     """A route's own configuration of those filters."""
+    for fault in route.faults:
+        for term, percent in ((AGW.resetPercent, fault.reset_percent), (AGW.truncatePercent, fault.truncate_percent)):
+            if percent:
+                message = f"{route.name}: Envoy's fault filter delays and aborts; it breaks no connection"
+                context.say(lost(fault.iri, term, message, "state agw:abortStatus, or keep agw in front"))
     return {_name(number): _fault(fault) for number, fault in enumerate(route.faults)}
 
 

@@ -165,9 +165,17 @@ def lone_limits(context: Context, route: Route) -> dict[str, Any]:
 
 
 def _report(context: Context, limit: RateLimit) -> None:
-    if limit.algorithm is not LimitAlgorithm.TOKEN_BUCKET:
+    if limit.calendar is not None:
+        unit = limit.calendar.value.lower()
+        message = f"{limit.iri}: Envoy fills its buckets bit by bit; it knows no {unit} of the calendar"
+        context.say(lost(limit.iri, AGW.quotaCalendar, message, "state agw:quotaPeriod, or keep agw in front"))
+    elif limit.algorithm is not LimitAlgorithm.TOKEN_BUCKET:
         message = f"{limit.iri}: Envoy has token buckets alone; what the window allows comes back bit by bit"
         context.say(differs(limit.iri, AGW.limitAlgorithm, message))
+    for term, field in ((AGW.requestCostHeader, limit.cost_field), (AGW.responseCostHeader, limit.answer_cost_field)):
+        if field is not None:
+            message = f"{limit.iri}: Envoy's own buckets do not ask {field} what a request costs"
+            context.say(lost(limit.iri, term, message, "state agw:requestCost at the route, or keep agw in front"))
     if limit.fields:
         message = f"{limit.iri}: Envoy writes X-RateLimit fields (an older draft) where agw writes RateLimit"
         context.say(differs(limit.iri, AGW.rateLimitFields, message))

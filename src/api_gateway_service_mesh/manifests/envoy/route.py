@@ -82,7 +82,7 @@ class Routes:
         own: dict[str, Any] = {
             **route_authentication(route),
             **route_authorization(context, route),
-            **route_faults(route),
+            **route_faults(context, route),
             **route_grpc_web(route),
             **route_cors(context, route),
             **route_compression(context, route),

@@ -75,6 +75,7 @@ def _kept(context: Context, route: Route) -> RateLimit | None:
     found: RateLimit | None = None
     for limit in route.rate_limits:
         plain = not limit.keys and not limit.windowed and route.request_cost == 1
+        plain = plain and limit.cost_field is None and limit.answer_cost_field is None
         if plain and found is None:
             found = limit
             message = f"{route.name}: each pod admits {limit.requests_per_second:g}/s by itself"

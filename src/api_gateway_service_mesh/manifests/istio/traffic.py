@@ -108,6 +108,10 @@ def traffic_gaps(route: Route, *, delivered: bool = False) -> list[Finding]:
         message = f"{name}: its maintenance mode is missing: these manifests serve it"
         found.append(lost(route.iri, AGW.hasMaintenance, message, "apply them when it is over, or keep agw in front"))
     for number, fault in enumerate(route.faults):
+        for term, percent in ((AGW.resetPercent, fault.reset_percent), (AGW.truncatePercent, fault.truncate_percent)):
+            if percent:
+                message = f"{name}: Istio's faults delay and abort; they break no connection"
+                found.append(lost(fault.iri, term, message, "state agw:abortStatus, or keep agw in front"))
         if fault.triggered_by:
             message = f"{name}: Istio's faults strike whole routes; the one that a header triggers is left out"
             found.append(lost(fault.iri, AGW.triggeredBy, message, "write a route of its own that matches the header"))

@@ -152,6 +152,10 @@ class ClientStream:
         self._connection.streams.pop(self.id, None)
         self._connection.reset(self.id, ErrorCode.INTERNAL_ERROR)
 
+    def reset(self) -> None:
+        """No answer: the stream alone ends, the connection has others."""
+        self.cut()
+
     def interim(self, head: AnswerHead) -> None:
         """1xx."""
         self._connection.head(self, head)
