@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .objects import dumped
+
 __all__ = ["Channel", "ChannelClosed", "Parcel", "encode"]
 
 _LENGTH = struct.Struct("!I")
@@ -31,7 +33,7 @@ class ChannelClosed(Exception):
 
 def encode(*message: Any) -> bytes:
     """A message as the bytes of its frame (made once, sent to every worker)."""
-    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    body = dumped(message)
     return _LENGTH.pack(len(body)) + body
 
 

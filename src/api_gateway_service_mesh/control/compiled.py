@@ -14,10 +14,12 @@ import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 from api_gateway_service_mesh.model import Mesh
+
+from . import objects
+from .objects import ObjectPickler
 
 __all__ = ["Compiled", "Unreadable", "seal"]
 
@@ -71,7 +73,7 @@ class Compiled:
 def seal(mesh: Mesh, slots: Slots) -> bytes:
     """`mesh` as bytes, for `Compiled.of`; `slots` are those of an empty store."""
     written = io.BytesIO()
-    pickler = _Pickler(written, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler = ObjectPickler(written, protocol=pickle.HIGHEST_PROTOCOL)
     looks_up = any(upstream.discovery is not None for upstream in mesh.upstreams)
     pickler.dump((replace(mesh, routes=(), upstreams=()), len(mesh.routes), looks_up))
     pickler.dump((mesh.routes, mesh.upstreams, dict(slots)))
@@ -93,18 +95,12 @@ def _load(reader: _Unpickler) -> object:
         raise Unreadable(str(error)) from None
 
 
-class _Pickler(pickle.Pickler):
-    """Writes a member of an enumeration as its class and value: up to Python 3.11.3 it would be a call of getattr,
-    which the reader has no reason to allow."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
-
-
 class _Unpickler(pickle.Unpickler):
     """Makes the model's classes, and plain values."""
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (objects.__name__, objects.restored.__name__):
+            return objects.restored
         model = module == _MODEL or module.startswith(_MODEL + ".")
         if model or (module, name) in _PLAIN or (module == "ipaddress" and name in _NETWORKS):
             return super().find_class(module, name)
