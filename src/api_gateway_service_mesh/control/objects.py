@@ -45,7 +45,7 @@ def restored(kind: type, *values: Any) -> object:
     Raises:
         TypeError, ValueError: the class is none, or has another number of fields.
     """
-    thing = object.__new__(kind)
+    thing: object = object.__new__(kind)
     for setter, value in zip(_setters(kind), values, strict=True):
         setter(thing, value)
     return thing
@@ -57,7 +57,7 @@ class ObjectPickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """See `pickle.Pickler.reducer_override`."""
-        kind = type(obj)
+        kind: Any = type(obj)
         reader = _reader(kind)
         if reader is not None:
             return restored, (kind, *reader(obj))
