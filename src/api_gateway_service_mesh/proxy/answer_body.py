@@ -116,7 +116,9 @@ class _Changing(ClientFront):
 
     def begin(self, exchange: Answering, head: AnswerHead) -> None:
         """The head; the body follows."""
-        verdict, detail = (_LEFT, "") if exchange.problem else self._judge(head)
+        verdict, detail = _LEFT, ""
+        if not exchange.problem:
+            verdict, detail = self._judge(head)
         self._exchange = exchange
         if verdict == _STUCK and not self._rules.passes:
             self._give_up(exchange, detail)
