@@ -102,6 +102,7 @@ def _bodies() -> Iterator[AnswerCase]:
         b"5\r\nhello0\r\n\r\n", b"4\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\n\n", b"5;\x00\r\nhello\r\n0\r\n\r\n",
         b"5;a\nb\r\nhello\r\n0\r\n\r\n", b"10000000000000005\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\nhello",
         b"5\r\nhello\r\n0\r\nno colon\r\n\r\n", b"5\r\nhello\r\n0\r\nX: \x00\r\n\r\n",
+        b"5\r\nhello\r\n0\r\n" + b"X: y\r\n" * 65 + b"\r\n", b"5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n",
         b"5\r\nhello\r\n0\r\n" + b"X: y\r\n" * 5000 + b"\r\n", b"5\r\nhello\r\n" + POISON,
     ):  # fmt: skip
         yield AnswerCase(f"chunks {_show(body)}", answer(CODING, body=body))

@@ -117,11 +117,15 @@ def chunks() -> Iterator[RequestCase]:
         (b"5\r\nhello\r\n0\r\nContent-Length: 99\r\n\r\n", b"hello"),
         (b"5\r\nhello\r\n0\r\nTransfer-Encoding: x\r\nHost: evil\r\n\r\n", b"hello"),
         (b"5\r\nhello\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n", b"hello"),
+        (b"5\r\nhello\r\n0\r\n" + b"X: y\r\n" * 64 + b"\r\n", b"hello"),
     ):  # fmt: skip
         yield RequestCase(
             f"chunks {show(body)}", chunked(body), (Seen("POST", body=payload, lacks=(b"x", b"trailer")),)
         )
     for body in (
+        b"5\r\nhello\r\n0\r\n" + b"X: y\r\n" * 65 + b"\r\n", b"5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n",
+        b"5\r\nhello\r\n0\r\n: y\r\n\r\n", b"5\r\nhello\r\n0\r\nX: y\rz\r\n\r\n",
+        b"5\r\nhello\r\n0\r\nX: y\r\nGET /smuggled HTTP/1.1\r\n\r\n",
         b"5 \r\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n", b"\t5\r\nhello\r\n0\r\n\r\n",
         b"5\t\r\nhello\r\n0\r\n\r\n", b"5 ;x\r\nhello\r\n0\r\n\r\n", b"5; x\r\nhello\r\n0\r\n\r\n",
     ):  # fmt: skip
