@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from api_gateway_service_mesh.cli import agw
 from tests.support.serving import SRC
 
 FORM = ("--format", "json")
@@ -85,3 +88,18 @@ def test_a_query_of_ones_own(tmp_path: Path) -> None:
     text = "SELECT ?rate { ex:orders agw:hasLiveRate/agw:requestRate ?rate }"
     rows, _ = asked(tmp_path, "-q", text)
     assert [float(row["rate"]) for row in rows] == [0.3]
+
+
+def test_what_a_log_leaves_out_is_said_and_not_made_up(tmp_path: Path) -> None:
+    (tmp_path / "gateway.ttl").write_text(GATEWAY)
+    (tmp_path / "access.log").write_text('{"route":"http://example.org/orders","status":429}\n')
+    for question, missing in (("--unhit-limits", "refused_by"), ("--slowest-routes", "duration_ms")):
+        done = CliRunner().invoke(
+            agw, ["logs", str(tmp_path / "gateway.ttl"), "--log", str(tmp_path / "access.log"), question]
+        )
+        assert done.exit_code == 0
+        assert f"no line has {missing}, so this cannot be told" in done.stderr
+    done = CliRunner().invoke(
+        agw, ["logs", str(tmp_path / "gateway.ttl"), "--log", str(tmp_path / "access.log"), "--unused-routes"]
+    )
+    assert "cannot be told" not in done.stderr and "/old" in done.stdout

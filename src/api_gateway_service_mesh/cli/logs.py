@@ -54,8 +54,15 @@ def command(
     if strange:
         lost = sum(summary.routes[iri].requests for iri in strange)
         click.echo(f"warning: {lost} requests of {len(strange)} routes that the configuration does not have", err=True)
+    needed = _NEEDED.get(name) if text is None else None
+    if summary.routes and needed is not None and needed not in summary.tells:
+        click.echo(f"warning: no line has {needed}, so this cannot be told; add it to agw:logField", err=True)
     told = "".join(f"<{s}> <{p}> {o} .\n" for s, p, o in _triples(built.mesh, summary)).encode()
     return query_files(built, text if text is not None else named_question(name), form, 60.0, told)
+
+
+_NEEDED = {"slowest-routes": "duration_ms", "unhit-limits": "refused_by"}
+"""What lines must have for a question, of the fields that a log may leave out (``agw:logField``)."""
 
 
 def _lines(logs: tuple[str, ...]) -> Iterator[bytes]:

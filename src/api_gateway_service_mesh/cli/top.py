@@ -111,7 +111,8 @@ def lines(
     """What ``/overview`` answered, as people read it; cut at `width` columns."""
     gateway = found["gateway"]
     rate = _rate(gateway, window)
-    told = f"{gateway['name']}  revision {found['revision']}  {found['workers']} workers  {found['at'][11:19]} UTC"
+    workers = f"{found['workers']} worker{'' if found['workers'] == 1 else 's'}"
+    told = f"{gateway['name']}  revision {found['revision']}  {workers}  {found['at'][11:19]} UTC"
     if gateway["overload"] not in (None, "CALM"):
         told += f"  overload {gateway['overload']}"
     per, errors, p50, p95, p99 = _figures(rate)

@@ -27,16 +27,20 @@ class RouteSummary:
         return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
+_OPTIONAL = frozenset(("duration_ms", "refused_by"))
+
+
 @dataclass(slots=True)
 class AccessSummary:
     """By route IRI; by policy IRI how many it refused; the times of the first and the last line, where lines tell; how
-    many lines are none of a JSON access log with routes."""
+    many lines are none of a JSON access log with routes; which of the fields that may be left out some line has."""
 
     routes: dict[str, RouteSummary] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     first: datetime | None = None
     last: datetime | None = None
     skipped: int = 0
+    tells: set[str] = field(default_factory=set)
 
     @property
     def seconds(self) -> float:
@@ -54,6 +58,7 @@ def summarized(lines: Iterable[bytes]) -> AccessSummary:
         except (ValueError, KeyError, TypeError):
             found.skipped += bool(line.strip())
             continue
+        found.tells.update(said.keys() & _OPTIONAL)
         if isinstance(said.get("refused_by"), str):
             found.refused[said["refused_by"]] += 1
         _note_time(found, said.get("time"))
