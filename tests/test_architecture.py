@@ -99,6 +99,7 @@ HELD_BY = {
     "importers/envoy/limit.py": "importers/test_envoy.py",
     "importers/envoy/match.py": "importers/test_envoy.py",
     "importers/envoy/route.py": "importers/test_envoy.py",
+    "importers/envoy/token.py": "importers/test_envoy.py",
     "importers/draft.py": "importers/test_gateway_api.py",
     "importers/kubernetes.py": "importers/test_gateway_api.py",
     "importers/listener.py": "importers/test_gateway_api.py",

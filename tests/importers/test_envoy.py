@@ -51,6 +51,10 @@ static_resources:
                           route: {{cluster: one}}
                         - match: {{path: /q, headers: [{{name: ":method", string_match: {{exact: POST}}}}]}}
                           route: {{cluster: two}}
+                        - match: {{prefix: /s/}}
+                          route: {{cluster: two, prefix_rewrite: /t/}}
+                        - match: {{path: /s}}
+                          route: {{cluster: one}}
                         - match: {{path: /gone}}
                           direct_response: {{status: 410, body: {{inline_string: gone}}}}
                         - match: {{path: /old}}
@@ -88,7 +92,7 @@ REQUESTS = [
         ("GET", "/a", ""), ("GET", "/a/exact", ""), ("GET", "/ab", ""), ("GET", "/n/7", ""), ("GET", "/n/x", ""),
         ("GET", "/n", ""), ("GET", "/v/1", ""), ("GET", "/v/1/z?q=1", "x-v: 2\r\n"), ("GET", "/v/9", ""),
         ("GET", "/v", "x-v: 2\r\n"), ("GET", "/q?k=1", ""), ("POST", "/q?k=1", ""), ("POST", "/q", ""), ("GET", "/q", ""),
-        ("GET", "/gone", ""), ("GET", "/old?x=1", ""), ("GET", "/moved/by", ""), ("GET", "/case", ""), ("GET", "/all", ""),
+        ("GET", "/s", ""), ("GET", "/s/x", ""), ("GET", "/s/", ""), ("GET", "/gone", ""), ("GET", "/old?x=1", ""), ("GET", "/moved/by", ""), ("GET", "/case", ""), ("GET", "/all", ""),
         ("GET", "/h/x", "x-secret: 1\r\n"), ("GET", "/r/s", ""), ("GET", "/nothing", ""), ("DELETE", "/", ""),
     ]
 ]  # fmt: skip
@@ -191,6 +195,34 @@ def test_what_has_no_counterpart_is_told_and_what_guards_closes(tmp_path: Path) 
         "a.*",
     ):
         assert any(wanted in line and line.startswith("e.yaml:") for line in said), (wanted, said)
+
+
+JWT = """\
+                  - name: jwt
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+                      providers:
+                        id: {issuer: "https://id.example/", audiences: [shop], forward: true,
+                          remote_jwks: {http_uri: {uri: "https://id.example/keys", cluster: one, timeout: 1s}}}
+                      rules: [{match: {prefix: "/"}, requires: {provider_name: id}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("", ""), ("audiences: [shop], ", ""), ('prefix: "/"', 'prefix: "/x"'), ("name: id}", "name: no}")]
+)
+def test_tokens_are_asked_for_or_nobody_is_let_in(old: str, new: str, tmp_path: Path) -> None:
+    filters = JWT.replace(old, new) if old else JWT
+    made = text().replace("                  - {name: router", f"{filters}                  - {{name: router")
+    imported = import_texts("envoy", {"e.yaml": made})
+    mesh = loaded(imported, tmp_path).mesh
+    assert mesh.routes
+    if old:
+        assert all(route.authorization and not route.authentication for route in mesh.routes)
+        assert any("JwtAuthentication is not taken over" in line for line in told(imported))
+    else:
+        assert all(route.authentication and not route.authorization for route in mesh.routes)
+        assert told(imported) == []
 
 
 @pytest.mark.parametrize("wrong", ["a: 1", "static_resources: 7", "- 1", "static_resources: {listeners: [&a [*a]]}"])

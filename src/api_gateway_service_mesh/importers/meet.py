@@ -26,6 +26,8 @@ def may_meet(one: RouteDraft, other: RouteDraft) -> bool:
         return False
     if not any(_hosts_meet(mine, theirs) for mine in one.hosts or (ANY,) for theirs in other.hosts or (ANY,)):
         return False
+    if _beside(one, other) or _beside(other, one):
+        return False
     if _contradict(one.headers, other.headers) or _contradict(one.query, other.query):
         return False
     return paths_meet(one.path, other.path)
@@ -37,12 +39,19 @@ def covers(one: RouteDraft, other: RouteDraft) -> bool:
         return False
     if not (set(one.headers) <= set(other.headers) and set(one.query) <= set(other.query)):
         return False
+    if _beside(one, other) or (one.slashed and one.path == other.path and not other.slashed):
+        return False
     mine = one.hosts or (ANY,)
     if not all(any(host == own or wider(own, host) for own in mine) for host in other.hosts or (ANY,)):
         return False
     if one.path in (other.path, PathMatch(PathKind.PREFIX, "")):
         return True
     return other.path.kind is not PathKind.REGULAR_EXPRESSION and meeting_path(one.path, other.path) == other.path
+
+
+def _beside(one: RouteDraft, other: RouteDraft) -> bool:
+    """Whether `other` is for the very path that a prefix with a slash at its end does not take."""
+    return one.slashed and other.path == PathMatch(PathKind.EXACT, one.path.text)
 
 
 def wider(one: str, other: str) -> bool:

@@ -21,6 +21,7 @@ from .cluster import Clusters
 from .filters import unknown
 from .limit import local_limit
 from .route import VirtualHosts
+from .token import token_check
 
 __all__ = ["import_envoy"]
 
@@ -130,6 +131,10 @@ def _manager(draft: Draft, config: Part, clusters: Clusters) -> None:
             continue
         if kind == "LocalRateLimit":
             stated += local_limit(draft, inner)
+            continue
+        checked = token_check(draft, inner) if kind == "JwtAuthentication" else None
+        if checked is not None:
+            stated += checked
             continue
         inner.drop()
         stated += unknown(draft, each.name, kind, each.place)

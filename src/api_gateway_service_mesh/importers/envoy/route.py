@@ -93,6 +93,7 @@ class VirtualHosts:
         if any(wider(other, host) for host in hosts for other in every):
             # Envoy looks no further than the host; agw would go on to routes of wider ones.
             rest = RouteDraft(f"{name}-otherwise", part.place, prefix("/"), f"{name}: nothing else", hosts=own)
+            rest.stated += nearer
             rest.say(AGW.hasDirectResponse, anonymous("DirectResponse", (AGW.responseStatus, 404)))
             made.append(rest)
         self._draft.routes += keep_order(made, self._draft.findings, there="Envoy")
