@@ -166,7 +166,7 @@ ex:shadowed a agw:Route ; agw:routePath "/shadowed" ; agw:hasBackendService ex:w
 ex:shadow a agw:RateLimiter ; agw:quota 1 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:shadowMode true .
 ex:costly a agw:Route ; agw:routePath "/costly" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:tokens .
 ex:tokens a agw:RateLimiter ; agw:quota 9000000 ; agw:quotaCalendar "MONTH" ; agw:requestCostHeader "x-batch" ;
-    agw:responseCostHeader "content-type" .
+    agw:responseCostHeader "x-cost" .
 ex:keyed a agw:Route ; agw:routePath "/keyed" ; agw:hasBackendService ex:wellService ; agw:hasRateLimiter ex:keys .
 ex:keys a agw:RateLimiter ; agw:quota 9 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:limitKey "header:x-who" ;
     agw:keyCapacity 64 .
@@ -613,7 +613,7 @@ EVENTS = (
     Event("a limit is tried out", _asks("/shadowed", "/shadowed"), (("shadow", "shadowedTotal", is_("1")),)),
     Event(
         "a cost is no number",
-        _asks("/costly"),
+        _asks("/costly", fields="X-Batch: many\r\n"),
         (("tokens", "unreadableCostsTotal", is_("1")), ("tokens", "chargedTotal", is_("0"))),
     ),
     Event("there are more keys than room", _keys, (("keys", "evictedKeysTotal", least(1)),)),
