@@ -176,7 +176,8 @@ def rich() -> dict[str, Mesh]:
     }
     ejecting = filled(Upstream, iri=EX + "service", name="ex:service")
     made["outlier"] = replace(made["whole"], upstreams=(other, ejecting))
-    limits = (filled(model.RateLimit, keys=(), algorithm=model.LimitAlgorithm.TOKEN_BUCKET),)
+    plain = filled(model.RateLimit, keys=(), algorithm=model.LimitAlgorithm.TOKEN_BUCKET)
+    limits = (replace(plain, cost_field=None, answer_cost_field=None),)
     made["limited"] = replace(made["calm"], routes=(replace(routes["plain"], rate_limits=limits, request_cost=1),))
     plaintext = tuple(
         replace(one, tls=None, endpoints=tuple(replace(end, tls=False) for end in one.endpoints)) for one in upstreams
