@@ -706,6 +706,12 @@ class AGW(metaclass=_Closed):
     cachePassedTotal: Final = f"{NAMESPACE}cachePassedTotal"
     cacheEntries: Final = f"{NAMESPACE}cacheEntries"
     cacheUsedBytes: Final = f"{NAMESPACE}cacheUsedBytes"
+    cacheStoreHitTotal: Final = f"{NAMESPACE}cacheStoreHitTotal"
+    cacheStoreMissTotal: Final = f"{NAMESPACE}cacheStoreMissTotal"
+    cacheStoreUnusableTotal: Final = f"{NAMESPACE}cacheStoreUnusableTotal"
+    cacheStoreFailedTotal: Final = f"{NAMESPACE}cacheStoreFailedTotal"
+    cacheStoreWrittenTotal: Final = f"{NAMESPACE}cacheStoreWrittenTotal"
+    cacheStoreRefusedTotal: Final = f"{NAMESPACE}cacheStoreRefusedTotal"
     # validation
     RequestValidation: Final = f"{NAMESPACE}RequestValidation"
     hasRequestValidation: Final = f"{NAMESPACE}hasRequestValidation"

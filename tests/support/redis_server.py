@@ -37,6 +37,12 @@ class RedisServer:
             assert time.monotonic() < end, "redis-server does not come up"
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()

@@ -48,7 +48,8 @@ def show(live: str, form: str) -> int:
 def purge(
     live: str, urls: tuple[str, ...], tags: tuple[str, ...], everything: bool, cache: str | None, form: str
 ) -> int:
-    """Use what is kept no longer: of URLs, with tags, or all. It holds for all workers at once."""
+    """Use what is kept no longer: of URLs, with tags, or all. It holds for all workers at once, and for
+    the gateways that keep the same cache together."""
     if not (urls or tags or everything):
         raise ClientError("nothing to purge is named", remedy="name it with --url, --tag or --all")
     wanted: dict[str, object] = {"urls": urls, "tags": tags, "everything": everything}
@@ -62,4 +63,8 @@ def purge(
         print_json(told)
     else:
         click.echo("purged: " + ", ".join(f"<{iri}>" for iri in told["purged"]))
+        if told.get("replicas_told") is False:
+            click.echo(
+                "here alone: the Redis server does not answer; the other gateways are told when it does", err=True
+            )
     return 0

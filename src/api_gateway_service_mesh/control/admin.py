@@ -26,7 +26,7 @@ from .access import AccessRefused, admin_token, guard, is_loopback, read_token, 
 from .allowed_origins import ORIGINS, origins_of, preflights, shared
 from .as_of import refuse_past, wanted_revision
 from .build import Build
-from .cache_http import cache_routes
+from .cache_http import cache_routes, replicas_of
 from .certificates_http import certificate_routes
 from .console import CONSOLE_PATHS, console_routes, harden
 from .delta import Delta
@@ -79,6 +79,7 @@ def admin_application(
     app[_SHAPES] = ShapesEndpoint()
     app[_SERIES] = Series()
     app[ORIGINS] = origins_of(supervisor.options.allow_origins)
+    app.cleanup_ctx.append(replicas_of)
     app.on_response_prepare.extend((harden, shared))
     app.add_routes(
         [

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from api_gateway_service_mesh.errors import ClientError
+from api_gateway_service_mesh.model import Cache
 from api_gateway_service_mesh.policies.cache_store import CacheMarks
 from api_gateway_service_mesh.proxy.cache_key import url_of
 from api_gateway_service_mesh.telemetry import Family, Kind, Sample
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from .live import Live
 
 __all__ = ["Purge", "cache_families", "cache_triples", "purge"]
+
+
+_STORE_DEEDS = (
+    (AGW.cacheStoreHitTotal, "hit"),
+    (AGW.cacheStoreMissTotal, "miss"),
+    (AGW.cacheStoreUnusableTotal, "unusable"),
+    (AGW.cacheStoreFailedTotal, "failed"),
+    (AGW.cacheStoreWrittenTotal, "written"),
+    (AGW.cacheStoreRefusedTotal, "refused"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +45,8 @@ class Purge:
     cache: str | None = None
 
 
-def purge(live: Live, wanted: Purge) -> tuple[str, ...]:
-    """Do it; the IRIs of the caches concerned.
+def purge(live: Live, wanted: Purge) -> tuple[Cache, ...]:
+    """Do it, for all workers of this gateway; the caches concerned.
 
     Raises:
         ClientError: nothing is named, a URL is none, or there is no such cache.
@@ -46,13 +57,13 @@ def purge(live: Live, wanted: Purge) -> tuple[str, ...]:
         scheme, found, rest = url.partition("://")
         if not found or scheme.lower() not in ("http", "https") or "/" not in rest[1:]:
             raise ClientError(f"{url!r} is no whole URL", remedy="write it as clients do: http://shop.example/list")
-    caches = [cache.iri for cache, _, _ in live.caches() if wanted.cache in (None, cache.iri)]
+    caches = [cache for cache, _, _ in live.caches() if wanted.cache in (None, cache.iri)]
     if not caches:
         named = "the configuration in force has no cache" if wanted.cache is None else f"no cache is <{wanted.cache}>"
         raise ClientError(named)
     at = monotonic()
-    for iri in caches:
-        marks = CacheMarks(live.cells.view, live.slots["cache_marks", iri])
+    for cache in caches:
+        marks = CacheMarks(live.cells.view, live.slots["cache_marks", cache.iri])
         if wanted.everything:
             marks.purge_all(at)
         for url in wanted.urls:
@@ -67,6 +78,9 @@ def cache_triples(live: Live) -> Iterator[tuple[str, str, str]]:
     for cache, entries, size in live.caches():
         yield cache.iri, AGW.cacheEntries, f'"{entries}"^^<{XSD.integer}>'
         yield cache.iri, AGW.cacheUsedBytes, f'"{size}"^^<{XSD.integer}>'
+    for cache, counts in live.cache_stores():
+        for (term, _), count in zip(_STORE_DEEDS, counts, strict=False):
+            yield cache.iri, term, f'"{count}"^^<{XSD.integer}>'
 
 
 def cache_families(live: Live) -> Iterator[Family]:
@@ -77,3 +91,10 @@ def cache_families(live: Live) -> Iterator[Family]:
         yield Family("agw_cache_entries", "Answers that a cache keeps in memory.", Kind.GAUGE, entries)
         sizes = [Sample(size, (("cache", cache.iri),)) for cache, _, size in found]
         yield Family("agw_cache_used_bytes", "Bytes that they take.", Kind.GAUGE, sizes)
+    shared = [
+        Sample(count, (("cache", cache.iri), ("result", result)))
+        for cache, counts in live.cache_stores()
+        for (_, result), count in zip(_STORE_DEEDS, counts, strict=False)
+    ]
+    if shared:
+        yield Family("agw_cache_store", "What came of a cache's store that gateways share.", Kind.COUNTER, shared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from aiohttp import web
@@ -11,16 +11,19 @@ from api_gateway_service_mesh.errors import ClientError
 
 from .access import writer
 from .cache import Purge, purge
+from .cache_replicas import Replicas
 from .live import Live
 
-__all__ = ["cache_routes"]
+__all__ = ["REPLICAS", "cache_routes", "replicas_of"]
 
+REPLICAS: web.AppKey[Replicas] = web.AppKey("replicas", Replicas)
+"""Who tells other gateways."""
 _MOST = 1000
 """URLs and tags in one request."""
 
 
 def cache_routes(live_of: Callable[[web.Request], Live]) -> list[web.RouteDef]:
-    """The routes under ``/cache``."""
+    """The routes under ``/cache``; the application has `REPLICAS`, kept by `replicas_of`."""
 
     async def listed(request: web.Request) -> web.Response:
         live = live_of(request)
@@ -42,9 +45,20 @@ def cache_routes(live_of: Callable[[web.Request], Live]) -> list[web.RouteDef]:
         writer(request)
         wanted = await _wanted(request)
         caches = purge(live_of(request), wanted)
-        return web.json_response({"purged": list(caches)}, headers={"Cache-Control": "no-store"})
+        said: dict[str, object] = {"purged": [cache.iri for cache in caches]}
+        told = await request.app[REPLICAS].tell(caches, wanted)
+        if told is not None:
+            said["replicas_told"] = told
+        return web.json_response(said, headers={"Cache-Control": "no-store"})
 
     return [web.get("/cache", listed), web.post("/cache/purge", purged)]
+
+
+async def replicas_of(app: web.Application) -> AsyncIterator[None]:
+    """For as long as the application runs."""
+    app[REPLICAS] = made = Replicas()
+    yield
+    made.close()
 
 
 async def _wanted(request: web.Request) -> Purge:

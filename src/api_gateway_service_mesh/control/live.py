@@ -181,8 +181,8 @@ class Live:
             yield unit, BreakerStatus(*read_breaker(self.cells.view, base, now))
 
     def redis_stores(self) -> Iterator[tuple[RedisStore, str]]:
-        """Every Redis server that a limiter is shared through, once, with its state."""
-        stores = {limit.store.iri: limit.store for limit, _ in self.inventory.rate_limits if limit.store is not None}
+        """Every Redis server that a limiter or a cache is shared through, once, with its state."""
+        stores = {store.iri: store for route in self.mesh.routes for store in route.shared_stores}
         for iri, store in stores.items():
             yield store, read_store_state(self.cells.view, self.slots["redis", iri], self.workers)
 
@@ -233,6 +233,12 @@ class Live:
         caches = {route.cache.iri: route.cache for route in self.mesh.routes if route.cache is not None}
         for iri, cache in caches.items():
             yield cache, *read_cache(self.cells.view, self.slots["cache", iri], self.workers)
+
+    def cache_stores(self) -> Iterator[tuple[Cache, tuple[int, ...]]]:
+        """Every cache that gateways keep together once, with what its store did (`policies.cache_store`)."""
+        for cache, _, _ in self.caches():
+            if cache.store is not None:
+                yield cache, read_events(self.cells.view, self.slots["cache_store", cache.iri], self.workers)
 
     def mirrors(self) -> Iterator[tuple[Mirror, RouteTotals]]:
         """Every mirror once, with what became of its copies."""

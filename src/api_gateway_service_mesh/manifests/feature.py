@@ -408,6 +408,7 @@ FEATURES: Final[dict[str, str]] = {
     "Cache.heeds_requests": AGW.heedsRequestDirectives,
     "Cache.shows_status": AGW.showsCacheStatus,
     "Cache.hides_tags": AGW.hidesCacheTags,
+    "Cache.store": AGW.sharedThrough,
     "Cache.purges": AGW.hasPurge,
     "CachePurge.before": AGW.purgedBefore,
     "CachePurge.url": AGW.purgesUrl,

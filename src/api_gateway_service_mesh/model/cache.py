@@ -27,8 +27,8 @@ class Cache:
     any is at most. ``heuristic``: a tenth of the time since an answer was last modified, where nothing else says.
     ``stale_while_seconds`` and ``stale_error_seconds`` are those of RFC 5861 where an answer states none.
     ``keyed_fields``: request fields (lower case) that tell answers apart, whatever Vary says. ``collapse_seconds``: how
-    long a request waits for the one before it that fetches the same; 0.0: it does not. ``store`` None: kept in each
-    worker's memory."""
+    long a request waits for the one before it that fetches the same; 0.0: it does not. ``store``: where answers
+    are kept together with other gateways, behind each worker's memory; None: there alone."""
 
     iri: str
     maximum_bytes: int = 64 * 1024 * 1024

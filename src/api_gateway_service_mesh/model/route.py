@@ -25,7 +25,7 @@ from .maintenance import Maintenance
 from .match import RouteMatch
 from .mirror import Mirror
 from .mtls import MtlsMode
-from .rate_limit import RateLimit
+from .rate_limit import RateLimit, RedisStore
 from .redirect import Redirect
 from .retry import Retry
 from .rewrite import Rewrite
@@ -100,6 +100,12 @@ class Route:
     request_transformation: RequestTransformation | None = None
     response_transformation: ResponseTransformation | None = None
     client_credentials: ClientCredentials | None = None
+
+    @property
+    def shared_stores(self) -> tuple[RedisStore, ...]:
+        """Where what it does is done together with other gateways."""
+        cached = () if self.cache is None or self.cache.store is None else (self.cache.store,)
+        return (*(limit.store for limit in self.rate_limits if limit.store is not None), *cached)
 
     @property
     def looks_at_certificates(self) -> bool:

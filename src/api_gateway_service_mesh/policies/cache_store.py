@@ -15,7 +15,16 @@ from zlib import crc32
 from .cache import Stored
 from .cache_fields import Lines
 
-__all__ = ["CACHE_CELLS", "MARK_CELLS", "CacheMarks", "MemoryCache", "MemoryCaches", "read_cache"]
+__all__ = [
+    "CACHE_CELLS", "MARK_CELLS", "OF_ALL", "OF_TAG", "OF_URL", "STORE_FAILED", "STORE_HIT", "STORE_MISS", "STORE_REFUSED",
+    "STORE_UNUSABLE", "STORE_WRITTEN", "CacheMarks", "MemoryCache", "MemoryCaches", "read_cache",
+]  # fmt: skip
+
+OF_ALL: Final = "all"
+OF_URL: Final = "url"
+OF_TAG: Final = "tag"
+STORE_HIT, STORE_MISS, STORE_UNUSABLE, STORE_FAILED, STORE_WRITTEN, STORE_REFUSED = range(6)
+"""What is counted (`policies.event`) of a store that several gateways share."""
 
 _URLS: Final = 16384
 _TAGS: Final = 4096
@@ -36,6 +45,10 @@ class CacheMarks:
         self._view = view
         self._base = base
 
+    def lies_where(self, other: CacheMarks) -> bool:
+        """Whether `other` are the same marks."""
+        return self._view is other._view and self._base == other._base
+
     def holds(self, entry: Stored) -> bool:
         """Whether `entry` was not purged since its request was made."""
         view, base, born = self._view, self._base, entry.born
@@ -50,11 +63,20 @@ class CacheMarks:
 
     def purge_url(self, url: bytes, at: float) -> None:
         """The same of a URL in normal form (and of the few that share its mark)."""
-        self._set(1 + crc32(url) % _URLS, at)
+        self.purge_hash(OF_URL, crc32(url), at)
 
     def purge_tag(self, tag: bytes, at: float) -> None:
         """The same of a tag."""
-        self._set(1 + _URLS + crc32(tag) % _TAGS, at)
+        self.purge_hash(OF_TAG, crc32(tag), at)
+
+    def purge_hash(self, kind: str, hashed: int, at: float) -> None:
+        """The same of what has this hash (CRC-32), as another gateway tells of it: `OF_URL`, `OF_TAG` or `OF_ALL`."""
+        if kind == OF_URL:
+            self._set(1 + hashed % _URLS, at)
+        elif kind == OF_TAG:
+            self._set(1 + _URLS + hashed % _TAGS, at)
+        elif kind == OF_ALL:
+            self._set(0, at)
 
     def _set(self, place: int, at: float) -> None:
         # Whoever sets it at the same time sets it to the same, within microseconds.

@@ -11,6 +11,7 @@ from .canary import CANARY_CELLS
 from .counters import ROUTE_CELLS
 from .event import EVENT_CELLS
 from .exemplar import EXEMPLAR_CELLS
+from .redis import REDIS_CELLS
 from .renewal import RENEWAL_CELLS
 from .share import SHARE_CELLS
 from .tracing import TRACE_CELLS
@@ -25,7 +26,8 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     Cors, Compression, Cache, Deprecation, RequestValidation, Redirect, DirectResponse, Rewrite, Mirror; per worker),
     ``renewal`` (OpenIdLogin), ``websocket`` (WebSocketBounds, per worker), ``tracing`` (Tracing, per worker),
     ``exemplar`` (Route, where spans are sent; per worker), ``mirror`` (Mirror: the counters of a route), ``cache``
-    (Cache, per worker), ``cache_marks`` (Cache)."""
+    (Cache, per worker), ``cache_marks`` (Cache), ``cache_store`` (Cache with a shared store, per worker) and ``redis``
+    (that store)."""
     for split in route.splits:
         yield "share", split.iri, SHARE_CELLS * workers
         if split.canary is not None:
@@ -59,6 +61,9 @@ def traffic_slots(route: Route, workers: int) -> Iterator[tuple[str, str, int]]:
     if route.cache is not None:
         yield "cache", route.cache.iri, CACHE_CELLS * workers
         yield "cache_marks", route.cache.iri, MARK_CELLS
+        if route.cache.store is not None:
+            yield "cache_store", route.cache.iri, EVENT_CELLS * workers
+            yield "redis", route.cache.store.iri, REDIS_CELLS * workers
     asked = route.external_authorization
     if asked is not None:
         yield "event", asked.iri, EVENT_CELLS * workers

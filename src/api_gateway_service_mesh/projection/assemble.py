@@ -144,7 +144,7 @@ def assemble(
     )
     served = _authenticated(served, rows, chosen, reading)
     served = authorized(served, rows, chosen, reading)
-    served = with_traffic(served, rows, services, conditions, peers, directories, reading)
+    served = with_traffic(served, rows, services, conditions, peers, directories, stores, reading)
     served = with_versions(served, rows.version, rows.version_deprecation, rows.version_promise, reading)
     refuse_lost_callbacks(served, reading)
     served = with_lone_tracing(served, rows.tracing, traced)
@@ -152,7 +152,7 @@ def assemble(
         warn_without_target(route, services, reading)
         refuse_unvouched_keys(route, reading)
         refuse_costs_above_limits(route, reading)
-    shared_stores = {limit.store.iri: None for route in served for limit in route.rate_limits if limit.store}
+    shared_stores = {store.iri: None for route in served for store in route.shared_stores}
     refuse_without_client(shared_stores, reading)
     used = _used(served, services) if shared else services
     ports = listeners(rows.listener, settings, keys, reading).get(chosen.gateway, ())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from api_gateway_service_mesh.model import Cache, CachePurge
+from api_gateway_service_mesh.model import Cache, CachePurge, RedisStore
 from api_gateway_service_mesh.vocabulary import AGW
 
 from .reading import Reading, name_of
@@ -32,6 +32,7 @@ class CacheRow:
     heeds: str | None
     shows: str | None
     hides: str | None
+    store: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,11 @@ class CachePurgeRow:
 
 
 def caches(
-    rows: Iterable[CacheRow], values: Iterable[CacheValueRow], purges: Iterable[CachePurgeRow], reading: Reading
+    rows: Iterable[CacheRow],
+    values: Iterable[CacheValueRow],
+    purges: Iterable[CachePurgeRow],
+    stores: Mapping[str, RedisStore],
+    reading: Reading,
 ) -> Mapping[str, Cache]:
     """What is kept of each route's answers, by route IRI."""
     fields: dict[str, set[str]] = defaultdict(set)
@@ -72,12 +77,18 @@ def caches(
         if row_.route not in found:
             iri = row_.cache
             if iri not in made:
-                made[iri] = _cache(row_, tuple(sorted(fields[iri])), tuple(gone[iri].values()), reading)
+                made[iri] = _cache(row_, tuple(sorted(fields[iri])), tuple(gone[iri].values()), stores, reading)
             found[row_.route] = made[iri]
     return found
 
 
-def _cache(row: CacheRow, fields: tuple[str, ...], purges: tuple[CachePurge, ...], reading: Reading) -> Cache:
+def _cache(
+    row: CacheRow,
+    fields: tuple[str, ...],
+    purges: tuple[CachePurge, ...],
+    stores: Mapping[str, RedisStore],
+    reading: Reading,
+) -> Cache:
     iri, standard = row.cache, Cache(row.cache)
     return Cache(
         iri,
@@ -93,7 +104,8 @@ def _cache(row: CacheRow, fields: tuple[str, ...], purges: tuple[CachePurge, ...
         reading.boolean(iri, AGW.heedsRequestDirectives, row.heeds, standard.heeds_requests),
         reading.boolean(iri, AGW.showsCacheStatus, row.shows, standard.shows_status),
         reading.boolean(iri, AGW.hidesCacheTags, row.hides, standard.hides_tags),
-        purges=purges,
+        reading.known(iri, AGW.sharedThrough, row.store, stores, "agw:RedisStore"),
+        purges,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from api_gateway_service_mesh.model import PeerNames, Registry, RequestCondition, Route, Upstream
+from api_gateway_service_mesh.model import PeerNames, RedisStore, Registry, RequestCondition, Route, Upstream
 
 from .cache import caches
 from .client_certificate import client_certificates
@@ -36,6 +36,7 @@ def with_traffic(
     conditions: Mapping[str, tuple[RequestCondition, ...]],
     peers: Mapping[str, PeerNames],
     directories: Mapping[str, Registry],
+    stores: Mapping[str, RedisStore],
     reading: Reading,
 ) -> tuple[Route, ...]:
     """`served` with what happens to their requests and answers on the way."""
@@ -47,7 +48,7 @@ def with_traffic(
     bounded = websocket_bounds(rows.websocket, reading)
     as_whom = client_credentials(rows.client_credentials, rows.client_credentials_scope, reading)
     packed = compressions(rows.compression, rows.compression_value, reading)
-    kept = caches(rows.cache, rows.cache_value, rows.cache_purge, reading)
+    kept = caches(rows.cache, rows.cache_value, rows.cache_purge, stores, reading)
     ordered = request_transformations(rows.transform, rows.transform_value, reading)
     replies = response_transformations(rows.transform, rows.transform_value, reading)
     checked = request_validations(rows.validation, rows.validation_operation, reading)

@@ -15,20 +15,20 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from api_gateway_service_mesh.model import Cache
-from api_gateway_service_mesh.policies import EventCounters, RouteCounters
-from api_gateway_service_mesh.policies.cache import Asked, Stored, Use, asked, in_304, not_modified, use, whole_lines
+from api_gateway_service_mesh.policies import EventCounters
+from api_gateway_service_mesh.policies.cache import Stored, Use, asked, in_304, not_modified, use, whole_lines
 from api_gateway_service_mesh.policies.cache_fields import cut, one_range
-from api_gateway_service_mesh.policies.cache_store import CACHE_CELLS, CacheMarks
-from api_gateway_service_mesh.policies.counters import ROUTE_CELLS
+from api_gateway_service_mesh.policies.cache_store import CACHE_CELLS, OF_URL, CacheMarks
 from api_gateway_service_mesh.routing.cache import is_guarded
 
 from .answer import AnswerHead, AnswerMarks, StatusLine
 from .cache_answer import complete, kept_lines, named_urls
 from .cache_front import TAGS, Invalidating, Storing
-from .cache_key import UNKEYED, normal_url, route_mark, url_of, watched_fields
+from .cache_key import CONDITIONS, UNKEYED, normal_url, route_mark, url_of, watched_fields
+from .cache_refresh import Refresher
+from .cache_shared import SharedAnswers
 from .cache_turn import COLLAPSED, EVICTED, HIT, MISS, PASSED, STALE, STORED, CacheTurn, Fetch
 from .forwarded import came_over_tls
-from .nobody import Nobody
 from .problem import WAIT, Refusal
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["PASS_SECONDS", "RouteCache", "cache_gates"]
 
 PASS_SECONDS: Final = 5.0
-REFRESH_SECONDS: Final = 60.0
-"""How long fetching something anew behind a stale answer may take in all."""
 _REMEMBERED: Final = 4096
 _MARKS: Final = AnswerMarks()
 _HIT_LINE: Final = b"Cache-Status: agw; hit\r\n"
@@ -48,7 +46,6 @@ _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 #: Conditions that are for the backend alone to judge.
 _PASSED_BY: Final = frozenset(("if-match", "if-unmodified-since", "if-range"))
 _HEEDED: Final = frozenset(("cache-control", "pragma", "if-none-match", "if-modified-since", "range"))
-_CONDITIONS: Final = re.compile(rb"(?im)^(?:if-none-match|if-modified-since):[^\r\n]*\r\n")
 _FORWARDED_HOST: Final = re.compile(rb"(?im)^x-forwarded-host: ([^\r\n]*)\r\n")
 #: Not of what is kept: ages are told anew each time.
 _UNKEPT: Final = frozenset((b"age",))
@@ -73,9 +70,7 @@ class RouteCache:
         self.guarded = is_guarded(handler.route)
         self.gate: Gate = self.ask
         self._core = core
-        self._generation = generation
-        self._handler = handler
-        self._behind: RouteHandler | None = None
+        self._refresher = Refresher(self, handler, generation, core)
         base = slots["cache", iri] + core.worker * CACHE_CELLS
         self._memory = core.caches.of(iri, policy.maximum_bytes // core.workers, view, base)
         self.bound = min(policy.object_bytes, self._memory.most_bytes // 2)
@@ -88,9 +83,17 @@ class RouteCache:
         self._unkeyed = UNKEYED - set(policy.keyed_fields)
         watched = (*self._unkeyed, *_PASSED_BY, *_HEEDED, *policy.keyed_fields)
         self._watched = {name.encode("ascii"): name for name in watched}
-        self._pending: dict[bytes, Fetch] = {}
+        self.pending: dict[bytes, Fetch] = {}
+        """What is being fetched."""
         self._passing: dict[bytes, float] = {}
         self._lines: dict[tuple[int, bytes], StatusLine] = {}
+        self.shared: SharedAnswers | None = None
+        """What is kept together with other gateways."""
+        if policy.store is not None:
+            told = EventCounters(view, slots["cache_store", iri], core.worker)
+            apart = b"%b %d%d" % (iri.encode("utf-8", "replace"), self.guarded, policy.hides_tags)
+            store = core.stores.of(policy.store)
+            self.shared = SharedAnswers(policy, store, self._marks, told, apart, self.bound)
         self._purge(policy)
 
     def _purge(self, policy: Cache) -> None:
@@ -115,6 +118,7 @@ class RouteCache:
             if turn is None:
                 return None
             exchange.caching = turn
+        turn.entry, turn.may_stand_in = None, False
         now = monotonic()
         memory, marks = self._memory, self._marks
         entry, there = memory.find(turn.key, None, marks)
@@ -125,22 +129,22 @@ class RouteCache:
             if found == Use.FRESH:
                 self._give(exchange, turn, entry, COLLAPSED if turn.collapsed else HIT)
                 return WAIT
-            if turn.part is not None:
-                return self._by(exchange)
-            if found == Use.STALE:
+            if found == Use.STALE and turn.part is None:
                 self._give(exchange, turn, entry, STALE)
-                self._refresh(exchange, turn, entry)
+                self._refresher.fetch(exchange, turn, entry)
                 return WAIT
             turn.entry = entry
             turn.may_stand_in = found == Use.VALIDATE
+        if turn.part is None and not turn.said.only_if_cached and self._waits(exchange, turn, now):
+            return WAIT
+        if self.shared is not None and self._looks(exchange, turn, self.shared):
+            return WAIT
         if turn.part is not None and not turn.said.only_if_cached:
             return self._by(exchange)
         if turn.said.only_if_cached:
             turn.result = "miss"
             said = "nothing that may be used is stored, and the request asks that nobody be asked"
             return Refusal(504, "not-cached", said, refused_by=self.policy.iri)
-        if self._waits(exchange, turn, now):
-            return WAIT
         self._forward(exchange, turn, now, there)
         return None
 
@@ -198,12 +202,12 @@ class RouteCache:
         """Have it wait for another that fetches the same; or be the one that others wait for."""
         bound = self.policy.collapse_seconds
         said = turn.said
-        if turn.alone or bound <= 0.0 or said.no_store or said.no_cache or exchange.is_head:
+        if turn.alone or turn.fetch is not None or bound <= 0.0 or said.no_store or said.no_cache or exchange.is_head:
             return False
-        fetch = self._pending.get(turn.key)
+        fetch = self.pending.get(turn.key)
         if fetch is None:
             if self._passing.get(turn.key, 0.0) < now:
-                turn.fetch = self._pending[turn.key] = Fetch()
+                turn.fetch = self.pending[turn.key] = Fetch()
             return False
         if turn.until == 0.0:
             turn.until = now + bound
@@ -214,6 +218,29 @@ class RouteCache:
         fetch.waiting[exchange] = None
         exchange.waits_at = self.gate
         turn.waits = self._core.loop.call_later(turn.until - now, self._waited, exchange, turn)
+        return True
+
+    def _looks(self, exchange: Exchange, turn: CacheTurn, shared: SharedAnswers) -> bool:
+        """Have it wait for what the store that is shared has, once. Who waits for this request waits for that, too."""
+        if turn.looked or turn.said.no_cache or turn.said.no_store:
+            return False
+        turn.looked = True
+
+        def found(entry: Stored | None) -> None:
+            if entry is not None:
+                self.take(turn, entry)
+            exchange.proceed()
+
+        exchange.waits_at = self.gate
+        return shared.find(turn.key, turn.lines, found)
+
+    def take(self, turn: CacheTurn, entry: Stored) -> bool:
+        """Have in memory what was found in the store, unless there is something newer; whether that was done."""
+        held = turn.entry
+        if held is not None and held.taken >= entry.taken:
+            return False
+        turn.shared = True
+        self._hold(turn.key, entry)
         return True
 
     def _waited(self, exchange: Exchange, turn: CacheTurn) -> None:
@@ -228,6 +255,8 @@ class RouteCache:
         """Let it go to the backend, and see what comes back."""
         entry = turn.entry
         turn.asked_at = now
+        if self.shared is not None:
+            turn.position = self.shared.position
         turn.result = "miss"
         if entry is None:
             turn.told = "; fwd=vary-miss" if there else "; fwd=uri-miss"
@@ -235,7 +264,7 @@ class RouteCache:
             turn.told = "; fwd=request" if entry.lifetime > entry.age(now) else "; fwd=stale"
             if entry.validator:
                 turn.validates = True
-                exchange.fields = _CONDITIONS.sub(b"", exchange.fields) + entry.conditions()
+                exchange.fields = CONDITIONS.sub(b"", exchange.fields) + entry.conditions()
         if turn.collapsed:
             turn.told += "; collapsed=?0"
         self._counters.count(MISS)
@@ -245,52 +274,12 @@ class RouteCache:
     def _give(self, exchange: Exchange, turn: CacheTurn, entry: Stored, deed: int) -> None:
         self._counters.count(deed)
         turn.told, turn.result = "; hit", "stale" if deed == STALE else "hit"
+        if self.shared is not None:
+            turn.told = "; hit; detail=redis" if turn.shared else "; hit; detail=memory"
         if deed == COLLAPSED:
             turn.told, turn.result = "; fwd=uri-miss; collapsed", "collapsed"
         head, payload = self.answer_of(turn, entry)
         exchange.give(head, payload)
-
-    def _refresh(self, exchange: Exchange, turn: CacheTurn, entry: Stored) -> None:
-        """Fetch anew what was given stale: an exchange of its own, which passes the stages behind this one."""
-        key, handler = turn.key, self._refresher()
-        if key in self._pending:
-            return
-        behind = CacheTurn(key, turn.url, turn.sent, Asked(), monotonic())
-        behind.entry = entry
-        behind.fetch = self._pending[key] = Fetch()
-        fields = _CONDITIONS.sub(b"", turn.sent)
-        if entry.validator:
-            behind.validates = True
-            fields += entry.conditions()
-        fresh = type(exchange)(
-            self._core,
-            self._generation.unlogged(),
-            Storing(Nobody(), self, behind, b"", frozenset()),
-            handler,
-            "GET",
-            exchange.target_bytes,
-            exchange.block,
-            fields,
-            exchange.client,
-            exchange.request_id,
-        )
-        fresh.caller = exchange.caller
-        fresh.authority = exchange.authority
-        fresh.caching = behind
-        self._core.loop.call_soon(fresh.resend, [])
-
-    def _refresher(self) -> RouteHandler:
-        """What serves requests of the cache's own: they are no requests of the route's."""
-        made, handler = self._behind, self._handler
-        if made is None:
-            cells = memoryview(bytearray(ROUTE_CELLS * 8)).cast("d")
-            made = self._behind = type(handler)(handler.route, RouteCounters(cells, 0))
-            made.gates = handler.gates[handler.gates.index(self.gate) + 1 :]
-            made.target, made.direct = handler.target, handler.direct
-            made.on_end = (self.ended,)
-            made.timed = True
-            made.total_seconds = handler.total_seconds or REFRESH_SECONDS
-        return made
 
     # -- an answer comes
 
@@ -298,10 +287,15 @@ class RouteCache:
         """Keep what was fetched."""
         entry.url = turn.url
         complete(entry, self._core.date_line())
+        self._counters.count(STORED)
+        self._hold(turn.key, entry)
+        if self.shared is not None:
+            self.shared.put(turn.key, entry, turn.position)
+
+    def _hold(self, key: bytes, entry: Stored) -> None:
         memory = self._memory
         evicted = memory.evicted
-        memory.put(turn.key, entry)
-        self._counters.count(STORED)
+        memory.put(key, entry)
         self._counters.add(EVICTED, memory.evicted - evicted)
 
     def kept_lines(self, block: bytes) -> bytes:
@@ -311,6 +305,8 @@ class RouteCache:
     def forget(self, turn: CacheTurn, entry: Stored) -> None:
         """Keep it no longer."""
         self._memory.drop(turn.key, entry)
+        if self.shared is not None:
+            self.shared.drop(turn.key, entry)
 
     def answer_of(self, turn: CacheTurn, entry: Stored) -> tuple[AnswerHead, bytes]:
         """What is stored as the answer to a request: whole, or that the client has it already."""
@@ -353,9 +349,10 @@ class RouteCache:
         """A request has changed what is at `url`; `block`: the lines of its answer, which may name more of the same
         origin (RFC 9111 §4.4)."""
         now = monotonic()
-        self._marks.purge_url(url, now)
-        for other in named_urls(url, block):
-            self._marks.purge_url(other, now)
+        for gone in (url, *named_urls(url, block)):
+            self._marks.purge_url(gone, now)
+            if self.shared is not None:
+                self.shared.purged(OF_URL, gone)
 
     # -- the end
 
@@ -365,8 +362,8 @@ class RouteCache:
         if fetch is None:
             return
         turn.fetch = None
-        if self._pending.get(turn.key) is fetch:
-            del self._pending[turn.key]
+        if self.pending.get(turn.key) is fetch:
+            del self.pending[turn.key]
         if alone:
             if len(self._passing) >= _REMEMBERED:
                 self._passing.clear()

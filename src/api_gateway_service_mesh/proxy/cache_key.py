@@ -13,8 +13,10 @@ from typing import Final
 from api_gateway_service_mesh.model import Cache, Route
 from api_gateway_service_mesh.routing.body import body_mark
 
-__all__ = ["UNKEYED", "normal_target", "normal_url", "route_mark", "url_of", "watched_fields"]
+__all__ = ["CONDITIONS", "UNKEYED", "normal_target", "normal_url", "route_mark", "url_of", "watched_fields"]
 
+CONDITIONS: Final = re.compile(rb"(?im)^(?:if-none-match|if-modified-since):[^\r\n]*\r\n")
+"""The lines with a client's conditions, which the cache answers itself."""
 #: Some frameworks answer by these in place of the URL, the host, the scheme or the method.
 UNKEYED: Final = frozenset(
     (

@@ -23,8 +23,9 @@ class CacheTurn:
     """One request at the cache. ``told`` is what Cache-Status says of it."""
 
     __slots__ = (
-        "alone", "asked_at", "collapsed", "entry", "fetch", "fields", "follows", "key", "may_stand_in",
-        "modified_since", "none_match", "part", "result", "said", "sent", "told", "until", "url", "validates", "waits",
+        "alone", "asked_at", "collapsed", "entry", "fetch", "fields", "follows", "key", "looked", "may_stand_in",
+        "modified_since", "none_match", "part", "position", "result", "said", "sent", "shared", "told", "until", "url",
+        "validates", "waits",
     )  # fmt: skip
 
     def __init__(self, key: bytes, url: bytes, fields: bytes, said: Asked, asked_at: float) -> None:
@@ -37,6 +38,12 @@ class CacheTurn:
         self.asked_at = asked_at
         self.none_match: str | None = None
         self.modified_since: str | None = None
+        self.looked = False
+        """The store that is shared was asked."""
+        self.shared = False
+        """And had it."""
+        self.position: tuple[int, int] | None = None
+        """How far purges were known there when the backend was asked (`cache_purges`)."""
         self.part: tuple[int | None, int | None] | None = None
         """Which part it asks for."""
         self.entry: Stored | None = None

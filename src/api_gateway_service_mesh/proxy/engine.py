@@ -86,7 +86,7 @@ def _shares(route: Route) -> bool:
     policy = route.client_certificate
     if route.authentication is not None or (policy is not None and policy.intentions is not None):
         return True
-    return any(limit.store is not None for limit in route.rate_limits)
+    return bool(route.shared_stores)
 
 
 def _settings(mesh: Mesh) -> Mesh:
@@ -188,7 +188,7 @@ class Engine:
         if stale is None or stale.shared:
             core.authenticators.adopt(mesh.routes)
             core.advisers.adopt(mesh.routes)
-            core.stores.adopt(limit.store for route in mesh.routes for limit in route.rate_limits if limit.store)
+            core.stores.adopt(store for route in mesh.routes for store in route.shared_stores)
         core.caches.adopt(route.cache.iri for route in mesh.routes if route.cache is not None)
         guard, wanted = core.guard, mesh.overload
         if guard is not None and guard.config != wanted:

@@ -1,4 +1,4 @@
-"""Redis, as the place where several gateways count together (``agw:RedisStore``).
+"""Redis, as the place where several gateways count together, and keep answers (``agw:RedisStore``).
 
 - One script decides a request whole, in the server, with the server's clock (``TIME``): no two gateways can both take
   the last token, and their own clocks do not matter.
@@ -16,25 +16,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from hashlib import sha1
+from typing import Any
 
 from api_gateway_service_mesh.errors import AgwError
 from api_gateway_service_mesh.model import RedisStore
 from api_gateway_service_mesh.policies.redis import AWAY, UP
-from api_gateway_service_mesh.security.secret import read_secret
 
+from .redis_client import CONNECT_SECONDS, client_of
+from .redis_lane import Ask, Lane, Word, tell
 from .redis_script import SCRIPT
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 __all__ = ["SharedStore", "SharedStores", "Verdict"]
 
 BATCHES = 4
 BATCH_ASKS = 256
+VALUE_ASKS = 16
+"""Values are larger than verdicts: a batch of them has to come back in the same time."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-CONNECT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Verdict:
 
 
 Told = Callable[[Verdict | None], None]
-_Ask = tuple[str, tuple[str | int, ...], Told]
+_SHA = sha1(SCRIPT.encode("utf-8"), usedforsecurity=False).hexdigest()
 
 
 class SharedStore:
@@ -69,14 +69,18 @@ class SharedStore:
         self.away = False
         self.batches = 0
         """Pipelines sent so far."""
-        self._loop = loop
+        self.on_close: list[Callable[[], None]] = []
+        """Told when it is let go of."""
+        self.log: Any = None
+        """The purges that are told of in it (`cache_purges`), where it keeps answers."""
+        self.loop = loop
         self._state = state
         self._random = random
-        self._client: Redis | None = None
-        self._sha = ""
-        self._waiting: list[_Ask] = []
-        self._scheduled = False
-        self._under_way = 0
+        self._client: Any = None
+        self._scripts: dict[str, str] = {_SHA: SCRIPT}
+        self._prepared = False
+        self._limits = Lane(loop, self._start, self._send_limits, BATCHES, BATCH_ASKS)
+        self._values = Lane(loop, self._start, self._send_values, BATCHES, VALUE_ASKS)
         self._failures = 0
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,87 +91,110 @@ class SharedStore:
         False: the store is away, and nobody will be called."""
         if self.away or self._closed:
             return False
-        self._waiting.append((key, arguments, told))
-        self._schedule()
+
+        def judged(answer: Any) -> None:
+            told(None if answer is None else Verdict(answer[0] / 1e6, answer[1], answer[2] / 1e6))
+
+        self._limits.put((("EVALSHA", _SHA, 1, key, *arguments), judged))
         return True
 
+    def send(self, words: tuple[Word, ...], told: Callable[[Any], None]) -> bool:
+        """Say a command; `told` is called with the answer, with an exception when the server refuses this command, or
+        with None when there will be no answer. False: the store is away, and nobody will be called."""
+        if self.away or self._closed:
+            return False
+        self._values.put((words, told))
+        return True
+
+    def learn(self, script: str) -> str:
+        """Have it know another script; by what name EVALSHA has it."""
+        name = sha1(script.encode("utf-8"), usedforsecurity=False).hexdigest()
+        if name not in self._scripts:
+            self._scripts[name] = script
+            self._prepared = False
+        return name
+
     def close(self) -> None:
-        """Let go of the connections; who waits is told that there will be no verdict."""
+        """Let go of the connections; who waits is told that there will be no answer."""
         self._closed = True
         if self._probing is not None:
             self._probing.cancel()
-        waiting, self._waiting = self._waiting, []
-        _tell(waiting, None)
+        for told in self.on_close:
+            told()
+        self._limits.give_up()
+        self._values.give_up()
         if self._client is not None:
             self._start(self._let_go(self._client))
             self._client = None
 
-    def _schedule(self) -> None:
-        if not self._scheduled and self._waiting and self._under_way < BATCHES:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._scheduled = False
-        batch, self._waiting = self._waiting[:BATCH_ASKS], self._waiting[BATCH_ASKS:]
-        if batch:
-            self._under_way += 1
-            self._start(self._send(batch))
-            self._schedule()
-
     def _start(self, work: Any) -> None:
-        task = self._loop.create_task(work)
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, batch: list[_Ask]) -> None:
+    async def _send_limits(self, batch: list[Ask]) -> None:
+        await self._send(batch, every=True)
+
+    async def _send_values(self, batch: list[Ask]) -> None:
+        await self._send(batch, every=False)
+
+    async def _send(self, batch: list[Ask], *, every: bool) -> None:
+        """`every`: what is refused is a failure of the store, since the rest of the batch would be as well."""
         answers: list[Any] | None = None
         try:
             async with asyncio.timeout(self.config.timeout_seconds):
-                answers = await self._evaluate(batch)
+                answers = await self._say(batch)
+            for answer in answers:
+                if isinstance(answer, Exception) and (every or not _is_refusal(answer)):
+                    answers = None
+                    raise answer
         except Exception as error:
             if not _is_outage(error):
                 raise
             self._failed()
         finally:
-            self._under_way -= 1
-            self._schedule()
             if answers is None:
-                _tell(batch, None)
+                tell(batch, None)
         if answers is not None:
             self._succeeded()
-            for (_, _, told), (wait, remaining, reset) in zip(batch, answers, strict=True):
-                told(Verdict(wait / 1e6, remaining, reset / 1e6))
+            for (_, told), answer in zip(batch, answers, strict=True):
+                told(answer)
 
-    async def _evaluate(self, batch: list[_Ask]) -> list[Any]:
+    async def _say(self, batch: list[Ask]) -> list[Any]:
         from redis.exceptions import NoScriptError
 
         client = await self._connected()
-        answers: list[Any] = []
+        answers: list[Any] = [None] * len(batch)
+        left = list(range(len(batch)))
         for _ in range(2):
             pipeline = client.pipeline(transaction=False)
-            for key, arguments, _told in batch:
-                pipeline.evalsha(self._sha, 1, key, *arguments)
+            for at in left:
+                pipeline.execute_command(*batch[at][0])
             self.batches += 1
-            answers = await pipeline.execute(raise_on_error=False)
-            if not any(isinstance(answer, NoScriptError) for answer in answers):
+            for at, answer in zip(left, await pipeline.execute(raise_on_error=False), strict=True):
+                answers[at] = answer
+            left = [at for at in left if isinstance(answers[at], NoScriptError)]
+            if not left:
                 break
-            # The server was restarted, and has forgotten the script; it runs none of those that went before.
-            self._sha = str(await client.script_load(SCRIPT))
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
+            # The server was restarted, and has forgotten the scripts.
+            await self._prepare(client)
         return answers
 
-    async def _connected(self) -> Redis:
+    async def _connected(self) -> Any:
         if self._client is None:
-            self._client = _client(self.config)
-        if not self._sha:
-            self._sha = str(await self._client.script_load(SCRIPT))
+            self._client = client_of(self.config)
+        if not self._prepared:
+            await self._prepare(self._client)
         return self._client
+
+    async def _prepare(self, client: Any) -> None:
+        for script in list(self._scripts.values()):
+            await client.script_load(script)
+        self._prepared = True
 
     def _succeeded(self) -> None:
         if not self.away:
+            self._failures = 0
             self._state(UP)
 
     def _failed(self) -> None:
@@ -175,22 +202,25 @@ class SharedStore:
             return
         self.away = True
         self._state(AWAY)
-        waiting, self._waiting = self._waiting, []
-        _tell(waiting, None)
+        self._limits.give_up()
+        self._values.give_up()
         self._probe_later()
 
     def _probe_later(self) -> None:
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)
-        self._probing = self._loop.call_later(pause * (0.5 + self._random() / 2), lambda: self._start(self._probe()))
+        self._probing = self.loop.call_later(pause * (0.5 + self._random() / 2), lambda: self._start(self._probe()))
 
     async def _probe(self) -> None:
-        client, self._client, self._sha = self._client, None, ""
+        client, self._client, self._prepared = self._client, None, False
         if client is not None:
             await self._let_go(client)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._connected()
+                client = await self._connected()
+            # Who connects, and then takes longer than anybody would wait, is not back.
+            async with asyncio.timeout(self.config.timeout_seconds):
+                await client.ping()
         except Exception as error:
             if not _is_outage(error):
                 raise
@@ -198,10 +228,9 @@ class SharedStore:
                 self._probe_later()
             return
         self.away = False
-        self._failures = 0
         self._state(UP)
 
-    async def _let_go(self, client: Redis) -> None:
+    async def _let_go(self, client: Any) -> None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await client.aclose()
@@ -241,25 +270,11 @@ class SharedStores:
         self.adopt(())
 
 
-def _client(config: RedisStore) -> Redis:
-    from redis.asyncio import Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
+def _is_refusal(error: Exception) -> bool:
+    """Whether the server has answered, and refuses this one command (no memory left, no such right)."""
+    from redis.exceptions import ResponseError
 
-    secured: dict[str, Any] = {}
-    if config.tls:
-        secured = {"ssl": True, "ssl_ca_certs": config.trust_bundle_file, "ssl_check_hostname": True}
-    return Redis(
-        host=config.host,
-        port=config.port,
-        db=config.database,
-        username=config.user_name,
-        password=read_secret(config.password_ref) if config.password_ref is not None else None,
-        socket_connect_timeout=CONNECT_SECONDS,
-        max_connections=BATCHES + 1,
-        retry=Retry(NoBackoff(), 0),
-        **secured,
-    )
+    return isinstance(error, ResponseError)
 
 
 def _is_outage(error: Exception) -> bool:
@@ -267,8 +282,3 @@ def _is_outage(error: Exception) -> bool:
     from redis.exceptions import RedisError
 
     return isinstance(error, RedisError | OSError | TimeoutError | AgwError)
-
-
-def _tell(asks: Iterable[_Ask], verdict: Verdict | None) -> None:
-    for _, _, told in asks:
-        told(verdict)

@@ -54,6 +54,9 @@ def cache_part(route: Route, cache: Cache, request: ExplainRequest | None) -> Pa
     if cache.keyed_fields:
         said += f"; told apart by {', '.join(cache.keyed_fields)}"
         cited += [cite(iri, "keyedField", name) for name in cache.keyed_fields]
+    if cache.store is not None:
+        said += f"; kept together with other gateways in {cache.store.host}:{cache.store.port}"
+        cited.append(cite(iri, "sharedThrough", cache.store.iri))
     for purge in cache.purges:
         cited.append(cite(iri, "hasPurge", purge.iri))
         if purge.url is not None:
