@@ -79,6 +79,7 @@ ex:bearable a agw:AdaptiveConcurrency ; agw:concurrencyLimit 42 ; agw:concurrenc
 ex:guard a agw:OverloadGuard ; agw:overloadState "CALM" ; agw:overloadPressure 0.25 ; agw:shedTotal 0 .
 <urn:agw:problem:rate-limited> a agw:RefusalKind ; agw:refusedTotal 18 ; agw:responseFlag "RL" ;
     agw:refusalMeaning "a rate limiter has no tokens left" .
+ex:shelf a agw:Cache ; agw:cacheStoreFailedTotal 3 ; agw:cacheStoreRefusedTotal 0 ; agw:cacheStoreUnusableTotal 0 .
 ex:breaker a agw:CircuitBreaker ; agw:breakerState "OPEN" ; agw:openedTotal 2 .
 ex:closed a agw:CircuitBreaker ; agw:breakerState "CLOSED" ; agw:openedTotal 0 .
 ex:productsService a agw:BackendService ; agw:hasInstance ex:one , ex:two .
@@ -182,6 +183,7 @@ SEEN = {
         ["urn:ex:limiter", "17", "50", "5", None],
     ],
     ("doctor", "limiter-crowded"): [["urn:ex:tried", "3", "0", None, None, None]],
+    ("doctor", "cache-store-failing"): [["urn:ex:shelf", "3", "0", "0", None, None]],
     ("doctor", "endpoints-unhealthy"): [["urn:ex:productsService", "urn:ex:one", "one:80", "1"]],
     ("doctor", "endpoints-ejected"): [["urn:ex:productsService", "urn:ex:two", "two:80", "2026-01-01T00:00:30Z", "2"]],
     ("report", "capabilities"): [["edge", f"{NAMESPACE}hasHedging", "no", "one try is enough"]],

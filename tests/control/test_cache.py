@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from api_gateway_service_mesh.cli import agw
 from tests.support.backend import Conversation, Received, answer, backend
+from tests.support.redis_server import redis_server
 from tests.support.serving import Serving, turtle
 
 TEXT = """ex:gateway a agw:ApiGateway ; agw:hasRoute ex:r .
@@ -19,6 +21,12 @@ ex:r a agw:Route ; agw:routePath "/*" ; agw:hasBackendService ex:s ; agw:hasCach
 ex:c a agw:Cache .
 ex:s a agw:BackendService ; agw:address "127.0.0.1:@port@" .
 """
+SHARED = (
+    TEXT.replace("a agw:Cache .", "a agw:Cache ; agw:sharedThrough ex:redis .")
+    + """
+ex:redis a agw:RedisStore ; agw:storeAddress "127.0.0.1:@redis@" ; agw:storeTimeout "PT10S"^^<http://www.w3.org/2001/XMLSchema#dayTimeDuration> .
+"""
+)
 FIELDS = "Cache-Control: max-age=600\r\nSurrogate-Key: one two\r\n"
 UPDATE = """PREFIX agw: <https://ggen.ai/ontology/api-gateway#> PREFIX ex: <http://example.org/>
 INSERT { ex:c agw:hasPurge ex:p . ex:p a agw:CachePurge ; agw:purgedBefore ?now } WHERE { BIND (NOW() AS ?now) }"""
@@ -92,6 +100,64 @@ async def test_purges_hold_in_all_workers_at_once(tmp_path: Path) -> None:
                     assert wanted in await got.text()
         finally:
             await asyncio.to_thread(served.end)
+
+
+async def test_two_gateways_keep_the_same_and_purge_the_same(tmp_path: Path) -> None:
+    """As they are deployed: two processes with two workers each, one Redis; one fetch, and one purge for all."""
+    count = 0
+
+    async def script(received: Received, conversation: Conversation) -> None:
+        nonlocal count
+        count += 1
+        await conversation.send(answer(b"generation %d" % count, fields=FIELDS))
+
+    with redis_server(tmp_path) as redis:
+        async with backend(script) as behind:
+            file = tmp_path / "gateway.ttl"
+            file.write_text(turtle(SHARED.replace("@port@", str(behind.port)).replace("@redis@", str(redis.port))))
+            words = (str(file), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0", "--workers", "2")
+            one, other = Serving(*words), Serving(*words)
+            try:
+                for served in (one, other):
+                    await asyncio.to_thread(served.ready)
+
+                async def bodies(path: str) -> list[str]:
+                    found = []
+                    for served in (one, other) * 6:
+                        async with aiohttp.ClientSession() as session:
+                            async with session.get(f"{served.url}{path}", headers={"Host": "shop.example"}) as got:
+                                found.append(await got.text())
+                    return found
+
+                def command(*words: str) -> str:
+                    return CliRunner().invoke(agw, ["cache", *words], catch_exceptions=False).output
+
+                # A first answer is written behind the one that waits for it: then it is there for everyone.
+                end = time.monotonic() + 20
+                path = "/x"
+                while len(set(await bodies(path))) > 1:
+                    assert time.monotonic() < end
+                    path += "x"
+                before, fetched = set(await bodies(path)), count
+                assert (len(before), count) == (1, fetched)
+                said = await asyncio.to_thread(command, "purge", "--tag", "two", "--live", one.admin)
+                assert said == "purged: <http://example.org/c>\n", "the other gateways were told"
+                end = time.monotonic() + 20
+                while before & set(await bodies(path)):
+                    assert time.monotonic() < end
+                shown = json.loads(await asyncio.to_thread(command, "show", "--format", "json", "--live", other.admin))
+                assert shown[0]["shared"]["hits"] > 0
+                async with aiohttp.ClientSession() as session, session.get(other.admin + "/metrics") as got:
+                    metrics = await got.text()
+                assert 'agw_cache_store_total{cache="http://example.org/c",result="hit"}' in metrics
+                assert 'agw_redis_up{store="http://example.org/redis"} 1' in metrics
+                redis.stop()
+                said = await asyncio.to_thread(command, "purge", "--all", "--live", one.admin)
+                assert "here alone" in said
+                assert len(await bodies("/y")) == 12, "without it both go on"
+            finally:
+                for served in (one, other):
+                    await asyncio.to_thread(served.end)
 
 
 def test_a_purge_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

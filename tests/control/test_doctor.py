@@ -86,6 +86,8 @@ ex:crowded a agw:Route ; agw:routePath "/crowded" ; agw:hasBackendService ex:wel
 ex:keys a agw:RateLimiter ; agw:quota 9 ; agw:quotaPeriod "PT1H"^^xsd:dayTimeDuration ; agw:sharedThrough ex:redis ;
     agw:failureMode "LOCAL" .
 ex:redis a agw:RedisStore ; agw:storeAddress "127.0.0.1:@redis@" .
+ex:lent a agw:Route ; agw:routePath "/lent" ; agw:hasBackendService ex:wellService ; agw:hasCache ex:cupboard .
+ex:cupboard a agw:Cache ; agw:sharedThrough ex:redis .
 ex:judged a agw:Route ; agw:routePath "/judged" ; agw:hasBackendService ex:judgedService .
 ex:judgedService a agw:BackendService ; agw:hasInstance ex:judgedOne , ex:judgedTwo ;
     agw:hasOutlierDetection [ a agw:OutlierDetection ; agw:consecutiveErrors 1 ; agw:maximumEjectionPercent 100 ] .
@@ -193,7 +195,7 @@ async def provoke(case: Case) -> None:
 
     for _ in range(100):
         await ask("/well")
-    for path, count in {"/fine": 12, "/fail": 2, "/slow": 2, "/gone": 3, "/ill": 2, "/tight": 30, "/crowded": 3, "/judged": 4, "/held": 12}.items():  # fmt: skip
+    for path, count in {"/fine": 12, "/fail": 2, "/slow": 2, "/gone": 3, "/ill": 2, "/tight": 30, "/crowded": 3, "/lent": 2, "/judged": 4, "/held": 12}.items():  # fmt: skip
         for _ in range(count):
             await ask(path)
     turns = case.backends["turns"]
@@ -216,6 +218,7 @@ SEEN: dict[str, tuple[set[str], dict[str, str], str | None]] = {
     "breaker-timeouts": ({"timed"}, {"limit": "1", "requests": "2"}, "agw:timeoutSeconds 2"),
     "breaker-unhealthy": ({"sick"}, {"health": "UNHEALTHY", "checked": "/ready"}, None),
     "breaker-unreachable": ({"vain"}, {"connection": "REFUSED"}, None),
+    "cache-store-failing": ({"cupboard"}, {"failed": "2"}, None),
     "certificate-chain": ({"brokenCertificate"}, {}, None),
     "certificate-not-yet-valid": ({"futureCertificate"}, {}, None),
     "certificates-failing": ({"awaited"}, {}, None),

@@ -142,7 +142,7 @@ BACKENDS = {
 CONFIGURATION = """
 ex:gateway a agw:ApiGateway ; agw:hasListener ex:web ; agw:hasOverloadGuard ex:guard ; agw:hasAuditLog ex:audit ; agw:hasRoute ex:well , ex:broken , ex:busy , ex:narrow ,
     ex:crowded , ex:limited , ex:shadowed , ex:keyed , ex:shared , ex:breaking , ex:retried , ex:refusedRetry , ex:hedging ,
-    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:cut , ex:paged , ex:packed , ex:described , ex:kept , ex:crammed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
+    ex:judgedRoute , ex:illRoute , ex:certified , ex:uncertified , ex:issued , ex:waiting , ex:closed , ex:slowed , ex:aborted , ex:cut , ex:paged , ex:packed , ex:described , ex:kept , ex:lent , ex:crammed , ex:changed , ex:leaving , ex:gone , ex:moved , ex:direct , ex:rewritten , ex:copied ,
     ex:copiedAway , ex:split , ex:secured , ex:ruled , ex:tried , ex:asked , ex:askedAgain , ex:askedInVain , ex:introspected , ex:lostIntrospection , ex:carried , ex:carriedInVain , ex:rooms , ex:costly .
 ex:rooms a agw:Route ; agw:routePath "/rooms" ; agw:hasBackendService ex:roomsService ; agw:hasWebSocketPolicy ex:chat .
 ex:chat a agw:WebSocketPolicy ; agw:maximumWebSockets 1 ; agw:webSocketIdleTimeout "PT0.8S"^^xsd:dayTimeDuration .
@@ -247,6 +247,8 @@ ex:changed a agw:Route ; agw:routePath "/changed" ; agw:hasBackendService ex:wel
 ex:change a agw:RequestTransformation ; agw:removesHeader "X-Debug" .
 ex:kept a agw:Route ; agw:routePath "/kept" ; agw:hasBackendService ex:keepsService ; agw:hasCache ex:larder .
 ex:larder a agw:Cache .
+ex:lent a agw:Route ; agw:routePath "/lent" ; agw:hasBackendService ex:keepsService ; agw:hasCache ex:cupboard .
+ex:cupboard a agw:Cache ; agw:sharedThrough ex:redis .
 ex:crammed a agw:Route ; agw:routePath "/crammed" ; agw:pathMatchType "Prefix" ; agw:hasBackendService ex:keepsService ; agw:hasCache ex:small .
 ex:small a agw:Cache ; agw:cacheBytes 65536 .
 ex:packed a agw:Route ; agw:routePath "/packed" ; agw:hasDirectResponse [ a agw:DirectResponse ; agw:responseBody "aaaaaaaaaaaaaaaaaaaaaaaa" ] ;
@@ -621,6 +623,18 @@ EVENTS = (
         "a shared store is away",
         _asks(*["/shared"] * 5),
         (("together", "fallbackTotal", least(1)), ("redis", "storeState", is_("AWAY"))),
+    ),
+    Event(
+        "a cache goes on without its shared store",
+        _asks("/lent"),
+        (
+            ("cupboard", "cacheStoreHitTotal", is_("0")),
+            ("cupboard", "cacheStoreMissTotal", is_("0")),
+            ("cupboard", "cacheStoreUnusableTotal", is_("0")),
+            ("cupboard", "cacheStoreFailedTotal", is_("1")),
+            ("cupboard", "cacheStoreWrittenTotal", is_("0")),
+            ("cupboard", "cacheStoreRefusedTotal", is_("0")),
+        ),
     ),
     Event(
         "a breaker opens",

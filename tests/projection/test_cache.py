@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api_gateway_service_mesh.model import Cache, CachePurge
+from api_gateway_service_mesh.model import Cache, CachePurge, RedisStore
 from tests.support.configuration import EX, mesh_of
 
 TEXT = """ex:s a agw:BackendService ; agw:address "s:80" .
@@ -30,6 +30,14 @@ def test_all_that_it_says() -> None:
         EX + "c", 100_000, 1000, 60.0, 3600.0, True, 2.0, 3.0, ("x-a", "x-b"), 0.0, False, False, False,
         purges=(CachePurge(EX + "one", moment, tag="t"), CachePurge(EX + "two", moment, url="http://a/b")),
     )  # fmt: skip
+
+
+def test_a_store_that_gateways_share() -> None:
+    (route,) = mesh_of(
+        TEXT + '; agw:sharedThrough ex:redis . ex:redis a agw:RedisStore ; agw:storeAddress "r:1" .'
+    ).routes
+    assert route.cache == Cache(EX + "c", store=RedisStore(EX + "redis", "r", 1))
+    assert route.shared_stores == (RedisStore(EX + "redis", "r", 1),)
 
 
 def test_a_class_of_routes_hands_it_down() -> None:

@@ -35,6 +35,9 @@ def show(live: str, form: str) -> int:
         asked = cache["hits"] + cache["stale"] + cache["collapsed"] + cache["misses"]
         share = f"{100 * helped / asked:.1f} %" if asked else "nothing asked yet"
         click.echo(f"<{cache['iri']}>: {cache['entries']} answers, {cache['bytes']} bytes; helped: {share}")
+        shared = cache.get("shared")
+        if shared is not None:
+            click.echo(f"  shared store: {', '.join(f'{count} {deed}' for deed, count in shared.items())}")
     return 0
 
 

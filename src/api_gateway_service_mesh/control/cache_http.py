@@ -18,6 +18,7 @@ __all__ = ["REPLICAS", "cache_routes", "replicas_of"]
 
 REPLICAS: web.AppKey[Replicas] = web.AppKey("replicas", Replicas)
 """Who tells other gateways."""
+_STORE = ("hits", "misses", "unusable", "failed", "written", "refused")
 _MOST = 1000
 """URLs and tags in one request."""
 
@@ -29,6 +30,7 @@ def cache_routes(live_of: Callable[[web.Request], Live]) -> list[web.RouteDef]:
         live = live_of(request)
         counts = {policy.iri: events for policy, events in live.events()}
         words = ("hits", "misses", "stale", "revalidated", "stored", "evicted", "collapsed", "passed")
+        shared = {cache.iri: counts for cache, counts in live.cache_stores()}
         told = [
             {
                 "iri": cache.iri,
@@ -36,6 +38,7 @@ def cache_routes(live_of: Callable[[web.Request], Live]) -> list[web.RouteDef]:
                 "bytes": size,
                 "maximum_bytes": cache.maximum_bytes,
                 **dict(zip(words, counts[cache.iri], strict=True)),
+                **({"shared": dict(zip(_STORE, shared[cache.iri], strict=False))} if cache.iri in shared else {}),
             }
             for cache, entries, size in live.caches()
         ]

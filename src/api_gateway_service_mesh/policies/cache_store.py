@@ -16,8 +16,8 @@ from .cache import Stored
 from .cache_fields import Lines
 
 __all__ = [
-    "CACHE_CELLS", "MARK_CELLS", "OF_ALL", "OF_TAG", "OF_URL", "STORE_FAILED", "STORE_HIT", "STORE_MISS", "STORE_REFUSED",
-    "STORE_UNUSABLE", "STORE_WRITTEN", "CacheMarks", "MemoryCache", "MemoryCaches", "read_cache",
+    "CACHE_CELLS", "MARK_CELLS", "OF_ALL", "OF_TAG", "OF_URL", "STORE_FAILED", "STORE_HIT", "STORE_MISS",
+    "STORE_REFUSED", "STORE_UNUSABLE", "STORE_WRITTEN", "CacheMarks", "MemoryCache", "MemoryCaches", "read_cache",
 ]  # fmt: skip
 
 OF_ALL: Final = "all"

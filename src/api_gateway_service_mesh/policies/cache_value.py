@@ -1,4 +1,4 @@
-"""Stored answers as bytes, for a store that several gateways share: what one writes another reads, or takes for nothing.
+"""Stored answers as bytes, for a store that gateways share: what one writes another reads, or takes for nothing.
 
 A value is a mark of the format, a digest of its key and of all that follows, what is known of the answer (JSON), its
 header lines and its body. A value that another program wrote, another version of this format, or one that was cut or

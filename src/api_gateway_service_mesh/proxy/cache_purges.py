@@ -55,8 +55,8 @@ class PurgeLog:
     """
 
     __slots__ = (
-        "_again", "_at", "_closed", "_first", "_marks", "_reading", "_reads", "_script", "_sending", "_store", "_unsent",
-        "_wanted", "clock", "failed", "ready", "seen",
+        "_again", "_at", "_closed", "_first", "_marks", "_reading", "_reads", "_script", "_sending", "_store",
+        "_unsent", "_wanted", "clock", "failed", "ready", "seen",
     )  # fmt: skip
 
     def __init__(self, store: SharedStore, *, reads: bool = True) -> None:

@@ -1,5 +1,5 @@
-"""The answers of a cache that several gateways keep together, in Redis (``agw:sharedThrough``): the second level, behind
-each worker's own memory.
+"""The answers of a cache that gateways keep together, in Redis (``agw:sharedThrough``): the second level, behind each
+worker's own memory.
 
 Own memory comes first because an answer from there costs no way to anybody, and goes on while the store is away; the
 store comes before the backend, so that what one gateway has fetched no other fetches again. No request waits for the

@@ -1,4 +1,4 @@
-"""The client library for Redis, set up as an ``agw:RedisStore`` says: no retries of its own, since nobody would wait."""
+"""The client library for Redis, set up as an ``agw:RedisStore`` says: no retries of its own, as nobody would wait."""
 
 from __future__ import annotations
 

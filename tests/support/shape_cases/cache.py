@@ -39,6 +39,10 @@ CACHE: list[Case] = [
         f'{PURGED} agw:purgedBefore {MOMENT} ] , [ a agw:CachePurge ; agw:purgesTag "a-7" ; agw:purgedBefore {MOMENT} ] .',
         f'{PURGED} agw:purgedBefore {MOMENT} ; agw:purgesUrl "https://a.example/b?c=d" ] .',
     ),
+    *right(
+        "Cache",
+        f'{NAMED} ; agw:sharedThrough ex:redis . ex:redis a agw:RedisStore ; agw:storeAddress "redis.internal:6379" .',
+    ),
     *_duration("defaultFreshness"),
     *_duration("maximumFreshness"),
     *_duration("staleWhileRevalidate"),
@@ -46,6 +50,7 @@ CACHE: list[Case] = [
     *_duration("collapseTimeout", zero=True),
     *wrong(
         "Cache",
+        (f"{NAMED} ; agw:sharedThrough ex:service .", "agw:sharedThrough must point to one RedisStore"),
         ("ex:route agw:hasCache ex:service .", "must point to a Cache"),
         (f"{NAMED} . ex:route agw:hasCache [ a agw:Cache ] .", "A route has one cache"),
         (f"ex:service agw:hasCache ex:kept . {NAMED} .", "no answer would be kept"),
