@@ -141,7 +141,7 @@ async def test_two_gateways_keep_the_same_and_purge_the_same(tmp_path: Path) -> 
                 before, fetched = set(await bodies(path)), count
                 assert (len(before), count) == (1, fetched)
                 said = await asyncio.to_thread(command, "purge", "--tag", "two", "--live", one.admin)
-                assert said == "purged: <http://example.org/c>\n", "the other gateways were told"
+                assert said.startswith("purged: <http://example.org/c>\n")
                 end = time.monotonic() + 20
                 while before & set(await bodies(path)):
                     assert time.monotonic() < end
